@@ -1,0 +1,85 @@
+"""The checks of portanet, each in an environment of its own. `nox -l` lists them.
+
+Arguments after `--` go to the tool: `nox -s "tests(numpy)" -- -k dense`.
+"""
+
+import nox
+
+BACKENDS = {
+    "numpy": (),
+    "array_api_strict": ("strict",),
+    "torch": ("torch",),
+    "cupy": ("cupy",),
+}
+WHY_NOT = "import portanet as pn; print(pn.backends.available()['cupy'] or '')"
+
+nox.options.sessions = ["lint", "typecheck", "tests", "examples", "docs"]
+nox.options.reuse_existing_virtualenvs = True
+
+
+def install(session: nox.Session, *extras: str) -> None:
+    """Install portanet in place with `extras`, and torch in the one tested version."""
+    session.install("-e", f".[{','.join(extras)}]", "-c", "tests/constraints.txt")
+
+
+@nox.session
+@nox.parametrize("backend", [nox.param(name, id=name) for name in BACKENDS])
+def tests(session: nox.Session, backend: str) -> None:
+    """Run the suite where `backend` is the only array library besides NumPy."""
+    install(session, "test", *BACKENDS[backend])
+    if backend == "cupy":
+        reason = session.run("python", "-c", WHY_NOT, silent=True)
+        if reason and reason.strip():
+            session.skip(reason.strip())
+    session.run("pytest", *session.posargs, env={"PORTANET_TEST_BACKEND": backend})
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """Run the suite without torch on the oldest dependencies that pyproject.toml allows."""
+    session.install("-e", ".[strict,test]", "-c", "tests/constraints-oldest.txt")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Check the types of the package."""
+    install(session, "typecheck", "strict", "torch", "progress", "safetensors")
+    session.run("pyright", *session.posargs)
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run the examples on every library and compare the numbers that they print."""
+    install(session, "test", "strict", "torch")
+    session.run("pytest", "tests/test_examples.py", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "docs", "docs/_build/html", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the benchmarks, one thread each."""
+    install(session, "torch")
+    session.run("python", "-m", "benchmarks", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """Run the suite on a machine with a GPU: CuPy, and torch on CUDA."""
+    install(session, "test", "cupy", "torch")
+    for backend in ("cupy", "torch"):
+        session.run("pytest", *session.posargs, env={"PORTANET_TEST_BACKEND": backend})

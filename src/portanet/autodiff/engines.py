@@ -1,0 +1,54 @@
+"""Which engine differentiates: by default the one of the arrays' own library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from portanet.backends import Backend, TapeBackend, backend_of
+from portanet.errors import BackendMismatchError
+
+
+@dataclass(frozen=True)
+class AutoAutograd:
+    """portanet's tape, built on HIPS autograd: NumPy, CuPy and every library without its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> pn.grad(lambda x: x * x, ad=pn.AutoAutograd())(np.float64(3.0))
+    np.float64(6.0)
+    """
+
+    def accepts(self, backend: Backend) -> bool:
+        return isinstance(backend, TapeBackend)
+
+
+@dataclass(frozen=True)
+class AutoTorch:
+    """Torch's own differentiation, for torch tensors."""
+
+    def accepts(self, backend: Backend) -> bool:
+        return backend.name == "torch"
+
+
+Engine = AutoAutograd | AutoTorch
+
+
+def choose(ad: Engine | None, arrays: Sequence[Any]) -> Backend:
+    """Return the backend that differentiates `arrays`.
+
+    Raises
+    ------
+    BackendMismatchError
+        If the arrays are of two libraries, or `ad` cannot differentiate theirs.
+    """
+    backend = backend_of(*arrays)
+    if ad is None or ad.accepts(backend):
+        return backend
+    raise BackendMismatchError(
+        f"{ad} cannot differentiate arrays of {backend.name}: leave ad out to use the engine of "
+        "their own library, or move them to another with pn.device"
+    )

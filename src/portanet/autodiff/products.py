@@ -1,0 +1,145 @@
+"""Products with the Jacobian, from either side: `vjp`, `jvp` and their direct forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from portanet import trees
+from portanet.autodiff import flat
+from portanet.autodiff.engines import Engine, choose
+
+
+def vjp(
+    function: Callable[..., Any], *primals: Any, ad: Engine | None = None
+) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Run a function and return its value and its pullback.
+
+    Parameters
+    ----------
+    function : callable
+        Takes `primals`, returns any tree.
+    *primals : trees of floating-point arrays
+    ad : engine, optional
+        By default the engine of the arrays' own library.
+
+    Returns
+    -------
+    value : tree
+        What `function` returned.
+    pullback : callable
+        Takes a cotangent with the structure, shapes and dtypes of `value` and returns a tuple,
+        one cotangent an argument. It may be called more than once. What belongs to integers or
+        other non-floating leaves of `value` is ignored.
+
+    Raises
+    ------
+    DTypeError, BackendMismatchError
+        If the primals are not floating point, or of two libraries.
+    ParameterTreeError, ShapeError
+        By the pullback, if the cotangent does not fit the value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> value, pullback = pn.vjp(lambda x: x * x / 2, np.array([1.0, 3.0]))
+    >>> pullback(np.array([1.0, 10.0]))
+    (array([ 1., 30.]),)
+    """
+    leaves, structure = flat.primals(primals, "primals")
+    backend = choose(ad, leaves)
+    results = flat.Outputs()
+
+    def flattened(*arrays: Any) -> list[Any]:
+        return results.split(function(*trees.unflatten(structure, arrays)))
+
+    outputs, pull = backend.vjp(flattened, leaves)
+    value = results.join(outputs)
+    floating = [backend.is_floating(y.dtype) for y in outputs]
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        given = flat.matched(cotangent, value, "cotangent")
+        seeds = [
+            given[i] if used else None for i, used in zip(results.places, floating, strict=True)
+        ]
+        return trees.unflatten(structure, flat.zeros_for_missing(backend, pull(seeds), leaves))
+
+    return value, pullback
+
+
+def jvp(
+    function: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    ad: Engine | None = None,
+) -> tuple[Any, Any]:
+    """Run a function and return its value and its derivative along `tangents`.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the entries of `primals` as arguments, returns any tree.
+    primals : tuple of trees of floating-point arrays
+    tangents : tuple of trees
+        The structure, shapes and dtypes of `primals`.
+    ad : engine, optional
+
+    Returns
+    -------
+    value, tangent : tree
+        The tangent has the structure, shapes and dtypes of the value; it is zero where the value
+        does not depend on the primals or is not floating point.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> pn.jvp(lambda x: x * x / 2, (np.array([1.0, 3.0]),), (np.array([1.0, 10.0]),))
+    (array([0.5, 4.5]), array([ 1., 30.]))
+    """
+    primals, tangents = tuple(primals), tuple(tangents)
+    leaves, structure = flat.primals(primals, "primals")
+    directions = flat.matched(tangents, trees.unflatten(structure, leaves), "tangents")
+    backend = choose(ad, leaves)
+    results = flat.Outputs()
+
+    def flattened(*arrays: Any) -> list[Any]:
+        return results.split(function(*trees.unflatten(structure, arrays)))
+
+    outputs, derivatives = backend.jvp(flattened, leaves, directions)
+    value = results.join(outputs)
+    return value, results.join(flat.zeros_for_missing(backend, derivatives, outputs))
+
+
+def jacobian_vector_product(
+    function: Callable[[Any], Any], x: Any, v: Any, *, ad: Engine | None = None
+) -> Any:
+    """Return ``J v``, the derivative of `function` at `x` along `v`, by forward mode.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> x = np.array([1.0, 2.0, 3.0])
+    >>> pn.jacobian_vector_product(lambda x: x * x / 2, x, np.ones(3))
+    array([1., 2., 3.])
+    """
+    return jvp(function, (x,), (v,), ad=ad)[1]
+
+
+def vector_jacobian_product(
+    function: Callable[[Any], Any], x: Any, u: Any, *, ad: Engine | None = None
+) -> Any:
+    """Return ``Jᵀ u`` (conjugated where complex), the pullback of `u` at `x`, by reverse mode.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> x = np.array([1.0, 2.0, 3.0])
+    >>> pn.vector_jacobian_product(lambda x: x * x / 2, x, np.ones(3))
+    array([1., 2., 3.])
+    """
+    return vjp(function, x, ad=ad)[1](u)[0]

@@ -1,0 +1,199 @@
+"""The contract between portanet and an array library."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import importlib.util
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from portanet import tape
+from portanet.backends import host_random
+from portanet.errors import BackendNotAvailableError, DeviceError, DTypeError
+
+Array = Any
+Function = Callable[..., Sequence[Array]]
+
+
+class Backend(ABC):
+    """One array library: its namespace, devices, transfer, derivatives and random draws.
+
+    A subclass names the library and supplies what is abstract here. A library without
+    differentiation of its own derives from `TapeBackend` and needs little more than transfer.
+
+    Attributes
+    ----------
+    name : str
+        The name under which users ask for it.
+    modules : tuple of str
+        Top-level modules of its array types: how an array is recognised without an import.
+    distribution : str
+        What pip installs.
+    """
+
+    name: ClassVar[str]
+    modules: ClassVar[tuple[str, ...]]
+    distribution: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def xp(self) -> Any:
+        """The Array API namespace in which layers compute."""
+
+    @property
+    def kernels(self) -> Mapping[str, Callable[..., Any]]:
+        """Native bodies for functions of `portanet.functional`, by name."""
+        return {}
+
+    def unavailable_reason(self) -> str | None:
+        """Return why the library cannot be used here, or None if it can."""
+        if importlib.util.find_spec(self.modules[0]) is None:
+            return f'not installed: pip install "{self.distribution}"'
+        return None
+
+    def require(self) -> None:
+        """Raise `BackendNotAvailableError` if the library cannot be used here."""
+        reason = self.unavailable_reason()
+        if reason is not None:
+            raise BackendNotAvailableError(f"backend {self.name!r} is {reason}")
+
+    def version(self) -> str | None:
+        """Return the installed version without importing the library, None without one."""
+        try:
+            return importlib.metadata.version(self.distribution)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+    def devices(self) -> list[Any]:
+        """Return the devices that arrays can live on, the default one first."""
+        return ["cpu"]
+
+    def parse_device(self, text: str | None) -> Any:
+        """Return the library's device for a text such as ``"cuda:0"``; None is the default."""
+        devices = self.devices()
+        if text is None:
+            return devices[0]
+        for device in devices:
+            if self.device_name(device) == text:
+                return device
+        raise DeviceError(
+            f"{self.name} has no device {text!r}; it has {list(map(self.device_name, devices))}"
+        )
+
+    def device_name(self, device: Any) -> str:
+        """Return the text of a device; `parse_device` reads it."""
+        return str(device)
+
+    def accelerators(self) -> list[Any]:
+        """Return those of `devices` that are faster than the host, the best one first."""
+        return []
+
+    def device_of(self, x: Array) -> Any:
+        """Return the device of a plain or traced array."""
+        return tape.strip(x).device
+
+    @abstractmethod
+    def from_numpy(self, x: np.ndarray, device: Any = None) -> Array:
+        """Return a NumPy array as one of this library, with its dtype, on `device`."""
+
+    @abstractmethod
+    def to_numpy(self, x: Array) -> np.ndarray:
+        """Return an array of this library as a NumPy array, with its dtype."""
+
+    def receive(self, x: Array, source: Backend, device: Any) -> Array:
+        """Return an array of the backend `source` as one of this library, on `device`."""
+        return self.from_numpy(source.to_numpy(x), device)
+
+    def transfer(self, x: Array, device: Any) -> Array:
+        """Move an array between two devices of this library."""
+        return x if self.device_of(x) == device else x.to_device(device)
+
+    def dtype(self, name: str) -> Any:
+        """Return the library's dtype called `name`."""
+        dtype = getattr(self.xp, name, None)
+        if dtype is None:
+            raise DTypeError(f"{self.name} has no dtype {name!r}")
+        return dtype
+
+    def dtype_name(self, dtype: Any) -> str:
+        """Return the name of one of the library's dtypes."""
+        return str(dtype).rpartition(".")[2]
+
+    @abstractmethod
+    def vjp(
+        self, function: Function, primals: Sequence[Array]
+    ) -> tuple[list[Array], Callable[[Sequence[Array | None]], list[Array | None]]]:
+        """Run `function` on arrays; return its outputs and the pullback of cotangents.
+
+        A cotangent may be None for zero, and so may what the pullback returns.
+        """
+
+    @abstractmethod
+    def jvp(
+        self, function: Function, primals: Sequence[Array], tangents: Sequence[Array]
+    ) -> tuple[list[Array], list[Array | None]]:
+        """Run `function` along `tangents`; a tangent of None means no dependence."""
+
+    def value_and_grad(
+        self, function: Function, primals: Sequence[Array]
+    ) -> tuple[list[Array], list[Array | None]]:
+        """Return the outputs of `function` and the gradients of the first, a scalar."""
+        outputs, pullback = self.vjp(function, primals)
+        seed = self.xp.ones_like(outputs[0])
+        return outputs, pullback([seed] + [None] * (len(outputs) - 1))
+
+    def is_floating(self, dtype: Any) -> bool:
+        """Whether arrays of `dtype` can be differentiated: real or complex floating point."""
+        known = self._floating
+        if dtype not in known:
+            known[dtype] = self.xp.isdtype(dtype, ("real floating", "complex floating"))
+        return known[dtype]
+
+    @functools.cached_property
+    def _floating(self) -> dict[Any, bool]:
+        return {}
+
+    def uniform(self, words: tuple[int, int], shape: tuple[int, ...], like: Array) -> Array:
+        """Draw uniform numbers in [0, 1) with the dtype and on the device of `like`."""
+        return self._draw(host_random.uniform, words, shape, like)
+
+    def normal(self, words: tuple[int, int], shape: tuple[int, ...], like: Array) -> Array:
+        """Draw standard normal numbers with the dtype and on the device of `like`."""
+        return self._draw(host_random.normal, words, shape, like)
+
+    def _draw(
+        self,
+        draw: Callable[..., np.ndarray],
+        words: tuple[int, int],
+        shape: tuple[int, ...],
+        like: Array,
+    ) -> Array:
+        name = self.dtype_name(like.dtype)
+        wide = name in ("float64", "float32", "longdouble", "float128")
+        host = draw(words, shape, np.dtype(name) if wide else np.dtype(np.float32))
+        array = self.from_numpy(host, self.device_of(like))
+        return array if wide else self.xp.astype(array, like.dtype)
+
+    def synchronize(self, device: Any = None) -> None:
+        """Wait until `device` has finished its work."""
+
+
+class TapeBackend(Backend):
+    """A library without differentiation of its own: the tape supplies it."""
+
+    def vjp(
+        self, function: Function, primals: Sequence[Array]
+    ) -> tuple[list[Array], Callable[[Sequence[Array | None]], list[Array | None]]]:
+        return tape.vjp(function, primals, self._box)
+
+    def jvp(
+        self, function: Function, primals: Sequence[Array], tangents: Sequence[Array]
+    ) -> tuple[list[Array], list[Array | None]]:
+        return tape.jvp(function, primals, tangents, self._box)
+
+    def _box(self, x: Array) -> type[tape.Box]:
+        return self.xp.box

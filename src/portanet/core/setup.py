@@ -1,0 +1,90 @@
+"""From a model to its first parameters and states, and back to an output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from portanet import devices
+from portanet.core.layer import Layer
+from portanet.errors import HyperparameterError
+
+
+def setup(
+    rng: np.random.Generator | int, model: Layer, *, dtype: Any = None, device: Any = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Draw the parameters and the states of a model.
+
+    The parameters are drawn first, on the host, by NumPy, as float32; then the states. They are
+    moved and converted afterwards, so one seed gives the same model on every backend.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator or int
+        A generator, which moves on, or the seed of a new one.
+    model : Layer
+        The model.
+    dtype : str or dtype, optional
+        The floating type of the result, such as ``"float64"``; float32 without it.
+    device : Device or str, optional
+        Where the arrays go, such as ``"torch:cuda:0"``; they are NumPy arrays without it.
+
+    Returns
+    -------
+    ps, st : dict
+        Parameters and states: nested dicts by the names of the layers.
+
+    Raises
+    ------
+    HyperparameterError
+        If `rng` is neither a generator nor a seed, or `model` is no layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> model = pn.Chain(pn.Dense(1, 16, pn.relu), pn.Dense(16, 1))
+    >>> ps, st = pn.setup(np.random.default_rng(0), model)
+    >>> ps["layer_1"]["weight"].shape, st
+    ((16, 1), {'layer_1': {}, 'layer_2': {}})
+    """
+    if not isinstance(model, Layer):
+        raise HyperparameterError(
+            f"model is a portanet.Layer: got {model!r}: "
+            f"a plain function becomes one with pn.WrappedFunction(function)"
+        )
+    generator = _generator(rng)
+    trees = model.initial_parameters(generator), model.initial_states(generator)
+    if device is not None:
+        place = devices.device(device) if isinstance(device, str) else device
+        trees = place(trees)
+    if dtype is not None:
+        trees = devices.astype(trees, dtype)
+    return trees
+
+
+def apply(model: Layer, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+    """Return ``model(x, ps, st)``: the output and the new states.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> model = pn.Dense(2, 3)
+    >>> y, st = pn.apply(model, np.ones((4, 2), np.float32), *pn.setup(0, model))
+    >>> y.shape
+    (4, 3)
+    """
+    return model(x, ps, st)
+
+
+def _generator(rng: Any) -> np.random.Generator:
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
+        return np.random.default_rng(int(rng))
+    raise HyperparameterError(
+        f"rng is a numpy.random.Generator or a seed >= 0: got {rng!r}: "
+        f"write pn.setup(np.random.default_rng(0), model)"
+    )

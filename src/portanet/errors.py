@@ -1,0 +1,85 @@
+"""The errors of portanet: one family, the same class on every backend.
+
+Each error is also a subclass of the builtin that a user would catch. The place that fails states
+the relation that does not hold; every container on the way out adds its child's name, so that
+the message begins with the path of the layer: ``model.layer_3.query: ...``.
+"""
+
+from __future__ import annotations
+
+
+class PortanetError(Exception):
+    """The base of every error that portanet raises.
+
+    Parameters
+    ----------
+    message : str
+        The relation that failed, with names, shapes, dtypes or devices, and what to do instead.
+
+    Attributes
+    ----------
+    path : tuple of str
+        The names of the layers from the outermost container to the one that failed.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.path:
+            return self.message
+        return f"{'.'.join(('model', *self.path))}: {self.message}"
+
+
+class ShapeError(PortanetError, ValueError):
+    """Shapes, ranks or sizes that do not fit together."""
+
+
+class DTypeError(PortanetError, TypeError):
+    """Data types that do not fit together, or integers where floats are needed."""
+
+
+class DeviceError(PortanetError, ValueError):
+    """Arrays that live on different devices, or a device that does not exist."""
+
+
+class BackendMismatchError(PortanetError, TypeError):
+    """Arrays of two libraries in one operation, or an object that is no array."""
+
+
+class BackendNotAvailableError(PortanetError, ImportError):
+    """A backend that is unknown, not installed, or without its hardware."""
+
+
+class HyperparameterError(PortanetError, ValueError):
+    """A hyperparameter outside its domain."""
+
+
+class ParameterTreeError(PortanetError, KeyError):
+    """A parameter or state tree that lacks an entry or has the wrong structure."""
+
+
+class ChildNameError(PortanetError, AttributeError, KeyError):
+    """A child name or index that a container does not have."""
+
+
+class NoDerivativeError(PortanetError, NotImplementedError):
+    """An operation that has no derivative rule, or not the one that was asked for."""
+
+
+class TracedValueError(PortanetError, TypeError):
+    """A traced array used where only a concrete one can be."""
+
+
+def located(error: Exception, name: str) -> Exception:
+    """Put `name` in front of the path of an error on its way out of a container.
+
+    An error of another family cannot carry a path: it gets a note for each container it passes.
+    """
+    if isinstance(error, PortanetError):
+        error.path = (name, *error.path)
+    else:
+        error.add_note(f"in layer {name!r}")
+    return error

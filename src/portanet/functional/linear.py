@@ -1,0 +1,120 @@
+"""Linear maps of the last axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portanet.backends import array_namespace
+from portanet.functional._kernel import kernel
+from portanet.tape.rule import Rule, conj
+
+
+class _LinearRule(Rule):
+    """The derivative of ``x @ weight.T + bias``, one operation on the tape."""
+
+    def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
+        xp, (x, weight) = primitive.xp, args[:2]
+        rows = _rows(xp, cotangent)
+        return [
+            (_input_cotangent, _weight_cotangent, _bias_cotangent)[i](xp, rows, x, weight)
+            for i in argnums
+        ]
+
+    def jvp(self, primitive, tangents, result, args, kwargs, argnums):
+        xp, (x, weight) = primitive.xp, args[:2]
+        total = None
+        for i, tangent in zip(argnums, tangents, strict=True):
+            if i == 2:
+                part = xp.broadcast_to(tangent, result.shape)
+            else:
+                part = _product(xp, *((tangent, weight) if i == 0 else (x, tangent)))
+            total = part if total is None else xp.add(total, part)
+        return total
+
+
+def _rows(xp: Any, x: Any) -> Any:
+    """Make a matrix of `x`: one row a sample, the features along it."""
+    shape = x.shape
+    if len(shape) == 2:
+        return x
+    rows = 1
+    for n in shape[:-1]:
+        rows *= n
+    return xp.reshape(x, (rows, shape[-1]))
+
+
+def _product(xp: Any, x: Any, weight: Any) -> Any:
+    y = xp.matmul(_rows(xp, x), xp.matrix_transpose(weight))
+    return y if x.ndim == 2 else xp.reshape(y, (*x.shape[:-1], weight.shape[0]))
+
+
+def _input_cotangent(xp: Any, rows: Any, x: Any, weight: Any) -> Any:
+    g = xp.matmul(rows, conj(xp, weight))
+    return g if x.ndim == 2 else xp.reshape(g, x.shape)
+
+
+def _weight_cotangent(xp: Any, rows: Any, x: Any, weight: Any) -> Any:
+    return xp.matmul(xp.matrix_transpose(rows), conj(xp, _rows(xp, x)))
+
+
+def _bias_cotangent(xp: Any, rows: Any, x: Any, weight: Any) -> Any:
+    return xp.sum(rows, axis=0)
+
+
+@kernel(rule=_LinearRule())
+def linear(x: Any, weight: Any, bias: Any = None, /) -> Any:
+    """Apply the linear map ``y = x Wᵀ + b`` to the last axis of `x`.
+
+    Parameters
+    ----------
+    x : array, shape (..., in)
+    weight : array, shape (out, in)
+    bias : array, shape (out,), optional
+
+    Returns
+    -------
+    array, shape (..., out)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> functional.linear(np.asarray([[1.0, 2.0]]), np.asarray([[3.0, 4.0]]), np.asarray([5.0]))
+    array([[16.]])
+    """
+    y = x @ weight.mT if x.ndim <= 2 else _product(array_namespace(x, weight), x, weight)
+    if bias is not None:
+        y += bias
+    return y
+
+
+@kernel
+def bilinear(x1: Any, x2: Any, weight: Any, bias: Any = None, /) -> Any:
+    """Apply the bilinear map ``y_k = x1ᵀ W_k x2 + b_k`` to the last axes of `x1` and `x2`.
+
+    Parameters
+    ----------
+    x1 : array, shape (..., in1)
+    x2 : array, shape (..., in2)
+        The leading axes are those of `x1`.
+    weight : array, shape (out, in1, in2)
+    bias : array, shape (out,), optional
+
+    Returns
+    -------
+    array, shape (..., out)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> x = np.asarray([[1.0, 2.0]])
+    >>> functional.bilinear(x, x, np.ones((1, 2, 2)))
+    array([[9.]])
+    """
+    xp = array_namespace(x1, x2, weight)
+    out, in1, in2 = weight.shape
+    columns = xp.reshape(xp.permute_dims(weight, (1, 0, 2)), (in1, out * in2))
+    half = xp.reshape(xp.matmul(x1, columns), (*x1.shape[:-1], out, in2))
+    y = xp.squeeze(xp.matmul(half, xp.expand_dims(x2, axis=-1)), axis=-1)
+    return y if bias is None else xp.add(y, bias)

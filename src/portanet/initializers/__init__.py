@@ -1,0 +1,38 @@
+"""How parameters begin: frozen descriptions, called as ``init(rng, shape, dtype)``.
+
+They are drawn on the host from a `numpy.random.Generator` and give NumPy arrays. Their names are
+lower case because they are used as functions: ``pn.Dense(2, 3, init_weight=glorot_uniform())``.
+Any function of the same arguments can stand in for one.
+"""
+
+from portanet.initializers._base import Initializer
+from portanet.initializers.basic import constant, normal, ones, truncated_normal, uniform, zeros
+from portanet.initializers.fans import fans, gain
+from portanet.initializers.scaled import (
+    glorot_normal,
+    glorot_uniform,
+    kaiming_normal,
+    kaiming_uniform,
+    lecun_normal,
+)
+from portanet.initializers.structured import identity, orthogonal, sparse
+
+__all__ = [
+    "Initializer",
+    "constant",
+    "fans",
+    "gain",
+    "glorot_normal",
+    "glorot_uniform",
+    "identity",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "lecun_normal",
+    "normal",
+    "ones",
+    "orthogonal",
+    "sparse",
+    "truncated_normal",
+    "uniform",
+    "zeros",
+]

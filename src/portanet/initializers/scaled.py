@@ -1,0 +1,177 @@
+"""Distributions whose width keeps the variance of signals from layer to layer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from portanet.checks import positive
+from portanet.initializers._base import Initializer
+from portanet.initializers.fans import fans
+
+__all__ = [
+    "glorot_normal",
+    "glorot_uniform",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "lecun_normal",
+]
+
+
+def _glorot_std(gain: float, shape: tuple[int, ...]) -> float:
+    return gain * math.sqrt(2.0 / max(sum(fans(shape)), 1))
+
+
+def _fan_in_std(gain: float, shape: tuple[int, ...]) -> float:
+    return gain / math.sqrt(max(fans(shape)[0], 1))
+
+
+def _uniform(rng: np.random.Generator, std: float, shape: tuple[int, ...]) -> np.ndarray:
+    bound = math.sqrt(3.0) * std
+    return rng.uniform(-bound, bound, shape)
+
+
+@dataclass(frozen=True)
+class glorot_uniform(Initializer):
+    """Uniform within ``± gain * sqrt(6 / (fan_in + fan_out))``, also known as Xavier.
+
+    Parameters
+    ----------
+    gain : float, default 1
+        Above 0; see `gain`.
+
+    References
+    ----------
+    .. [1] X. Glorot, Y. Bengio, "Understanding the Difficulty of Training Deep Feedforward
+       Neural Networks", AISTATS 2010.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> w = pn.initializers.glorot_uniform()(np.random.default_rng(0), (2, 4))
+    >>> bool(abs(w).max() <= 1)
+    True
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive(self, "gain")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return _uniform(rng, _glorot_std(self.gain, shape), shape)
+
+
+@dataclass(frozen=True)
+class glorot_normal(Initializer):
+    """Normal with the standard deviation ``gain * sqrt(2 / (fan_in + fan_out))``.
+
+    Parameters
+    ----------
+    gain : float, default 1
+        Above 0; see `gain`.
+
+    References
+    ----------
+    .. [1] X. Glorot, Y. Bengio, "Understanding the Difficulty of Training Deep Feedforward
+       Neural Networks", AISTATS 2010.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> pn.initializers.glorot_normal()(np.random.default_rng(0), (2, 4)).shape
+    (2, 4)
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive(self, "gain")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return rng.normal(0.0, _glorot_std(self.gain, shape), shape)
+
+
+@dataclass(frozen=True)
+class kaiming_uniform(Initializer):
+    """Uniform within ``± gain * sqrt(3 / fan_in)``, also known as He.
+
+    Parameters
+    ----------
+    gain : float, default sqrt(2)
+        Above 0; see `gain`. The default is that of `relu`.
+
+    References
+    ----------
+    .. [1] K. He, X. Zhang, S. Ren, J. Sun, "Delving Deep into Rectifiers", ICCV 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> w = pn.initializers.kaiming_uniform(gain=1)(np.random.default_rng(0), (5, 3))
+    >>> bool(abs(w).max() <= 1)
+    True
+    """
+
+    gain: float = math.sqrt(2.0)
+
+    def __post_init__(self) -> None:
+        positive(self, "gain")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return _uniform(rng, _fan_in_std(self.gain, shape), shape)
+
+
+@dataclass(frozen=True)
+class kaiming_normal(Initializer):
+    """Normal with the standard deviation ``gain / sqrt(fan_in)``.
+
+    Parameters
+    ----------
+    gain : float, default sqrt(2)
+        Above 0; see `gain`. The default is that of `relu`.
+
+    References
+    ----------
+    .. [1] K. He, X. Zhang, S. Ren, J. Sun, "Delving Deep into Rectifiers", ICCV 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> pn.initializers.kaiming_normal()(np.random.default_rng(0), (5, 3)).shape
+    (5, 3)
+    """
+
+    gain: float = math.sqrt(2.0)
+
+    def __post_init__(self) -> None:
+        positive(self, "gain")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return rng.normal(0.0, _fan_in_std(self.gain, shape), shape)
+
+
+@dataclass(frozen=True)
+class lecun_normal(Initializer):
+    """Normal with the standard deviation ``1 / sqrt(fan_in)``: the choice for `selu`.
+
+    References
+    ----------
+    .. [1] Y. LeCun, L. Bottou, G. B. Orr, K.-R. Müller, "Efficient BackProp", 1998.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> pn.initializers.lecun_normal()(np.random.default_rng(0), (5, 3)).shape
+    (5, 3)
+    """
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return rng.normal(0.0, _fan_in_std(1.0, shape), shape)

@@ -1,0 +1,138 @@
+"""Weights with a structure: orthogonal, identity, mostly zero."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from portanet.checks import finite, positive, probabilities
+from portanet.errors import ShapeError
+from portanet.initializers._base import Initializer
+
+__all__ = ["identity", "orthogonal", "sparse"]
+
+
+def _require_rank(owner: Initializer, shape: tuple[int, ...], relation: str, holds: bool) -> None:
+    if not holds:
+        raise ShapeError(f"{type(owner).__name__}: {relation}: the shape is {shape}")
+
+
+@dataclass(frozen=True)
+class orthogonal(Initializer):
+    """A random matrix with orthogonal rows or columns, whichever are fewer, of length `gain`.
+
+    A shape with more than two axes is one matrix, ``(prod(shape[:-1]), shape[-1])``.
+
+    Parameters
+    ----------
+    gain : float, default 1
+        Above 0; see `gain`.
+
+    References
+    ----------
+    .. [1] A. M. Saxe, J. L. McClelland, S. Ganguli, "Exact Solutions to the Nonlinear Dynamics of
+       Learning in Deep Linear Neural Networks", ICLR 2014.
+    .. [2] F. Mezzadri, "How to Generate Random Matrices from the Classical Compact Groups",
+       Notices of the AMS 54 (2007).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> w = pn.initializers.orthogonal()(np.random.default_rng(0), (2, 5), np.float64)
+    >>> np.allclose(w @ w.T, np.eye(2))
+    True
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive(self, "gain")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        _require_rank(self, shape, "len(shape) >= 2", len(shape) >= 2)
+        short, long = sorted((math.prod(shape[:-1]), shape[-1]))
+        q, r = np.linalg.qr(rng.standard_normal((long, short)))
+        # The signs of r's diagonal are the algorithm's choice; without them q is uniform.
+        q = self.gain * q * np.copysign(1.0, np.diagonal(r))
+        return (q.T if shape[-1] == long else q).reshape(shape)
+
+
+@dataclass(frozen=True)
+class identity(Initializer):
+    """A weight that passes its input on, times `gain`.
+
+    A matrix is the identity, cut off or filled with zeros where it is not square. A kernel
+    ``(*window, in, out)`` has it at its centre and zeros elsewhere. A vector is zero.
+
+    Parameters
+    ----------
+    gain : float, default 1
+
+    References
+    ----------
+    .. [1] Q. V. Le, N. Jaitly, G. E. Hinton, "A Simple Way to Initialize Recurrent Networks of
+       Rectified Linear Units", arXiv:1504.00941.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> pn.initializers.identity()(np.random.default_rng(0), (2, 3))
+    array([[1., 0., 0.],
+           [0., 1., 0.]], dtype=float32)
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        finite(self, "gain")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        x = np.zeros(shape)
+        if len(shape) >= 2 and x.size:
+            x[tuple(n // 2 for n in shape[:-2])] = self.gain * np.eye(shape[-2], shape[-1])
+        return x
+
+
+@dataclass(frozen=True)
+class sparse(Initializer):
+    """A matrix ``(out, in)`` in which most of the weights into each unit are zero.
+
+    ``ceil(sparsity * in)`` random entries of every row are zero, the others normal.
+
+    Parameters
+    ----------
+    sparsity : float
+        From 0 to 1.
+    std : float, default 0.01
+        Standard deviation of the entries that are not zero, above 0.
+
+    References
+    ----------
+    .. [1] J. Martens, "Deep Learning via Hessian-free Optimization", ICML 2010.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> w = pn.initializers.sparse(0.75)(np.random.default_rng(0), (2, 8))
+    >>> np.count_nonzero(w, axis=1)
+    array([2, 2])
+    """
+
+    sparsity: float
+    std: float = 0.01
+
+    def __post_init__(self) -> None:
+        probabilities(self, "sparsity")
+        positive(self, "std")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        _require_rank(self, shape, "len(shape) == 2", len(shape) == 2)
+        n_out, n_in = shape
+        x = rng.normal(0.0, self.std, shape)
+        order = rng.permuted(np.tile(np.arange(n_in), (n_out, 1)), axis=1)
+        return np.where(order < math.ceil(self.sparsity * n_in), 0.0, x)

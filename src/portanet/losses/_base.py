@@ -1,0 +1,89 @@
+"""What all losses share: the two ways to call one, the checks and the reduction."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Literal, overload
+
+from portanet.backends import array_namespace
+from portanet.checks import floating, one_of, same_kind, same_shape
+from portanet.errors import DTypeError, ShapeError
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+class Loss(ABC):
+    """A number that says how far a prediction is from its target.
+
+    A loss is called with arrays, ``loss(prediction, target)``, or as an objective of training,
+    ``loss(model, ps, st, (x, target))``, which returns ``(value, st, {})``.
+
+    A subclass is a frozen dataclass with a field `reduction`; it defines `values`.
+    """
+
+    reduction: Reduction
+
+    def __post_init__(self) -> None:
+        one_of(self, "reduction", ("mean", "sum", "none"))
+
+    @overload
+    def __call__(self, prediction: Any, target: Any, /) -> Any: ...
+    @overload
+    def __call__(
+        self, model: Callable[..., Any], ps: Any, st: Any, data: tuple[Any, Any], /
+    ) -> tuple[Any, Any, dict[str, Any]]: ...
+    def __call__(self, prediction: Any, target: Any, /, *rest: Any) -> Any:
+        """Compute the loss of a prediction, or of a model on data.
+
+        Parameters
+        ----------
+        prediction, target : array
+            Of one library, device, shape and real floating dtype. Nothing is broadcast.
+
+        Returns
+        -------
+        array
+            One number in an array without axes; with ``reduction="none"``, one for each element
+            or sample.
+
+        Raises
+        ------
+        ShapeError, DTypeError, DeviceError, BackendMismatchError
+            If the two arrays differ in shape, dtype, device or library, or hold no real floats,
+            or if a mean is asked of no values.
+        """
+        if rest:
+            return self._objective(prediction, target, *rest)
+        same_kind("target", target, "prediction", prediction)
+        same_shape("prediction", prediction, "target", target)
+        xp = array_namespace(prediction)
+        if not xp.isdtype(prediction.dtype, "real floating"):
+            floating("prediction", prediction)
+            raise DTypeError(
+                f"{type(self).__name__}: prediction.dtype is real: got complex numbers"
+            )
+        if self.reduction == "mean":
+            if 0 in prediction.shape:
+                raise ShapeError(
+                    f"prediction has entries to average: its shape is {tuple(prediction.shape)}: "
+                    'leave such a batch out, or use reduction="sum"'
+                )
+            return self.mean(xp, prediction, target)
+        values = self.values(xp, prediction, target)
+        return xp.sum(values) if self.reduction == "sum" else values
+
+    def _objective(self, model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict]:
+        if not isinstance(data, tuple | list) or len(data) != 2:
+            raise ShapeError(f"data is a pair (x, target): got a {type(data).__name__}")
+        x, target = data
+        prediction, st = model(x, ps, st)
+        return self(prediction, target), st, {}
+
+    def mean(self, xp: Any, prediction: Any, target: Any) -> Any:
+        """Return the mean of `values`; a loss that can do so in fewer operations replaces it."""
+        return xp.mean(self.values(xp, prediction, target))
+
+    @abstractmethod
+    def values(self, xp: Any, prediction: Any, target: Any) -> Any:
+        """Return the loss of each element or sample; the arrays are checked."""

@@ -1,0 +1,114 @@
+"""Losses between numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from portanet.checks import positive
+from portanet.functional.losses import mean_square
+from portanet.losses._base import Loss, Reduction
+
+__all__ = ["HuberLoss", "MAELoss", "MSELoss"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MSELoss(Loss):
+    """Squared error, ``(prediction - target)**2``.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}, default "mean"
+        Over all elements.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> loss = pn.MSELoss()
+    >>> print(round(float(loss(np.asarray([1.1, 1.9, 3.1]), np.asarray([1.0, 2.0, 3.0]))), 6))
+    0.01
+
+    As the objective of a model:
+
+    >>> model = pn.Dense(2, 1)
+    >>> ps, st = pn.setup(np.random.default_rng(0), model)
+    >>> x, y = np.ones((4, 2), np.float32), np.zeros((4, 1), np.float32)
+    >>> value, st, stats = loss(model, ps, st, (x, y))
+    >>> value.shape, stats
+    ((), {})
+    """
+
+    reduction: Reduction = "mean"
+
+    def mean(self, xp: Any, prediction: Any, target: Any) -> Any:
+        return mean_square(prediction - target)
+
+    def values(self, xp: Any, prediction: Any, target: Any) -> Any:
+        residual = prediction - target
+        return residual * residual
+
+
+@dataclass(frozen=True, kw_only=True)
+class MAELoss(Loss):
+    """Absolute error, ``abs(prediction - target)``. Its derivative is 0 where the two are equal.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum", "none"}, default "mean"
+        Over all elements.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> loss = pn.MAELoss(reduction="sum")
+    >>> print(loss(np.asarray([1.0, 3.0]), np.asarray([2.0, 1.0])))
+    3.0
+    """
+
+    reduction: Reduction = "mean"
+
+    def values(self, xp: Any, prediction: Any, target: Any) -> Any:
+        return xp.abs(prediction - target)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HuberLoss(Loss):
+    """Squared error near the target, absolute error far from it.
+
+    With ``r = prediction - target``: ``r**2 / 2`` where ``abs(r) <= delta``, else
+    ``delta * (abs(r) - delta / 2)``.
+
+    Parameters
+    ----------
+    delta : float, default 1
+        Where the parabola becomes a line, above 0.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        Over all elements.
+
+    References
+    ----------
+    .. [1] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of Mathematical
+       Statistics 35 (1964).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> loss = pn.HuberLoss(delta=2.0, reduction="none")
+    >>> print(loss(np.asarray([1.0, 10.0]), np.asarray([0.0, 0.0])))
+    [ 0.5 18. ]
+    """
+
+    delta: float = 1.0
+    reduction: Reduction = "mean"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "delta")
+
+    def values(self, xp: Any, prediction: Any, target: Any) -> Any:
+        residual = prediction - target
+        slope = xp.minimum(xp.maximum(residual, -self.delta), self.delta)
+        return slope * (residual - 0.5 * slope)

@@ -1,0 +1,93 @@
+"""The protocol of an optimization rule: what becomes of one gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from portanet.backends import array_namespace
+
+Array = Any
+RuleState = Any
+
+
+class Rule:
+    """The base of every rule: a frozen dataclass of hyperparameters with two methods.
+
+    A rule holds no arrays. `init` makes the state of one parameter array: a tuple or dict of
+    arrays and Python numbers, or ``()``. `apply` turns a gradient into a step. The parameter then
+    moves against that step, ``x - dx``, so a rule that returns its gradient is plain descent with
+    a learning rate of one. Both are pure: they change none of their arguments.
+
+    Examples
+    --------
+    A rule of one's own takes these few lines:
+
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> @dataclass(frozen=True)
+    ... class SignDescent(pn.optimizers.Rule):
+    ...     lr: float = 0.01
+    ...     def init(self, x):
+    ...         return ()
+    ...     def apply(self, state, x, g):
+    ...         xp = pn.array_namespace(g)
+    ...         return state, self.lr * xp.sign(g)
+    >>> ps = {"weight": np.asarray([1.0, 2.0])}
+    >>> state = pn.optimizers.setup(SignDescent(0.5), ps)
+    >>> pn.optimizers.update(state, ps, {"weight": np.asarray([3.0, -4.0])})[1]
+    {'weight': array([0.5, 2.5])}
+    """
+
+    def init(self, x: Array) -> RuleState:
+        """Return the state of the parameter array `x` before its first step."""
+        raise NotImplementedError(f"{type(self).__name__} has no init(self, x)")
+
+    def apply(self, state: RuleState, x: Array, g: Array) -> tuple[RuleState, Array]:
+        """Return the next state and the step for the parameter `x` with the gradient `g`.
+
+        The step has the shape and dtype of `x`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no apply(self, state, x, g)")
+
+    @classmethod
+    def apply_all(
+        cls,
+        rules: Sequence[Any],
+        states: Sequence[RuleState],
+        xs: Sequence[Array],
+        gs: Sequence[Array],
+    ) -> tuple[list[RuleState], list[Array]]:
+        """Apply one rule of this class to each array of a tree.
+
+        The rules may differ in their hyperparameters. A rule whose steps depend on the gradients
+        of the other arrays, such as `ClipGlobalNorm`, overrides this.
+        """
+        new_states: list[RuleState] = []
+        steps: list[Array] = []
+        for rule, state, x, g in zip(rules, states, xs, gs, strict=True):
+            state, step = rule.apply(state, x, g)
+            new_states.append(state)
+            steps.append(step)
+        return new_states, steps
+
+
+@cache
+def bits(xp: Any, dtype: Any) -> int:
+    """Return the width of a floating dtype."""
+    return xp.finfo(dtype).bits
+
+
+def cast(xp: Any, x: Array, dtype: Any) -> Array:
+    """Return `x` in `dtype`, itself if it has it."""
+    return x if x.dtype == dtype else xp.astype(x, dtype)
+
+
+def zero_mean(x: Array) -> Array:
+    """Zeros like `x`, in float32 where the dtype of `x` is too narrow for squared gradients."""
+    xp = array_namespace(x)
+    if bits(xp, x.dtype) < 32:
+        return xp.zeros_like(x, dtype=xp.float32)
+    return xp.zeros_like(x)

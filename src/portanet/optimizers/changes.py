@@ -1,0 +1,169 @@
+"""Changing the course of training: adjust, freeze, thaw."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from portanet.errors import HyperparameterError, ParameterTreeError
+from portanet.optimizers.chains import OptimizerChain
+from portanet.optimizers.state import OptimizerState
+
+S = TypeVar("S")
+
+
+def adjust(state: S, lr: float | None = None, /, *, path: str | None = None, **fields: Any) -> S:
+    """Change hyperparameters in the middle of training; the means and counters stay.
+
+    Parameters
+    ----------
+    state : OptimizerState or TrainState
+        What to adjust.
+    lr : float, optional
+        The new learning rate, short for ``lr=...``.
+    path : str, optional
+        The dotted path of a parameter or a part, such as ``"layer_1"``. All by default.
+    **fields
+        New values of hyperparameters by name. Rules that lack the field, such as clipping in a
+        chain, stay as they are.
+
+    Returns
+    -------
+    OptimizerState or TrainState
+        The adjusted copy.
+
+    Raises
+    ------
+    HyperparameterError
+        If no rule has a field of that name, or the value lies outside its range.
+    ParameterTreeError
+        If nothing is at `path`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> state = pn.optimizers.setup(pn.optimizers.SGD(0.1), {"weight": np.zeros(2)})
+    >>> pn.optimizers.adjust(state, 0.01)
+    OptimizerState
+      weight  SGD(lr=0.01, momentum=0.0, nesterov=False)
+    >>> pn.optimizers.adjust(state, momentum=0.9, nesterov=True)
+    OptimizerState
+      weight  SGD(lr=0.1, momentum=0.9, nesterov=True)
+    """
+    if lr is not None:
+        if "lr" in fields:
+            raise HyperparameterError(f"adjust: one learning rate: got {lr} and {fields['lr']}")
+        fields["lr"] = lr
+
+    def adjusted(inner: OptimizerState) -> OptimizerState:
+        chosen = _chosen(inner, path)
+        found = sorted({name for i in chosen for name in _field_names(inner.rules[i])})
+        unknown = sorted(set(fields) - set(found))
+        if unknown:
+            raise HyperparameterError(f"adjust: no rule has {unknown}: the fields are {found}")
+        rules = list(inner.rules)
+        for index in chosen:
+            rules[index] = _replaced(rules[index], fields)
+        return dataclasses.replace(inner, rules=tuple(rules))
+
+    return _on_optimizer_state(state, adjusted)
+
+
+def _field_names(rule: Any) -> set[str]:
+    if isinstance(rule, OptimizerChain):
+        return {name for member in rule.rules for name in _field_names(member)}
+    return {field.name for field in dataclasses.fields(rule)}
+
+
+def _replaced(rule: Any, fields: dict[str, Any]) -> Any:
+    if isinstance(rule, OptimizerChain):
+        return OptimizerChain(*(_replaced(member, fields) for member in rule.rules))
+    own = {name: value for name, value in fields.items() if name in _field_names(rule)}
+    return dataclasses.replace(rule, **own) if own else rule
+
+
+def freeze(state: S, path: str | None = None) -> S:
+    """Let updates leave parameters, and the states of their rules, alone.
+
+    Parameters
+    ----------
+    state : OptimizerState or TrainState
+        What to freeze.
+    path : str, optional
+        The dotted path of a parameter or a part, such as ``"layer_1"``. All by default.
+
+    Returns
+    -------
+    OptimizerState or TrainState
+        The copy with frozen entries.
+
+    Raises
+    ------
+    ParameterTreeError
+        If nothing is at `path`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> ps = {"layer_1": {"weight": np.zeros(2)}, "layer_2": {"weight": np.zeros(2)}}
+    >>> state = pn.optimizers.setup(pn.optimizers.SGD(0.1), ps)
+    >>> pn.optimizers.freeze(state, "layer_1")
+    OptimizerState
+      layer_1.weight  SGD(lr=0.1, momentum=0.0, nesterov=False)  (frozen)
+      layer_2.weight  SGD(lr=0.1, momentum=0.0, nesterov=False)
+    """
+    return _on_optimizer_state(state, lambda inner: _with_flag(inner, path, True))
+
+
+def thaw(state: S, path: str | None = None) -> S:
+    """Let updates move frozen parameters again; the inverse of `freeze`.
+
+    Parameters
+    ----------
+    state : OptimizerState or TrainState
+        What to thaw.
+    path : str, optional
+        The dotted path of a parameter or a part. All by default.
+
+    Returns
+    -------
+    OptimizerState or TrainState
+        The copy with thawed entries.
+
+    Raises
+    ------
+    ParameterTreeError
+        If nothing is at `path`.
+    """
+    return _on_optimizer_state(state, lambda inner: _with_flag(inner, path, False))
+
+
+def _with_flag(state: OptimizerState, path: str | None, flag: bool) -> OptimizerState:
+    frozen = list(state.frozen)
+    for index in _chosen(state, path):
+        frozen[index] = flag
+    return dataclasses.replace(state, frozen=tuple(frozen))
+
+
+def _chosen(state: OptimizerState, path: str | None) -> list[int]:
+    """Return the indices of the trained entries at or under `path`."""
+    paths = state.paths()
+    chosen = [
+        index
+        for index, name in enumerate(paths)
+        if state.rules[index] is not None
+        and (path is None or name == path or name.startswith(f"{path}."))
+    ]
+    if path is not None and not chosen:
+        raise ParameterTreeError(f"no parameter at {path!r}: the paths are {paths}")
+    return chosen
+
+
+def _on_optimizer_state(state: Any, change: Callable[[OptimizerState], OptimizerState]) -> Any:
+    """Apply `change` to an optimizer state, or to that of a training state."""
+    if isinstance(state, OptimizerState):
+        return change(state)
+    return dataclasses.replace(state, optimizer_state=change(state.optimizer_state))

@@ -1,0 +1,182 @@
+"""Making the state of an optimizer, and taking a step with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portanet import trees
+from portanet.backends import array_namespace, backend_of
+from portanet.errors import (
+    DTypeError,
+    HyperparameterError,
+    ParameterTreeError,
+    ShapeError,
+)
+from portanet.optimizers.base import Rule
+from portanet.optimizers.state import (
+    OptimizerState,
+    array_like,
+    check_structure,
+    dotted_paths,
+    flatten_entries,
+    name_of,
+)
+from portanet.trees import Tree
+
+
+def setup(rule: Rule, ps: Tree) -> OptimizerState:
+    """Make the state of `rule` for every array of the parameters.
+
+    Integer arrays, numbers, strings and None are carried along and never trained.
+
+    Parameters
+    ----------
+    rule : Rule
+        What is done with each gradient.
+    ps : tree
+        The parameters: a tree whose leaves are arrays.
+
+    Returns
+    -------
+    OptimizerState
+        A tree that mirrors `ps`.
+
+    Raises
+    ------
+    HyperparameterError
+        If `rule` is not a rule.
+    DTypeError
+        If a parameter is complex.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> pn.optimizers.setup(pn.optimizers.Adam(0.03), {"weight": np.zeros((2, 3))})
+    OptimizerState
+      weight  Adam(lr=0.03, betas=(0.9, 0.999), epsilon=1e-08)
+    """
+    if not isinstance(rule, Rule):
+        raise HyperparameterError(
+            f"setup(rule, ps): the rule is a portanet.optimizers.Rule: got {rule!r}: pass a rule "
+            f"such as pn.optimizers.Adam(0.001) first, then the parameters"
+        )
+    xs, structure = flatten_entries(ps)
+    trained = [_is_trained(x, path) for x, path in zip(xs, dotted_paths(structure), strict=True)]
+    return OptimizerState(
+        structure,
+        tuple(rule if yes else None for yes in trained),
+        tuple(rule.init(x) if yes else () for x, yes in zip(xs, trained, strict=True)),
+        (False,) * len(xs),
+    )
+
+
+def _is_trained(x: Any, path: str) -> bool:
+    if not array_like(x):
+        return False
+    xp = array_namespace(x)
+    if xp.isdtype(x.dtype, "complex floating"):
+        raise DTypeError(
+            f"{name_of(path)}: dtype is real floating: {_dtype(x)}: keep the real and imaginary "
+            f"parts as two parameters"
+        )
+    return xp.isdtype(x.dtype, "real floating")
+
+
+def update(state: OptimizerState, ps: Tree, grads: Tree) -> tuple[OptimizerState, Tree]:
+    """Move every parameter by one step against its gradient.
+
+    Everything is checked before anything is computed, and no argument is changed. A gradient of
+    None skips its parameter entirely: neither the parameter nor the state of its rule moves, and
+    no step is counted. That differs from a gradient of zeros, by which means decay and momentum
+    carries on. A frozen parameter is skipped in the same way.
+
+    Parameters
+    ----------
+    state : OptimizerState
+        From `setup` or the last update.
+    ps : tree
+        The parameters.
+    grads : tree
+        Their gradients, or None in the place of one.
+
+    Returns
+    -------
+    state : OptimizerState
+        The next state.
+    ps : tree
+        The next parameters, with the shapes and dtypes of `ps`.
+
+    Raises
+    ------
+    ParameterTreeError
+        If `ps` or `grads` is built otherwise than the parameters given to `setup`.
+    ShapeError, DTypeError, BackendMismatchError
+        If a gradient differs from its parameter in shape, dtype or library.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> ps = {"weight": np.asarray([1.0, 2.0]), "bias": np.asarray([3.0])}
+    >>> state = pn.optimizers.setup(pn.optimizers.SGD(0.5), ps)
+    >>> grads = {"weight": np.asarray([1.0, -1.0]), "bias": None}
+    >>> state, ps = pn.optimizers.update(state, ps, grads)
+    >>> ps
+    {'weight': array([0.5, 2.5]), 'bias': array([3.])}
+    """
+    xs, structure = flatten_entries(ps)
+    gs, grads_structure = flatten_entries(grads)
+    if structure != state.structure:
+        check_structure(state.structure, structure, "parameters")
+    if grads_structure != structure:
+        check_structure(structure, grads_structure, "gradients")
+    active = []
+    for index, g in enumerate(gs):
+        if g is None or state.rules[index] is None:
+            continue
+        x = xs[index]
+        if type(x) is not type(g) or x.shape != g.shape or x.dtype != g.dtype:
+            _check_gradient(structure, index, x, g)
+        if not state.frozen[index]:
+            active.append(index)
+    if not active:
+        return state, ps
+    rules: list[Any] = [state.rules[index] for index in active]
+    new_states, steps = type(rules[0]).apply_all(
+        rules,
+        [state.states[index] for index in active],
+        [xs[index] for index in active],
+        [gs[index] for index in active],
+    )
+    states = list(state.states)
+    for index, rule_state, dx in zip(active, new_states, steps, strict=True):
+        states[index] = rule_state
+        moved = xs[index] - dx
+        # NumPy makes a scalar of a difference without axes: the parameter stays an array.
+        xs[index] = moved if moved.shape else array_namespace(moved).asarray(moved)
+    state = OptimizerState(structure, state.rules, tuple(states), state.frozen)
+    return state, trees.unflatten(structure, xs)
+
+
+def _check_gradient(structure: trees.TreeStructure, index: int, x: Any, g: Any) -> None:
+    name = name_of(dotted_paths(structure)[index])
+    if not (array_like(x) and array_like(g)):
+        raise ParameterTreeError(
+            f"{name}: parameter and gradient are arrays: got {type(x).__name__} and "
+            f"{type(g).__name__}"
+        )
+    array_namespace(x, g)
+    if x.shape != g.shape:
+        raise ShapeError(
+            f"{name}: gradient.shape == parameter.shape: {tuple(g.shape)} != {tuple(x.shape)}"
+        )
+    if x.dtype != g.dtype:
+        raise DTypeError(
+            f"{name}: gradient.dtype == parameter.dtype: {_dtype(g)} != {_dtype(x)}: convert it "
+            f'with pn.astype(grads, "{_dtype(x)}")'
+        )
+
+
+def _dtype(x: Any) -> str:
+    return backend_of(x).dtype_name(x.dtype)

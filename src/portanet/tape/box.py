@@ -1,0 +1,163 @@
+"""Boxes: the arrays that a traced function sees."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, ClassVar, NoReturn
+
+from portanet.errors import TracedValueError
+
+
+class Box:
+    """An array on its way through a trace: a value, the trace, and the trace's note on it.
+
+    The note is a `Node` in reverse mode and a tangent in forward mode. The value may itself be a
+    box of an enclosing trace. Each array library has its own subclass, made by its namespace,
+    which holds that namespace as ``xp``.
+    """
+
+    __slots__ = ("note", "trace", "value")
+
+    xp: ClassVar[Any]
+    __array_priority__ = 1000.0
+
+    def __init__(self, value: Any, trace: Any, note: Any) -> None:
+        self.value = value
+        self.trace = trace
+        self.note = note
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    @property
+    def dtype(self) -> Any:
+        return self.value.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        return self.value.size
+
+    @property
+    def device(self) -> Any:
+        return getattr(self.value, "device", None)
+
+    @property
+    def T(self) -> Any:
+        return self.xp.permute_dims(self, tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self) -> Any:
+        return self.xp.matrix_transpose(self)
+
+    @property
+    def real(self) -> Any:
+        return self.xp.real(self)
+
+    @property
+    def imag(self) -> Any:
+        return self.xp.imag(self)
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Box:
+        if device == self.device:
+            return self
+        raise TracedValueError("a traced array cannot change its device: move the inputs instead")
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        return self.xp
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.xp.getitem(self, key)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Any:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"Traced({self.value!r})"
+
+    def _refuse_conversion(self, *_: Any, **__: Any) -> NoReturn:
+        raise TracedValueError(
+            "a traced array has no concrete value here: float(), int(), item(), tolist() and "
+            "conversion to another library would lose its derivative. Keep it an array, build "
+            "arrays of it with xp.stack, or take it out of the derivative with has_aux=True"
+        )
+
+    __float__ = __int__ = __complex__ = __index__ = __array__ = __dlpack__ = _refuse_conversion
+    item = tolist = _refuse_conversion
+
+    def _refuse_mutation(self, *_: Any, **__: Any) -> NoReturn:
+        raise TracedValueError(
+            "a traced array cannot be written in place: build the new array with xp.where, "
+            "xp.concat or xp.stack instead"
+        )
+
+    __setitem__ = __delitem__ = _refuse_mutation
+
+
+def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def forward(self: Box, other: Any) -> Any:
+        return getattr(self.xp.operators, name)(self, other)
+
+    def reflected(self: Box, other: Any) -> Any:
+        return getattr(self.xp.operators, name)(other, self)
+
+    return forward, reflected
+
+
+def _unary(name: str) -> Callable[[Box], Any]:
+    def method(self: Box) -> Any:
+        return getattr(self.xp, name)(self)
+
+    return method
+
+
+for _symbol, _name in {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "pow",
+    "matmul": "matmul",
+}.items():
+    _forward, _reflected = _binary(_name)
+    setattr(Box, f"__{_symbol}__", _forward)
+    setattr(Box, f"__r{_symbol}__", _reflected)
+
+for _symbol, _name in {"neg": "negative", "pos": "positive", "abs": "abs"}.items():
+    setattr(Box, f"__{_symbol}__", _unary(_name))
+
+
+def strip(x: Any) -> Any:
+    """Return the plain array inside any number of boxes."""
+    while isinstance(x, Box):
+        x = x.value
+    return x
+
+
+def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Box, Any], Any]:
+    def method(self: Box, other: Any) -> Any:
+        return compare(strip(self), strip(other))
+
+    return method
+
+
+for _symbol in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(Box, f"__{_symbol}__", _comparison(getattr(operator, _symbol)))

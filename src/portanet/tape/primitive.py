@@ -1,0 +1,79 @@
+"""Primitives: the calls that a trace records, one for each function of a namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from portanet.tape.box import Box
+from portanet.tape.rule import Rule
+from portanet.tape.trace import call
+
+
+class Primitive:
+    """A function of one array library together with its derivative rule.
+
+    Parameters
+    ----------
+    name : str
+    compute : callable
+        The function on plain arrays.
+    rule : Rule
+    xp : namespace
+        The traced namespace in whose words the rule computes.
+    box : type
+        The box class of the library.
+    """
+
+    __slots__ = ("box", "compute", "name", "rule", "xp")
+
+    def __init__(
+        self, name: str, compute: Callable[..., Any], rule: Rule, xp: Any, box: type[Box]
+    ) -> None:
+        self.name = name
+        self.compute = compute
+        self.rule = rule
+        self.xp = xp
+        self.box = box
+
+    def __repr__(self) -> str:
+        return f"Primitive({self.name!r})"
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return call(self, args, options)
+
+    def function(self, arity: int | None) -> Callable[..., Any]:
+        """Return the plain Python function that users call; `arity` picks a cheaper check."""
+        make = {1: _unary, 2: _binary}.get(arity, _variadic)
+        function = make(self, self.compute)
+        function.__name__ = function.__qualname__ = self.name
+        function.__doc__ = getattr(self.compute, "__doc__", None)
+        return function
+
+
+def _unary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
+    def function(x: Any, /, **options: Any) -> Any:
+        if isinstance(x, Box):
+            return x.trace.process(primitive, (x,), options)
+        return compute(x, **options)
+
+    return function
+
+
+def _binary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
+    def function(x: Any, y: Any, /, **options: Any) -> Any:
+        if isinstance(x, Box) or isinstance(y, Box):
+            return call(primitive, (x, y), options)
+        return compute(x, y, **options)
+
+    return function
+
+
+def _variadic(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
+    def function(*arrays: Any, **options: Any) -> Any:
+        for x in arrays:
+            if isinstance(x, Box):
+                return call(primitive, arrays, options)
+        return compute(*arrays, **options)
+
+    return function

@@ -1,0 +1,144 @@
+"""Rules of the functions that put several arrays together or spread them over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from portanet.tape.box import Box
+from portanet.tape.rule import Rule, cast
+
+
+class _Joined(Rule):
+    """A function of many arrays, linear in all of them together: ``concat`` and ``stack``.
+
+    Parameters
+    ----------
+    part : callable
+        ``part(xp, g, arrays, i, axis)`` cuts the cotangent of the i-th array out of `g`.
+    """
+
+    def __init__(self, part: Callable[..., Any]) -> None:
+        self.part = part
+
+    def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
+        xp = primitive.xp
+        return [
+            cast(xp, self.part(xp, cotangent, args, i, kwargs["axis"]), args[i].dtype)
+            for i in argnums
+        ]
+
+    def jvp(self, primitive, tangents, result, args, kwargs, argnums):
+        xp = primitive.xp
+        given = dict(zip(argnums, tangents, strict=True))
+        parts = [given[i] if i in given else xp.zeros_like(x) for i, x in enumerate(args)]
+        return primitive(*parts, **kwargs)
+
+
+def _concat_part(xp: Any, g: Any, arrays: Sequence[Any], i: int, axis: int | None) -> Any:
+    if axis is None:
+        start = sum(x.size for x in arrays[:i])
+        return xp.reshape(g[start : start + arrays[i].size], arrays[i].shape)
+    axis %= g.ndim
+    start = sum(x.shape[axis] for x in arrays[:i])
+    window = slice(start, start + arrays[i].shape[axis])
+    return g[(slice(None),) * axis + (window,)]
+
+
+def _stack_part(xp: Any, g: Any, arrays: Sequence[Any], i: int, axis: int) -> Any:
+    return g[(slice(None),) * (axis % g.ndim) + (i,)]
+
+
+EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
+    "concat_arrays": (
+        _Joined(_concat_part),
+        lambda raw, *arrays, axis: raw.concat(arrays, axis=axis),
+    ),
+    "stack_arrays": (
+        _Joined(_stack_part),
+        lambda raw, *arrays, axis: raw.stack(arrays, axis=axis),
+    ),
+}
+
+
+def _concat(xp: Any, arrays: Sequence[Any], /, *, axis: int | None = 0) -> Any:
+    return xp.concat_arrays(*arrays, axis=axis)
+
+
+def _stack(xp: Any, arrays: Sequence[Any], /, *, axis: int = 0) -> Any:
+    return xp.stack_arrays(*arrays, axis=axis)
+
+
+def _broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    rank = max(map(len, shapes))
+    padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    return tuple(
+        next((n for n in column if n != 1), 1) for column in zip(*padded, strict=True)
+    )
+
+
+def _broadcast_arrays(xp: Any, *arrays: Any) -> tuple[Any, ...]:
+    shape = _broadcast_shapes(*(x.shape for x in arrays))
+    return tuple(xp.broadcast_to(x, shape) for x in arrays)
+
+
+def _meshgrid(xp: Any, *arrays: Any, indexing: str = "xy") -> tuple[Any, ...]:
+    rank = len(arrays)
+    axes = list(range(rank))
+    if indexing == "xy" and rank > 1:
+        axes[:2] = [1, 0]
+    sizes = [1] * rank
+    for axis, x in zip(axes, arrays, strict=True):
+        sizes[axis] = x.size
+    return tuple(
+        xp.broadcast_to(
+            xp.reshape(x, tuple(x.size if i == axis else 1 for i in range(rank))), tuple(sizes)
+        )
+        for axis, x in zip(axes, arrays, strict=True)
+    )
+
+
+def _asarray(
+    xp: Any, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None
+) -> Any:
+    if not isinstance(obj, Box):
+        parts = [x if hasattr(x, "shape") else xp.asarray(x, dtype=dtype) for x in obj]
+        obj = xp.stack(parts)
+    if device is not None:
+        obj = obj.to_device(device)
+    return obj if dtype is None else xp.astype(obj, dtype)
+
+
+def _full(xp: Any, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
+    fill_value = xp.asarray(fill_value, dtype=dtype, device=device)
+    return xp.broadcast_to(fill_value, (shape,) if isinstance(shape, int) else tuple(shape))
+
+
+def _full_like(xp: Any, x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
+    dtype = x.dtype if dtype is None else dtype
+    if isinstance(fill_value, Box):
+        return xp.broadcast_to(xp.astype(fill_value, dtype), x.shape)
+    return xp.full(x.shape, fill_value, dtype=dtype, device=x.device if device is None else device)
+
+
+def _linspace(
+    xp: Any, start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None,
+    endpoint: bool = True,
+) -> Any:  # fmt: skip
+    traced = start if isinstance(start, Box) else stop
+    dtype = traced.dtype if dtype is None else dtype
+    steps = xp.linspace(0.0, 1.0, num, dtype=dtype, device=traced.device, endpoint=endpoint)
+    return start * (1 - steps) + stop * steps
+
+
+COMPOSITES: dict[str, Callable[..., Any]] = {
+    "asarray": _asarray,
+    "broadcast_arrays": _broadcast_arrays,
+    "concat": _concat,
+    "full": _full,
+    "full_like": _full_like,
+    "linspace": _linspace,
+    "meshgrid": _meshgrid,
+    "stack": _stack,
+}
+

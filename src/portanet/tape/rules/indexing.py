@@ -1,0 +1,95 @@
+"""Rules of reading by index, and of their transposes, which add into a zero array.
+
+The standard has no scatter. The generic bodies write into a fresh array where the index names
+every element once, and sum with a matrix of zeros and ones where it may name one twice; an
+adapter with a scatter of its own replaces them.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from portanet.tape.box import Box, strip
+from portanet.tape.rule import Linear, Rule
+
+
+def _has_integer_array(key: Any) -> bool:
+    parts = key if isinstance(key, tuple) else (key,)
+    return any(
+        hasattr(part, "dtype") and part.ndim > 0 and "bool" not in str(part.dtype)
+        or isinstance(part, list)
+        for part in parts
+    )
+
+
+def _add_at(raw: Any, g: Any, targets: Any, shape: tuple[int, ...]) -> Any:
+    """Sum the elements of `g` into the flat positions `targets` of a zero array of `shape`."""
+    size = math.prod(shape)
+    g, targets = raw.reshape(g, (-1, 1)), raw.reshape(targets, (1, -1))
+    rows = raw.expand_dims(raw.arange(size, device=g.device), axis=-1)
+    return raw.reshape(raw.astype(rows == targets, g.dtype) @ g, shape)
+
+
+def _positions(raw: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    return raw.reshape(raw.arange(math.prod(shape), device=g.device), shape)
+
+
+def _scatter_getitem(raw: Any, g: Any, key: Any, shape: tuple[int, ...]) -> Any:
+    if _has_integer_array(key):
+        return _add_at(raw, g, _positions(raw, g, shape)[key], shape)
+    fresh = raw.zeros(shape, dtype=g.dtype, device=g.device)
+    fresh[key] = g
+    return fresh
+
+
+def _scatter_take(raw: Any, g: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
+    targets = raw.take(_positions(raw, g, shape), raw.reshape(indices, (-1,)), axis=axis)
+    return _add_at(raw, g, targets, shape)
+
+
+EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
+    "getitem": (
+        Linear(lambda xp, g, x, key: xp.scatter_getitem(g, key, x.shape), arity=None),
+        lambda raw, x, key: operator.getitem(x, key),
+    ),
+    "scatter_getitem": (
+        Linear(lambda xp, g, x, key, shape: g[key], arity=None),
+        _scatter_getitem,
+    ),
+    "scatter_take": (
+        Linear(lambda xp, g, x, indices, axis, shape: xp.take(g, indices, axis=axis), arity=None),
+        _scatter_take,
+    ),
+}
+
+
+RULES: dict[str, Rule] = {
+    "take": Linear(
+        lambda xp, g, x, indices, *, axis=0: xp.scatter_take(g, indices, axis % x.ndim, x.shape),
+        arity=None,
+    ),
+}
+
+
+def _take_along_axis(xp: Any, x: Any, indices: Any, /, *, axis: int = -1) -> Any:
+    axis %= x.ndim
+    indices = strip(indices)
+    shape = tuple(max(x.shape[i], indices.shape[i]) if i != axis else x.shape[i] for i in range(x.ndim))
+    positions = xp.broadcast_to(_positions(xp, x, x.shape), shape)
+    wanted = tuple(n if i != axis else indices.shape[axis] for i, n in enumerate(shape))
+    flat = xp.take_along_axis(positions, xp.broadcast_to(indices, wanted), axis=axis)
+    gathered = xp.take(xp.reshape(x, (-1,)), xp.reshape(flat, (-1,)), axis=0)
+    return xp.reshape(gathered, wanted)
+
+
+COMPOSITES: dict[str, Callable[..., Any]] = {"take_along_axis": _take_along_axis}
+
+
+def plain_key(key: Any) -> Any:
+    """Strip boxes from an index; an index has no derivative."""
+    if isinstance(key, tuple):
+        return tuple(map(plain_key, key))
+    return strip(key) if isinstance(key, Box) else key

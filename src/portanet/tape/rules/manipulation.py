@@ -1,0 +1,81 @@
+"""Rules of the functions that move, repeat, reshape and convert elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from portanet.tape.box import strip
+from portanet.tape.rule import Linear, Rule, cast, fit
+
+
+def _reshape(xp: Any, g: Any, x: Any, *_: Any, **__: Any) -> Any:
+    return xp.reshape(g, x.shape)
+
+
+def _permute_dims(xp: Any, g: Any, x: Any, axes: Any) -> Any:
+    axes = [axis % x.ndim for axis in axes]
+    return xp.permute_dims(g, tuple(axes.index(axis) for axis in range(x.ndim)))
+
+
+def _roll(xp: Any, g: Any, x: Any, shift: Any, *, axis: Any = None) -> Any:
+    back = tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
+    return xp.roll(g, back, axis=axis)
+
+
+def _tile(xp: Any, g: Any, x: Any, repetitions: Any) -> Any:
+    rank = max(x.ndim, len(repetitions))
+    counts = (1,) * (rank - len(repetitions)) + tuple(repetitions)
+    sizes = (1,) * (rank - x.ndim) + x.shape
+    split = tuple(n for pair in zip(counts, sizes, strict=True) for n in pair)
+    return xp.reshape(xp.sum(xp.reshape(g, split), axis=tuple(range(0, 2 * rank, 2))), x.shape)
+
+
+RULES: dict[str, Rule] = {
+    "broadcast_to": Linear(lambda xp, g, x, shape: fit(xp, g, x), arity=None),
+    "expand_dims": Linear(_reshape, arity=None),
+    "flip": Linear(lambda xp, g, x, axis=None: xp.flip(g, axis=axis)),
+    "matrix_transpose": Linear(lambda xp, g, x: xp.matrix_transpose(g)),
+    "moveaxis": Linear(lambda xp, g, x, source, goal: xp.moveaxis(g, goal, source), arity=None),
+    "permute_dims": Linear(_permute_dims, arity=None),
+    "reshape": Linear(_reshape, arity=None),
+    "roll": Linear(_roll, arity=None),
+    "squeeze": Linear(_reshape, arity=None),
+    "tile": Linear(_tile, arity=None),
+    "tril": Linear(lambda xp, g, x, k=0: xp.tril(g, k=k)),
+    "triu": Linear(lambda xp, g, x, k=0: xp.triu(g, k=k)),
+}
+
+
+def _convert(xp: Any, x: Any, dtype: Any, /, **options: Any) -> Any:
+    if x.dtype == dtype:
+        return x
+    if xp.isdtype(dtype, ("real floating", "complex floating")):
+        return xp.convert(x, dtype)
+    return xp.raw.astype(strip(x), dtype, **options)
+
+
+def _repeat(xp: Any, x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
+    if axis is None:
+        x, axis = xp.reshape(x, (-1,)), 0
+    positions = xp.repeat(xp.arange(x.shape[axis], device=x.device), strip(repeats))
+    return xp.take(x, positions, axis=axis)
+
+
+def _unstack(xp: Any, x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    x = xp.moveaxis(x, axis, 0)
+    return tuple(x[i] for i in range(x.shape[0]))
+
+
+COMPOSITES: dict[str, Callable[..., Any]] = {
+    "astype": _convert,
+    "repeat": _repeat,
+    "unstack": _unstack,
+}
+
+EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
+    "convert": (
+        Linear(lambda xp, g, x, dtype: cast(xp, g, x.dtype), arity=None),
+        lambda raw, x, dtype: raw.astype(x, dtype),
+    ),
+}

@@ -1,0 +1,204 @@
+"""Rules of the functions that reduce or accumulate along axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from portanet.tape.rule import Explicit, Linear, Rule, cast, conj, is_complex
+
+Axis = int | tuple[int, ...] | None
+
+
+def _axes(x: Any, axis: Axis) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(x.ndim))
+    if isinstance(axis, int):
+        return (axis % x.ndim,)
+    return tuple(a % x.ndim for a in axis)
+
+
+def _kept(xp: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """Give a reduced array the rank of `x` again, with size 1 along the reduced axes."""
+    if keepdims or y.ndim == x.ndim:
+        return y
+    reduced = _axes(x, axis)
+    return xp.reshape(y, tuple(1 if i in reduced else n for i, n in enumerate(x.shape)))
+
+
+def _spread(xp: Any, g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    return xp.broadcast_to(_kept(xp, g, x, axis, keepdims), x.shape)
+
+
+def _count(x: Any, axis: Axis) -> int:
+    count = 1
+    for a in _axes(x, axis):
+        count *= x.shape[a]
+    return count
+
+
+def _sum_transpose(
+    xp: Any, g: Any, x: Any, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False
+) -> Any:
+    return cast(xp, _spread(xp, g, x, axis, keepdims), x.dtype)
+
+
+def _mean_transpose(
+    xp: Any, g: Any, x: Any, *, axis: Axis = None, keepdims: bool = False
+) -> Any:
+    return _spread(xp, g / max(_count(x, axis), 1), x, axis, keepdims)
+
+
+def _extreme_vjp(
+    xp: Any, g: Any, y: Any, x: Any, *, axis: Axis = None, keepdims: bool = False
+) -> Any:
+    hit = x == _kept(xp, y, x, axis, keepdims)
+    ties = xp.sum(xp.astype(hit, x.dtype), axis=axis, keepdims=True)
+    return xp.where(hit, _kept(xp, g, x, axis, keepdims) / ties, 0.0)
+
+
+def _extreme_jvp(
+    xp: Any, t: Any, y: Any, x: Any, *, axis: Axis = None, keepdims: bool = False
+) -> Any:
+    hit = x == _kept(xp, y, x, axis, keepdims)
+    ties = xp.sum(xp.astype(hit, x.dtype), axis=axis, keepdims=keepdims)
+    return xp.sum(xp.where(hit, t, 0.0), axis=axis, keepdims=keepdims) / ties
+
+
+def _deviation(xp: Any, x: Any, axis: Axis, correction: float) -> Any:
+    scale = 2 / (_count(x, axis) - correction)
+    return scale * (x - xp.mean(x, axis=axis, keepdims=True))
+
+
+def _var_vjp(
+    xp: Any, g: Any, y: Any, x: Any, *, axis: Axis = None, correction: float = 0.0,
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    g = _kept(xp, g, x, axis, keepdims)
+    g = xp.astype(g, x.dtype) if is_complex(xp, x.dtype) else g
+    return g * _deviation(xp, x, axis, correction)
+
+
+def _var_jvp(
+    xp: Any, t: Any, y: Any, x: Any, *, axis: Axis = None, correction: float = 0.0,
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    product = conj(xp, _deviation(xp, x, axis, correction)) * t
+    return xp.sum(cast(xp, product, y.dtype), axis=axis, keepdims=keepdims)
+
+
+def _last(xp: Any, x: Any, axis: Axis) -> Any:
+    """Flatten the reduced axes into one and put it last."""
+    reduced = _axes(x, axis)
+    others = tuple(i for i in range(x.ndim) if i not in reduced)
+    shape = (*(x.shape[i] for i in others), _count(x, axis))
+    return xp.reshape(xp.permute_dims(x, others + reduced), shape)
+
+
+def _unlast(xp: Any, moved: Any, x: Any, axis: Axis) -> Any:
+    reduced = _axes(x, axis)
+    order = [*(i for i in range(x.ndim) if i not in reduced), *reduced]
+    moved = xp.reshape(moved, tuple(x.shape[i] for i in order))
+    return xp.permute_dims(moved, tuple(order.index(i) for i in range(x.ndim)))
+
+
+def _products_of_others(xp: Any, x: Any) -> Any:
+    """For each element along the last axis the product of all others, right also for zeros."""
+    ones = xp.ones_like(x[..., :1])
+    before = xp.cumulative_prod(xp.concat([ones, x[..., :-1]], axis=-1), axis=-1)
+    reverse = xp.flip(x, axis=-1)
+    after = xp.cumulative_prod(xp.concat([ones, reverse[..., :-1]], axis=-1), axis=-1)
+    return before * xp.flip(after, axis=-1)
+
+
+def _prod_vjp(
+    xp: Any, g: Any, y: Any, x: Any, *, axis: Axis = None, dtype: Any = None,
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    others = _unlast(xp, _products_of_others(xp, _last(xp, x, axis)), x, axis)
+    return cast(xp, _kept(xp, g, x, axis, keepdims) * conj(xp, others), x.dtype)
+
+
+def _prod_jvp(
+    xp: Any, t: Any, y: Any, x: Any, *, axis: Axis = None, dtype: Any = None,
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    others = _unlast(xp, _products_of_others(xp, _last(xp, x, axis)), x, axis)
+    return cast(xp, xp.sum(t * others, axis=axis, keepdims=keepdims), y.dtype)
+
+
+def _axis_of(x: Any, axis: int | None) -> int:
+    return 0 if axis is None else axis % x.ndim
+
+
+def _cumulative_sum_transpose(
+    xp: Any, g: Any, x: Any, *, axis: int | None = None, dtype: Any = None,
+    include_initial: bool = False,
+) -> Any:  # fmt: skip
+    axis = _axis_of(x, axis)
+    if include_initial:
+        g = g[(slice(None),) * axis + (slice(1, None),)]
+    back = xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
+    return cast(xp, back, x.dtype)
+
+
+def _partial_products(xp: Any, x: Any, axis: int, initial: bool) -> Any:
+    """The Jacobian of ``cumulative_prod``: ``[..., j, i]`` is the derivative of the i-th by x_j."""
+    x = xp.moveaxis(x, axis, -1)
+    n = x.shape[-1]
+    diagonal = xp.eye(n, dtype=x.dtype, device=x.device) == 1
+    held = xp.where(diagonal, 1.0, xp.expand_dims(x, axis=-2))
+    jacobian = xp.triu(xp.cumulative_prod(held, axis=-1))
+    if initial:
+        jacobian = xp.concat([xp.zeros_like(jacobian[..., :1]), jacobian], axis=-1)
+    return jacobian
+
+
+def _cumulative_prod_vjp(
+    xp: Any, g: Any, y: Any, x: Any, *, axis: int | None = None, dtype: Any = None,
+    include_initial: bool = False,
+) -> Any:  # fmt: skip
+    axis = _axis_of(x, axis)
+    jacobian = conj(xp, _partial_products(xp, x, axis, include_initial))
+    g = xp.expand_dims(xp.moveaxis(g, axis, -1), axis=-1)
+    return cast(xp, xp.moveaxis(xp.squeeze(jacobian @ g, axis=-1), -1, axis), x.dtype)
+
+
+def _cumulative_prod_jvp(
+    xp: Any, t: Any, y: Any, x: Any, *, axis: int | None = None, dtype: Any = None,
+    include_initial: bool = False,
+) -> Any:  # fmt: skip
+    axis = _axis_of(x, axis)
+    jacobian = _partial_products(xp, x, axis, include_initial)
+    t = xp.expand_dims(xp.moveaxis(t, axis, -1), axis=-2)
+    return cast(xp, xp.moveaxis(xp.squeeze(t @ jacobian, axis=-2), -1, axis), y.dtype)
+
+
+RULES: dict[str, Rule] = {
+    "sum": Linear(_sum_transpose),
+    "mean": Linear(_mean_transpose),
+    "max": Explicit(_extreme_vjp, _extreme_jvp),
+    "min": Explicit(_extreme_vjp, _extreme_jvp),
+    "prod": Explicit(_prod_vjp, _prod_jvp),
+    "var": Explicit(_var_vjp, _var_jvp),
+    "cumulative_sum": Linear(_cumulative_sum_transpose),
+    "cumulative_prod": Explicit(_cumulative_prod_vjp, _cumulative_prod_jvp),
+}
+
+
+def _std(xp: Any, x: Any, /, **options: Any) -> Any:
+    return xp.sqrt(xp.var(x, **options))
+
+
+def _diff(
+    xp: Any, x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None
+) -> Any:
+    ends = [part for part in (prepend, x, append) if part is not None]
+    x = ends[0] if len(ends) == 1 else xp.concat(ends, axis=axis)
+    before = (slice(None),) * (axis % x.ndim)
+    for _ in range(n):
+        x = x[(*before, slice(1, None))] - x[(*before, slice(None, -1))]
+    return x
+
+
+COMPOSITES: dict[str, Callable[..., Any]] = {"std": _std, "diff": _diff}

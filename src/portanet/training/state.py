@@ -1,0 +1,79 @@
+"""The state of a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from portanet import optimizers
+from portanet.core import parameter_count, state_count
+from portanet.optimizers import OptimizerState, Rule
+from portanet.trees import Tree, register_tree
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainState:
+    """A model with its parameters, states, optimizer and count of steps.
+
+    Immutable: every function of `portanet.training` returns another one. As a registered tree its
+    children are the parameters, the states and the state of the optimizer, so
+    ``device((ts, x, y))`` moves a training run.
+
+    Parameters
+    ----------
+    model : Layer
+        The model.
+    parameters, states : tree
+        What ``pn.setup(rng, model)`` returned.
+    optimizer : Rule
+        The rule of the updates, such as ``pn.optimizers.Adam(0.001)``.
+    optimizer_state : OptimizerState, optional
+        The state of a run that is taken up again. Made by ``pn.optimizers.setup`` by default.
+    step : int, default 0
+        The number of updates so far.
+
+    Raises
+    ------
+    HyperparameterError
+        If `optimizer` is not a rule.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> model = pn.Dense(2, 1)
+    >>> ps, st = pn.setup(np.random.default_rng(0), model)
+    >>> ts = pn.training.TrainState(model, ps, st, pn.optimizers.SGD(0.1))
+    >>> ts.step
+    0
+    """
+
+    model: Any
+    parameters: Tree
+    states: Tree
+    optimizer: Rule
+    optimizer_state: OptimizerState | None = None
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        if self.optimizer_state is None:
+            state = optimizers.setup(self.optimizer, self.parameters)
+            object.__setattr__(self, "optimizer_state", state)
+
+    def __str__(self) -> str:
+        model = str(self.model).replace("\n", "\n    ")
+        return "\n".join(
+            (
+                "TrainState",
+                f"    model: {model}",
+                f"    parameters: {parameter_count(self.parameters)}",
+                f"    states: {state_count(self.states)}",
+                f"    optimizer: {self.optimizer}",
+                f"    step: {self.step}",
+            )
+        )
+
+    __repr__ = __str__
+
+
+register_tree(TrainState, static=("model", "optimizer", "step"))

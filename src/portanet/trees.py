@@ -1,0 +1,154 @@
+"""Trees: nested dicts, tuples, lists and registered dataclasses whose leaves are arrays.
+
+A thin vocabulary over `optree`. ``None`` is an empty tree. Every function that maps over trees
+here keeps the order of the keys of a dict.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import optree
+
+from portanet.errors import ParameterTreeError
+
+Tree = Any
+TreeStructure = optree.PyTreeSpec
+NAMESPACE = "portanet"
+
+T = TypeVar("T", bound=type)
+
+
+def flatten(tree: Tree) -> tuple[list[Any], TreeStructure]:
+    """Split a tree into its leaves and its structure."""
+    return optree.tree_flatten(tree, namespace=NAMESPACE)
+
+
+def unflatten(structure: TreeStructure, leaves: Iterable[Any]) -> Tree:
+    """Build the tree of `structure` with `leaves`; the inverse of `flatten`."""
+    return optree.tree_unflatten(structure, leaves)
+
+
+def leaves(tree: Tree) -> list[Any]:
+    """Return the leaves of a tree, in the order of `flatten`."""
+    return optree.tree_leaves(tree, namespace=NAMESPACE)
+
+
+def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
+    """Apply `function` to each leaf of `tree` and to the leaves of `others` at the same place.
+
+    Raises
+    ------
+    ParameterTreeError
+        If one of `others` has another structure than `tree`.
+
+    Examples
+    --------
+    >>> from portanet import trees
+    >>> trees.map_leaves(lambda a, b: a + b, {"w": 1, "b": 2}, {"w": 10, "b": 20})
+    {'w': 11, 'b': 22}
+    """
+    if not others:
+        return optree.tree_map(function, tree, namespace=NAMESPACE)
+    first, structure = flatten(tree)
+    columns = [first]
+    for other in others:
+        check_same_structure(tree, other)
+        columns.append(leaves(other))
+    return unflatten(structure, [function(*row) for row in zip(*columns, strict=True)])
+
+
+def flatten_with_paths(tree: Tree) -> list[tuple[str, Any]]:
+    """Return pairs of a dotted path and a leaf.
+
+    Examples
+    --------
+    >>> from portanet import trees
+    >>> trees.flatten_with_paths({"layer_1": {"weight": 1.0}, "scales": (2.0, 3.0)})
+    [('layer_1.weight', 1.0), ('scales.0', 2.0), ('scales.1', 3.0)]
+    """
+    paths, values, _ = optree.tree_flatten_with_path(tree, namespace=NAMESPACE)
+    return [(".".join(map(str, path)), leaf) for path, leaf in zip(paths, values, strict=True)]
+
+
+def check_same_structure(expected: Tree, given: Tree, what: str = "tree") -> None:
+    """Raise `ParameterTreeError` with the first difference when two trees are built differently."""
+    if flatten(expected)[1] == flatten(given)[1]:
+        return
+    wanted = [path for path, _ in flatten_with_paths(expected)]
+    found = [path for path, _ in flatten_with_paths(given)]
+    missing = [path for path in wanted if path not in set(found)]
+    surplus = [path for path in found if path not in set(wanted)]
+    if missing or surplus:
+        raise ParameterTreeError(
+            f"{what}: the entries differ: missing {missing or 'none'}, unexpected {surplus or 'none'}"
+        )
+    raise ParameterTreeError(
+        f"{what}: the same entries in different containers: "
+        f"{flatten(expected)[1]} != {flatten(given)[1]}"
+    )
+
+
+def register_tree(cls: T | None = None, *, static: tuple[str, ...] = ()) -> Any:
+    """Register a dataclass as a tree: its fields become children (Flux's ``@functor``).
+
+    Parameters
+    ----------
+    cls : type
+        A dataclass. May be omitted when used as a decorator with arguments.
+    static : tuple of str
+        Names of fields that are not children (sizes, functions, names). They must be hashable.
+
+    Returns
+    -------
+    type
+        `cls` itself.
+
+    Raises
+    ------
+    TypeError
+        If `cls` is not a dataclass or a static name is not a field.
+
+    Examples
+    --------
+    >>> import dataclasses
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> @pn.register_tree
+    ... @dataclasses.dataclass
+    ... class Affine:
+    ...     weight: np.ndarray
+    ...     bias: np.ndarray
+    >>> affine = Affine(np.ones((2, 3)), np.zeros(2))
+    >>> pn.trees.map_leaves(np.shape, affine)
+    Affine(weight=(2, 3), bias=(2,))
+    """
+    if cls is None:
+        return lambda decorated: register_tree(decorated, static=static)
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        raise TypeError(f"{cls!r} is not a dataclass: decorate it with @dataclasses.dataclass first")
+    names = [field.name for field in dataclasses.fields(cls)]
+    unknown = [name for name in static if name not in names]
+    if unknown:
+        raise TypeError(f"static names {unknown} are not fields of {cls.__name__}: {names}")
+    children = tuple(name for name in names if name not in static)
+
+    def split(instance: Any) -> tuple[tuple[Any, ...], Any, tuple[str, ...]]:
+        return (
+            tuple(getattr(instance, name) for name in children),
+            tuple(getattr(instance, name) for name in static),
+            children,
+        )
+
+    def join(metadata: Any, values: Iterable[Any]) -> Any:
+        instance = object.__new__(cls)
+        for name, value in zip(static, metadata, strict=True):
+            object.__setattr__(instance, name, value)
+        for name, value in zip(children, values, strict=True):
+            object.__setattr__(instance, name, value)
+        return instance
+
+    optree.register_pytree_node(cls, split, join, namespace=NAMESPACE)
+    return cls

@@ -1,0 +1,47 @@
+"""The public names: each is documented, and nothing private leaks."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from types import ModuleType
+
+import pytest
+
+import portanet as pn
+
+
+def public_modules() -> list[ModuleType]:
+    """Return portanet and every module right below it that says what it exports."""
+    names = [info.name for info in pkgutil.iter_modules(pn.__path__)]
+    below = [importlib.import_module(f"portanet.{name}") for name in names if name[0] != "_"]
+    return [pn, *(module for module in below if hasattr(module, "__all__"))]
+
+
+MODULES = {module.__name__: module for module in public_modules()}
+NAMES = [(module, name) for module in MODULES for name in MODULES[module].__all__]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_all_is_unique_and_public(module):
+    names = MODULES[module].__all__
+    assert len(names) == len(set(names))
+    assert [name for name in names if name.startswith("_") and name != "__version__"] == []
+
+
+@pytest.mark.parametrize(("module", "name"), NAMES)
+def test_every_public_name_is_documented(module, name):
+    thing = getattr(MODULES[module], name)
+    if isinstance(thing, str | int | float):
+        return
+    doc = inspect.getdoc(thing)
+    assert doc, f"{module}.{name} has no docstring"
+    assert not doc.startswith(f"{name}("), f"{module}.{name} has only the dataclass's own docstring"
+
+
+def test_nothing_leaks_from_the_top():
+    public = {name: thing for name, thing in vars(pn).items() if not name.startswith("_")}
+    modules = {name for name, thing in public.items() if isinstance(thing, ModuleType)}
+    assert {public[name].__name__ for name in modules} <= {f"portanet.{name}" for name in modules}
+    assert set(public) - modules <= set(pn.__all__)
