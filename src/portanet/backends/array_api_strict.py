@@ -22,7 +22,7 @@ class StrictBackend(TapeBackend):
     def xp(self) -> tape.Namespace:
         import array_api_strict as raw
 
-        return tape.Namespace("array_api_strict", raw)
+        return tape.Namespace("array_api_strict", raw, box=_box(type(raw.zeros(0))))
 
     def devices(self) -> list[Any]:
         return list(self.xp.raw.__array_namespace_info__().devices())
@@ -36,3 +36,16 @@ class StrictBackend(TapeBackend):
     def to_numpy(self, x: Any) -> np.ndarray:
         host = x.to_device(self.xp.raw.Device("CPU_DEVICE"))
         return np.array(host)
+
+
+def _box(array: type) -> type[tape.Box]:
+    """Make the box a subclass of the array type.
+
+    Strict's operators raise for an unknown right operand instead of deferring to it; Python asks
+    a subclass first.
+    """
+
+    def new(cls: type, *_: Any) -> Any:
+        return object.__new__(cls)
+
+    return type("StrictBox", (tape.Box, array), {"__slots__": (), "__new__": new})

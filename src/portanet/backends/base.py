@@ -174,7 +174,7 @@ class Backend(ABC):
     ) -> Array:
         name = self.dtype_name(like.dtype)
         wide = name in ("float64", "float32", "longdouble", "float128")
-        host = draw(words, shape, np.dtype(name) if wide else np.dtype(np.float32))
+        host = draw(words, shape, np.dtype(name) if wide else name)
         array = self.from_numpy(host, self.device_of(like))
         return array if wide else self.xp.astype(array, like.dtype)
 

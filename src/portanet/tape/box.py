@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 from portanet.errors import TracedValueError
 
@@ -17,9 +17,12 @@ class Box:
     which holds that namespace as ``xp``.
     """
 
-    __slots__ = ("note", "trace", "value")
+    __slots__ = ()
 
-    xp: ClassVar[Any]
+    value: Any
+    trace: Any
+    note: Any
+    xp: Any
     __array_priority__ = 1000.0
 
     def __init__(self, value: Any, trace: Any, note: Any) -> None:

@@ -53,7 +53,9 @@ class Namespace:
         self.__name__ = f"portanet.tape[{name}]"
         self.raw = raw
         self.kernels = dict(kernels or {})
-        self.box: type[Box] = type(f"{name}_{box.__name__}", (box,), {"__slots__": (), "xp": self})
+        self.box: type[Box] = type(
+            f"{name}_{box.__name__}", (box,), {"__slots__": ("note", "trace", "value"), "xp": self}
+        )
         self.complex_dtypes: dict[Any, bool] = {}
         self.operators = _Operators(self)
 

@@ -1,0 +1,187 @@
+"""Boxes of NumPy-like arrays: their methods, and NumPy's own functions called on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from portanet.errors import NoDerivativeError, TracedValueError
+from portanet.tape.box import Box
+
+_UFUNCS = {
+    "absolute": "abs",
+    "arccos": "acos",
+    "arccosh": "acosh",
+    "arcsin": "asin",
+    "arcsinh": "asinh",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "arctanh": "atanh",
+    "conjugate": "conj",
+    "fabs": "abs",
+    "invert": "bitwise_invert",
+    "power": "pow",
+    "rint": "round",
+    "true_divide": "divide",
+}
+_OPERATORS = {"add", "subtract", "multiply", "divide", "pow", "matmul", "remainder", "floor_divide"}
+
+
+def _sum_like(name: str) -> Callable[..., Any]:
+    def function(xp: Any, a: Any, axis: Any = None, **options: Any) -> Any:
+        return getattr(xp, name)(a, axis=axis, **options)
+
+    return function
+
+
+def _spread(name: str) -> Callable[..., Any]:
+    def function(xp: Any, a: Any, axis: Any = None, *, ddof: float = 0, **options: Any) -> Any:
+        return getattr(xp, name)(a, axis=axis, **{"correction": ddof, **options})
+
+    return function
+
+
+def _transpose(xp: Any, a: Any, axes: Any = None) -> Any:
+    return xp.permute_dims(a, tuple(range(a.ndim))[::-1] if axes is None else tuple(axes))
+
+
+def _dot(xp: Any, a: Any, b: Any) -> Any:
+    if a.ndim == 0 or b.ndim == 0:
+        return xp.multiply(a, b)
+    return xp.matmul(a, b) if b.ndim <= 2 else xp.tensordot(a, b, axes=((-1,), (-2,)))
+
+
+def _reshape(xp: Any, a: Any, shape: Any, **options: Any) -> Any:
+    return xp.reshape(a, (shape,) if isinstance(shape, int) else tuple(shape), **options)
+
+
+def _expand_dims(xp: Any, a: Any, axis: int) -> Any:
+    return xp.expand_dims(a, axis=axis)
+
+
+def _squeeze(xp: Any, a: Any, axis: Any = None) -> Any:
+    if axis is None:
+        axis = tuple(i for i, n in enumerate(a.shape) if n == 1)
+    return xp.squeeze(a, axis=axis)
+
+
+def _concatenate(xp: Any, arrays: Any, axis: Any = 0) -> Any:
+    return xp.concat(list(arrays), axis=axis)
+
+
+def _stack(xp: Any, arrays: Any, axis: int = 0) -> Any:
+    return xp.stack(list(arrays), axis=axis)
+
+
+def _take(xp: Any, a: Any, indices: Any, axis: int | None = None) -> Any:
+    if axis is None:
+        a, axis = xp.reshape(a, (-1,)), 0
+    return xp.take(a, indices, axis=axis)
+
+
+def _cumulative(name: str) -> Callable[..., Any]:
+    def function(xp: Any, a: Any, axis: int | None = None, **options: Any) -> Any:
+        if axis is None:
+            a, axis = xp.reshape(a, (-1,)), 0
+        return getattr(xp, name)(a, axis=axis, **options)
+
+    return function
+
+
+def _sort(xp: Any, a: Any, axis: int | None = -1) -> Any:
+    if axis is None:
+        a, axis = xp.reshape(a, (-1,)), -1
+    return xp.sort(a, axis=axis)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{name: _sum_like(name) for name in ("sum", "prod", "mean", "argmax", "argmin", "all", "any")},
+    **{name: _sum_like(name) for name in ("max", "min", "count_nonzero")},
+    "amax": _sum_like("max"),
+    "amin": _sum_like("min"),
+    "var": _spread("var"),
+    "std": _spread("std"),
+    "cumsum": _cumulative("cumulative_sum"),
+    "cumprod": _cumulative("cumulative_prod"),
+    "concatenate": _concatenate,
+    "stack": _stack,
+    "dot": _dot,
+    "expand_dims": _expand_dims,
+    "ravel": lambda xp, a: xp.reshape(a, (-1,)),
+    "reshape": _reshape,
+    "sort": _sort,
+    "squeeze": _squeeze,
+    "take": _take,
+    "transpose": _transpose,
+    **{
+        name: lambda xp, *args, _name=name, **options: getattr(xp, _name)(*args, **options)
+        for name in (
+            "argsort", "broadcast_arrays", "broadcast_to", "clip", "diff", "flip", "imag",
+            "isclose", "matrix_transpose", "meshgrid", "moveaxis", "ones_like", "outer", "real",
+            "repeat", "roll", "tensordot", "tile", "tril", "triu", "vecdot", "where", "zeros_like",
+        )
+    },
+}  # fmt: skip
+
+
+class NumPyBox(Box):
+    """A traced array on which NumPy's functions and an array's usual methods work."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
+        if options.pop("out", None) is not None:
+            raise TracedValueError(
+                f"numpy.{ufunc.__name__} cannot write a traced result into out=: use what it returns"
+            )
+        name = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
+        if method != "__call__" or options:
+            raise NoDerivativeError(
+                f"numpy.{ufunc.__name__}.{method} with {sorted(options)} has no derivative rule: "
+                "use the reductions of the namespace, such as xp.sum"
+            )
+        space = self.xp.operators if name in _OPERATORS else self.xp
+        function = getattr(space, name, None)
+        if function is None:
+            raise NoDerivativeError(f"numpy.{ufunc.__name__} has no derivative rule")
+        return function(*args)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        name = function.__name__
+        if name not in _FUNCTIONS:
+            raise NoDerivativeError(
+                f"numpy.{name} has no derivative rule: use a function of pn.array_namespace(x)"
+            )
+        return _FUNCTIONS[name](self.xp, *args, **options)
+
+    def astype(self, dtype: Any, **_: Any) -> Any:
+        return self.xp.astype(self, self.xp.raw.dtype(dtype) if isinstance(dtype, str) else dtype)
+
+    def copy(self) -> Box:
+        return self
+
+    def flatten(self) -> Any:
+        return self.xp.reshape(self, (-1,))
+
+    def reshape(self, *shape: Any) -> Any:
+        return _reshape(self.xp, self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Any:
+        if len(axes) == 1 and not isinstance(axes[0], int):
+            axes = tuple(axes[0] or ())
+        return _transpose(self.xp, self, axes or None)
+
+
+def _method(name: str) -> Callable[..., Any]:
+    def method(self: NumPyBox, *args: Any, **options: Any) -> Any:
+        return _FUNCTIONS[name](self.xp, self, *args, **options)
+
+    return method
+
+
+for _name in (
+    "all", "any", "argmax", "argmin", "clip", "cumprod", "cumsum", "dot", "max", "mean", "min",
+    "prod", "ravel", "repeat", "squeeze", "std", "sum", "take", "var",
+):  # fmt: skip
+    setattr(NumPyBox, _name, _method(_name))
+setattr(NumPyBox, "conj", lambda self: self.xp.conj(self))  # noqa: B010
