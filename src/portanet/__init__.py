@@ -89,7 +89,7 @@ from portanet.versions import show_versions
 
 __version__ = "0.1.0"
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     *_verbs,
     *_layers,
     "BinaryCrossEntropyLoss",

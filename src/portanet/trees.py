@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 import optree
 
@@ -17,8 +17,6 @@ from portanet.errors import ParameterTreeError
 Tree = Any
 TreeStructure = optree.PyTreeSpec
 NAMESPACE = "portanet"
-
-T = TypeVar("T", bound=type)
 
 
 def flatten(tree: Tree) -> tuple[list[Any], TreeStructure]:
@@ -83,7 +81,8 @@ def check_same_structure(expected: Tree, given: Tree, what: str = "tree") -> Non
     surplus = [path for path in found if path not in set(wanted)]
     if missing or surplus:
         raise ParameterTreeError(
-            f"{what}: the entries differ: missing {missing or 'none'}, unexpected {surplus or 'none'}"
+            f"{what}: the entries differ: missing {missing or 'none'}, "
+            f"unexpected {surplus or 'none'}"
         )
     raise ParameterTreeError(
         f"{what}: the same entries in different containers: "
@@ -91,7 +90,7 @@ def check_same_structure(expected: Tree, given: Tree, what: str = "tree") -> Non
     )
 
 
-def register_tree(cls: T | None = None, *, static: tuple[str, ...] = ()) -> Any:
+def register_tree(cls: Any = None, *, static: tuple[str, ...] = ()) -> Any:
     """Register a dataclass as a tree: its fields become children (Flux's ``@functor``).
 
     Parameters
@@ -128,7 +127,7 @@ def register_tree(cls: T | None = None, *, static: tuple[str, ...] = ()) -> Any:
     if cls is None:
         return lambda decorated: register_tree(decorated, static=static)
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
-        raise TypeError(f"{cls!r} is not a dataclass: decorate it with @dataclasses.dataclass first")
+        raise TypeError(f"{cls!r} is not a dataclass: use @dataclasses.dataclass first")
     names = [field.name for field in dataclasses.fields(cls)]
     unknown = [name for name in static if name not in names]
     if unknown:

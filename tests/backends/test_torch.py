@@ -239,8 +239,6 @@ _ELEMENTWISE = [
     ("erfc", ()),
     ("softmax", ()),
     ("log_softmax", (0,)),
-    ("logsumexp", ()),
-    ("logsumexp", (0, True)),
     ("mean_square", ()),
 ]
 

@@ -62,13 +62,14 @@ class Outputs:
 def matched(tree: Any, like: Any, name: str) -> list[Any]:
     """Flatten directions, checked to fit the arrays of `like` in structure, shape and dtype."""
     trees.check_same_structure(like, tree, name)
-    leaves = []
-    for (path, x), t in zip(trees.flatten_with_paths(like), trees.leaves(tree), strict=True):
+    leaves: list[Any] = []
+    pairs: Any = zip(trees.flatten_with_paths(like), trees.leaves(tree), strict=True)
+    for (path, x), t in pairs:
         where = f"{name}.{path}" if path else name
-        if not hasattr(t, "shape") and isinstance(t, int | float | complex) and is_array(x):
-            t = array_namespace(x).full_like(x, t) if x.ndim == 0 else t
+        if isinstance(t, int | float | complex) and is_array(x) and x.ndim == 0:
+            t = array_namespace(x).full_like(x, t)
         if is_array(x) and backend_of(x).is_floating(x.dtype):
-            array_namespace(x, t)
+            backend_of(x, t)
             if getattr(t, "shape", None) != x.shape:
                 raise ShapeError(f"{where}: shape {getattr(t, 'shape', None)} != {x.shape}")
             if t.dtype != x.dtype:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 from portanet import trees
@@ -13,7 +14,8 @@ from portanet.errors import DTypeError, TracedValueError
 from portanet.tape.box import Box
 from portanet.tape.trace import call
 
-_bindings: ContextVar[Mapping[int, Any]] = ContextVar("portanet_bindings", default={})
+_NOTHING: Mapping[int, Any] = MappingProxyType({})
+_bindings: ContextVar[Mapping[int, Any]] = ContextVar("portanet_bindings", default=_NOTHING)
 
 
 class _Unwrapping:

@@ -178,7 +178,9 @@ class Backend(ABC):
         array = self.from_numpy(host, self.device_of(like))
         return array if wide else self.xp.astype(array, like.dtype)
 
-    def synchronize(self, device: Any = None) -> None:
+    def synchronize(  # noqa: B027 - a library without queues has nothing to wait for
+        self, device: Any = None
+    ) -> None:
         """Wait until `device` has finished its work."""
 
 

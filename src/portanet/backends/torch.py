@@ -76,7 +76,7 @@ class TorchBackend(Backend):
                 "lose its derivative: keep it on torch, or call x.detach() first"
             )
         x = x.to("cpu", torch.float32 if x.dtype == torch.bfloat16 else x.dtype)
-        return np.array(x.resolve_conj().resolve_neg().numpy())
+        return np.array(x.resolve_conj().resolve_neg().numpy(force=True))
 
     def receive(self, x: Array, source: Backend, device: Any) -> Array:
         if source.name == "cupy" and device.type == "cuda":

@@ -39,12 +39,6 @@ def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
     return torch.log_softmax(x, axis)
 
 
-def logsumexp(
-    x: Tensor, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
-) -> Tensor:
-    return torch.logsumexp(x, tuple(range(x.ndim)) if axis is None else axis, keepdims)
-
-
 def mean_square(x: Tensor) -> Tensor:
     return x.square().mean()
 
@@ -89,7 +83,6 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "linear": functional.linear,
     "log_sigmoid": functional.logsigmoid,
     "log_softmax": log_softmax,
-    "logsumexp": logsumexp,
     "mean_square": mean_square,
     "mish": functional.mish,
     "relu": torch.relu,

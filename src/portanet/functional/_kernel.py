@@ -29,7 +29,11 @@ def kernel(function: Any = None, /, *, rule: Rule | None = None) -> Any:
         operations of the generic body are recorded.
     """
     if function is None:
-        return functools.partial(kernel, rule=rule)
+        return lambda body: _dispatching(body, rule)
+    return _dispatching(function, rule)
+
+
+def _dispatching(function: Callable[..., Any], rule: Rule | None) -> Callable[..., Any]:
     bodies: dict[type, Callable[..., Any]] = {}
 
     @functools.wraps(function)

@@ -132,9 +132,10 @@ class NumPyBox(Box):
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
         if options.pop("out", None) is not None:
             raise TracedValueError(
-                f"numpy.{ufunc.__name__} cannot write a traced result into out=: use what it returns"
+                f"numpy.{ufunc.__name__} cannot write a traced result into out=: "
+                "use what it returns"
             )
-        name = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
+        name: str = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
         if method != "__call__" or options:
             raise NoDerivativeError(
                 f"numpy.{ufunc.__name__}.{method} with {sorted(options)} has no derivative rule: "

@@ -44,7 +44,7 @@ class Primitive:
 
     def function(self, arity: int | None) -> Callable[..., Any]:
         """Return the plain Python function that users call; `arity` picks a cheaper check."""
-        make = {1: _unary, 2: _binary}.get(arity, _variadic)
+        make = _unary if arity == 1 else _binary if arity == 2 else _variadic
         function = make(self, self.compute)
         function.__name__ = function.__qualname__ = self.name
         function.__doc__ = getattr(self.compute, "__doc__", None)

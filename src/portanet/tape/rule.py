@@ -36,7 +36,7 @@ def cast(xp: Any, x: Any, dtype: Any) -> Any:
 
 
 def fit(xp: Any, cotangent: Any, x: Any) -> Any:
-    """Undo broadcasting and promotion: sum and convert `cotangent` to the shape and dtype of `x`."""
+    """Undo broadcasting and promotion: give `cotangent` the shape and dtype of `x`."""
     shape = x.shape
     if cotangent.shape != shape:
         surplus = cotangent.ndim - len(shape)
@@ -131,7 +131,7 @@ class Elementwise(Rule):
     def jvp(self, primitive, tangents, result, args, kwargs, argnums):
         xp = primitive.xp
         total = None
-        for i, tangent in zip(argnums, tangents):
+        for i, tangent in zip(argnums, tangents, strict=True):
             part = self.scales[i](xp, tangent, result, *args, **kwargs)
             total = part if total is None else total + part
         return expand(xp, total, result)
@@ -176,7 +176,7 @@ class Multilinear(Rule):
     def jvp(self, primitive, tangents, result, args, kwargs, argnums):
         xp = primitive.xp
         total = None
-        for i, tangent in zip(argnums, tangents):
+        for i, tangent in zip(argnums, tangents, strict=True):
             part = primitive(*args[:i], tangent, *args[i + 1 :], **kwargs)
             total = part if total is None else total + part
         return cast(xp, total, result.dtype)

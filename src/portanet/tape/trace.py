@@ -20,7 +20,7 @@ _order = itertools.count(1)
 class Node:
     """One recorded call: what is needed to send a cotangent from its result to its arguments."""
 
-    __slots__ = ("args", "argnums", "kwargs", "parents", "primitive", "result")
+    __slots__ = ("argnums", "args", "kwargs", "parents", "primitive", "result")
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class ReverseTrace(Trace):
             cotangent = cotangents.pop(node, None)
             if cotangent is None:
                 continue
-            for parent, part in zip(node.parents, node.pull(cotangent)):
+            for parent, part in zip(node.parents, node.pull(cotangent), strict=True):
                 before = cotangents.get(parent)
                 cotangents[parent] = part if before is None else before + part
         return [cotangents.get(root) for root in roots]

@@ -35,7 +35,7 @@ class _Joined(Rule):
         return primitive(*parts, **kwargs)
 
 
-def _concat_part(xp: Any, g: Any, arrays: Sequence[Any], i: int, axis: int | None) -> Any:
+def _concat_part(xp: Any, g: Any, arrays: Sequence[Any], i: int, axis: Any) -> Any:
     if axis is None:
         start = sum(x.size for x in arrays[:i])
         return xp.reshape(g[start : start + arrays[i].size], arrays[i].shape)
@@ -72,9 +72,7 @@ def _stack(xp: Any, arrays: Sequence[Any], /, *, axis: int = 0) -> Any:
 def _broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     rank = max(map(len, shapes))
     padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
-    return tuple(
-        next((n for n in column if n != 1), 1) for column in zip(*padded, strict=True)
-    )
+    return tuple(next((n for n in column if n != 1), 1) for column in zip(*padded, strict=True))
 
 
 def _broadcast_arrays(xp: Any, *arrays: Any) -> tuple[Any, ...]:
@@ -114,7 +112,9 @@ def _full(xp: Any, shape: Any, fill_value: Any, *, dtype: Any = None, device: An
     return xp.broadcast_to(fill_value, (shape,) if isinstance(shape, int) else tuple(shape))
 
 
-def _full_like(xp: Any, x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
+def _full_like(
+    xp: Any, x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None
+) -> Any:
     dtype = x.dtype if dtype is None else dtype
     if isinstance(fill_value, Box):
         return xp.broadcast_to(xp.astype(fill_value, dtype), x.shape)
@@ -141,4 +141,3 @@ COMPOSITES: dict[str, Callable[..., Any]] = {
     "meshgrid": _meshgrid,
     "stack": _stack,
 }
-

@@ -147,12 +147,16 @@ def _complex_like(xp: Any, real: Any, x: Any, factor: complex) -> Any:
 
 _COMPLEX: dict[str, Rule] = {
     "abs": Explicit(
-        lambda xp, g, y, x: g * xp.sign(x)
-        if not is_complex(xp, x.dtype)
-        else xp.astype(g, x.dtype) * _direction(xp, y, x),
-        lambda xp, t, y, x: t * xp.sign(x)
-        if not is_complex(xp, x.dtype)
-        else xp.real(conj(xp, _direction(xp, y, x)) * t),
+        lambda xp, g, y, x: (
+            g * xp.sign(x)
+            if not is_complex(xp, x.dtype)
+            else xp.astype(g, x.dtype) * _direction(xp, y, x)
+        ),
+        lambda xp, t, y, x: (
+            t * xp.sign(x)
+            if not is_complex(xp, x.dtype)
+            else xp.real(conj(xp, _direction(xp, y, x)) * t)
+        ),
     ),
     "conj": Explicit(lambda xp, g, y, x: conj(xp, g), lambda xp, t, y, x: conj(xp, t)),
     "imag": Explicit(

@@ -12,15 +12,15 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from portanet.tape.box import Box, strip
+from portanet.tape.box import strip
 from portanet.tape.rule import Linear, Rule
 
 
 def _has_integer_array(key: Any) -> bool:
     parts = key if isinstance(key, tuple) else (key,)
     return any(
-        hasattr(part, "dtype") and part.ndim > 0 and "bool" not in str(part.dtype)
-        or isinstance(part, list)
+        isinstance(part, list)
+        or (hasattr(part, "dtype") and part.ndim > 0 and "bool" not in str(part.dtype))
         for part in parts
     )
 
@@ -77,7 +77,8 @@ RULES: dict[str, Rule] = {
 def _take_along_axis(xp: Any, x: Any, indices: Any, /, *, axis: int = -1) -> Any:
     axis %= x.ndim
     indices = strip(indices)
-    shape = tuple(max(x.shape[i], indices.shape[i]) if i != axis else x.shape[i] for i in range(x.ndim))
+    pairs = enumerate(zip(x.shape, indices.shape, strict=True))
+    shape = tuple(n if i == axis else max(n, m) for i, (n, m) in pairs)
     positions = xp.broadcast_to(_positions(xp, x, x.shape), shape)
     wanted = tuple(n if i != axis else indices.shape[axis] for i, n in enumerate(shape))
     flat = xp.take_along_axis(positions, xp.broadcast_to(indices, wanted), axis=axis)
@@ -86,10 +87,3 @@ def _take_along_axis(xp: Any, x: Any, indices: Any, /, *, axis: int = -1) -> Any
 
 
 COMPOSITES: dict[str, Callable[..., Any]] = {"take_along_axis": _take_along_axis}
-
-
-def plain_key(key: Any) -> Any:
-    """Strip boxes from an index; an index has no derivative."""
-    if isinstance(key, tuple):
-        return tuple(map(plain_key, key))
-    return strip(key) if isinstance(key, Box) else key

@@ -43,9 +43,7 @@ def _sum_transpose(
     return cast(xp, _spread(xp, g, x, axis, keepdims), x.dtype)
 
 
-def _mean_transpose(
-    xp: Any, g: Any, x: Any, *, axis: Axis = None, keepdims: bool = False
-) -> Any:
+def _mean_transpose(xp: Any, g: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
     return _spread(xp, g / max(_count(x, axis), 1), x, axis, keepdims)
 
 
