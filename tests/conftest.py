@@ -22,6 +22,11 @@ class Library:
     device: Any
 
     @property
+    def place(self):
+        """What ``pn.device`` and ``pn.setup`` take for the device under test."""
+        return f"{self.name}:{self.adapter.device_name(self.device)}"
+
+    @property
     def adapter(self):
         return pn.backends.get_backend(self.name)
 

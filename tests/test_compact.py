@@ -122,7 +122,7 @@ def test_gradients(backend):
     def layer(self, x):
         return self.scale * self.dense(x)
 
-    ps, st = pn.setup(0, layer, device=backend.name)
+    ps, st = pn.setup(0, layer, device=backend.place)
     x = backend.asarray(X)
     xp = pn.array_namespace(x)
     gradient = pn.grad(lambda ps: xp.sum(layer(x, ps, st)[0]))(ps)

@@ -95,7 +95,7 @@ def test_setup_converts(dtype):
 
 
 def test_setup_moves(backend):
-    ps, st = pn.setup(0, Affine(3), device=backend.name)
+    ps, st = pn.setup(0, Affine(3), device=backend.place)
     expected = pn.setup(0, Affine(3))[0]["weight"]
     assert type(ps["weight"]) is type(backend.asarray(expected))
     assert np.array_equal(backend.to_numpy(ps["weight"]), expected)

@@ -15,7 +15,7 @@ X = np.asarray([[1.0, 5.0], [3.0, 5.0]], np.float32)
 
 def moving(backend=None):
     model = pn.Chain(pn.BatchNorm(2), pn.Dense(2, 1))
-    return model, *pn.setup(0, model, device=backend.name if backend else None)
+    return model, *pn.setup(0, model, device=backend.place if backend else None)
 
 
 def test_a_call_returns_the_output_and_moves_the_states():
@@ -71,7 +71,7 @@ def test_states_that_depend_on_the_variable_are_stored_as_constants(backend):
         return x * x
 
     x = backend.asarray(np.asarray([1.0, 2.0], np.float32))
-    bound = pn.StatefulModel(memory, *pn.setup(0, memory, device=backend.name))
+    bound = pn.StatefulModel(memory, *pn.setup(0, memory, device=backend.place))
     pn.grad(lambda x: pn.array_namespace(x).sum(bound(x)))(x)
     assert type(bound.states["last"]) is type(x)
     assert not getattr(bound.states["last"], "requires_grad", False)

@@ -149,5 +149,6 @@ def register_tree(cls: Any = None, *, static: tuple[str, ...] = ()) -> Any:
             object.__setattr__(instance, name, value)
         return instance
 
-    optree.register_pytree_node(cls, split, join, namespace=NAMESPACE)
+    node: Any = cls
+    optree.register_pytree_node(node, split, join, namespace=NAMESPACE)
     return cls

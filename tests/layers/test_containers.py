@@ -230,7 +230,7 @@ def test_repeated_layer_feeds_its_output_back():
 
 def test_maxout(backend):
     model = pn.Maxout(Times(1.0), Times(-2.0), Times(0.5))
-    ps, st = pn.setup(0, model, device=backend.name)
+    ps, st = pn.setup(0, model, device=backend.place)
     y, _ = model(backend.asarray(X), ps, st)
     assert np.array_equal(backend.to_numpy(y), [1.0, 4.0])
     x = backend.asarray(X)
@@ -260,7 +260,7 @@ def test_containers_against_torch():
 
 def test_gradients_of_a_chain(backend):
     model = pn.Chain(Times(2.0), Times(3.0))
-    ps, st = pn.setup(0, model, device=backend.name)
+    ps, st = pn.setup(0, model, device=backend.place)
     x = backend.asarray(X)
     gradient = pn.grad(lambda ps: pn.array_namespace(x).sum(model(x, ps, st)[0]))(ps)
     assert float(backend.to_numpy(gradient["layer_1"]["factor"])) == pytest.approx(-3.0)

@@ -64,9 +64,10 @@ def matched(tree: Any, like: Any, name: str) -> list[Any]:
     trees.check_same_structure(like, tree, name)
     leaves: list[Any] = []
     pairs: Any = zip(trees.flatten_with_paths(like), trees.leaves(tree), strict=True)
+    t: Any
     for (path, x), t in pairs:
         where = f"{name}.{path}" if path else name
-        if isinstance(t, int | float | complex) and is_array(x) and x.ndim == 0:
+        if type(t) in (int, float, complex) and is_array(x) and x.ndim == 0:
             t = array_namespace(x).full_like(x, t)
         if is_array(x) and backend_of(x).is_floating(x.dtype):
             backend_of(x, t)

@@ -15,7 +15,7 @@ _DISTRIBUTIONS = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")
 
 
 class CuPyBackend(TapeBackend):
-    """Arrays of CuPy. Devices are called by their number: ``cupy:0``, ``cupy:1``, …"""
+    """Arrays of CuPy. Devices are called by their number: ``cupy:0``, ``cupy:1``."""
 
     name = "cupy"
     modules = ("cupy",)

@@ -94,6 +94,8 @@ class Box:
     def __repr__(self) -> str:
         return f"Traced({self.value!r})"
 
+    __str__ = __repr__
+
     def _refuse_conversion(self, *_: Any, **__: Any) -> NoReturn:
         raise TracedValueError(
             "a traced array has no concrete value here: float(), int(), item(), tolist() and "

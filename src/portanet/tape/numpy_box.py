@@ -8,7 +8,7 @@ from typing import Any
 from portanet.errors import NoDerivativeError, TracedValueError
 from portanet.tape.box import Box
 
-_UFUNCS = {
+_UFUNCS: dict[Any, str] = {
     "absolute": "abs",
     "arccos": "acos",
     "arccosh": "acosh",
@@ -135,7 +135,7 @@ class NumPyBox(Box):
                 f"numpy.{ufunc.__name__} cannot write a traced result into out=: "
                 "use what it returns"
             )
-        name: str = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
+        name: Any = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
         if method != "__call__" or options:
             raise NoDerivativeError(
                 f"numpy.{ufunc.__name__}.{method} with {sorted(options)} has no derivative rule: "
