@@ -9,6 +9,7 @@ from typing import Any
 
 from portanet.backends.base import Backend
 from portanet.errors import BackendMismatchError, BackendNotAvailableError
+from portanet.tape import Box
 
 ENTRY_POINT_GROUP = "portanet.backends"
 
@@ -117,6 +118,8 @@ def backend_of(*arrays: Any) -> Backend:
         if x is None or isinstance(x, bool | int | float | complex):
             continue
         backend = _backend_of_type(type(x))
+        if backend is None and isinstance(x, Box):
+            backend = backend_of(x.value)  # a Param, whose library is that of its array
         if backend is None:
             raise BackendMismatchError(
                 f"{type(x).__module__}.{type(x).__qualname__} is not an array of a known library "
@@ -159,7 +162,9 @@ def array_namespace(*arrays: Any) -> Any:
         else:
             if x is None or isinstance(x, bool | int | float | complex):
                 continue
-            xp = _namespaces[kind] = backend_of(x).xp
+            xp = backend_of(x).xp
+            if is_array(x):
+                _namespaces[kind] = xp
         if found is None:
             found = xp
         elif xp is not found:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from portanet import tape
-from portanet.backends import backend_of
+from portanet.backends import backend_of, is_array
 from portanet.tape.rule import Rule
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,7 +40,9 @@ def _dispatching(function: Callable[..., Any], rule: Rule | None) -> Callable[..
     def dispatch(x: Any, *args: Any, **options: Any) -> Any:
         body = bodies.get(type(x))
         if body is None:
-            body = bodies[type(x)] = _choose(function, x, rule)
+            body = _choose(function, x, rule)
+            if is_array(x):
+                bodies[type(x)] = body
         return body(x, *args, **options)
 
     return dispatch

@@ -42,11 +42,11 @@ def _concat_part(xp: Any, g: Any, arrays: Sequence[Any], i: int, axis: Any) -> A
     axis %= g.ndim
     start = sum(x.shape[axis] for x in arrays[:i])
     window = slice(start, start + arrays[i].shape[axis])
-    return g[(slice(None),) * axis + (window,)]
+    return g[(*(slice(None),) * axis, window, ...)]
 
 
 def _stack_part(xp: Any, g: Any, arrays: Sequence[Any], i: int, axis: int) -> Any:
-    return g[(slice(None),) * (axis % g.ndim) + (i,)]
+    return g[(*(slice(None),) * (axis % g.ndim), i, ...)]
 
 
 EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {

@@ -41,7 +41,9 @@ def _scatter_getitem(raw: Any, g: Any, key: Any, shape: tuple[int, ...]) -> Any:
     if _has_integer_array(key):
         return _add_at(raw, g, _positions(raw, g, shape)[key], shape)
     fresh = raw.zeros(shape, dtype=g.dtype, device=g.device)
-    fresh[key] = g
+    parts = key if isinstance(key, tuple) else (key,)
+    kept = tuple(part for part in parts if part is not None)
+    fresh[kept] = raw.reshape(g, fresh[kept].shape)
     return fresh
 
 

@@ -64,7 +64,7 @@ def _repeat(xp: Any, x: Any, repeats: Any, /, *, axis: int | None = None) -> Any
 
 def _unstack(xp: Any, x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     x = xp.moveaxis(x, axis, 0)
-    return tuple(x[i] for i in range(x.shape[0]))
+    return tuple(x[i, ...] for i in range(x.shape[0]))
 
 
 COMPOSITES: dict[str, Callable[..., Any]] = {

@@ -135,7 +135,7 @@ def _cumulative_sum_transpose(
 ) -> Any:  # fmt: skip
     axis = _axis_of(x, axis)
     if include_initial:
-        g = g[(slice(None),) * axis + (slice(1, None),)]
+        g = g[(*(slice(None),) * axis, slice(1, None), ...)]
     back = xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
     return cast(xp, back, x.dtype)
 
@@ -195,7 +195,7 @@ def _diff(
     x = ends[0] if len(ends) == 1 else xp.concat(ends, axis=axis)
     before = (slice(None),) * (axis % x.ndim)
     for _ in range(n):
-        x = x[(*before, slice(1, None))] - x[(*before, slice(None, -1))]
+        x = x[(*before, slice(1, None), ...)] - x[(*before, slice(None, -1), ...)]
     return x
 
 
