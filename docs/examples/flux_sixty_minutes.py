@@ -53,7 +53,7 @@ def a_simple_model(device, host):
     b = pn.Param(device(rng.random(2, dtype=np.float32)))
 
     def predict(x):
-        return W @ x + b
+        return b + W @ x
 
     def loss(x, y):
         return pn.array_namespace(x).sum((y - predict(x)) ** 2)

@@ -43,7 +43,9 @@ def _scatter_getitem(raw: Any, g: Any, key: Any, shape: tuple[int, ...]) -> Any:
     fresh = raw.zeros(shape, dtype=g.dtype, device=g.device)
     parts = key if isinstance(key, tuple) else (key,)
     kept = tuple(part for part in parts if part is not None)
-    fresh[kept] = raw.reshape(g, fresh[kept].shape)
+    if len(kept) < len(parts):
+        key, g = kept, raw.reshape(g, fresh[kept].shape)
+    fresh[key] = g
     return fresh
 
 
