@@ -1,0 +1,11 @@
+"""portanet beside its peers: the same work, from the same numbers, in the same run.
+
+``python -m benchmarks`` runs them all, ``python -m benchmarks training`` those named so. Every
+contender starts from the same weights and data, and its results are compared before it is timed.
+"""
+
+import os
+
+# BLAS reads these once, when NumPy is first imported.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"

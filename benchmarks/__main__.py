@@ -1,0 +1,32 @@
+"""Run the benchmarks named on the command line, or all."""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks import imports, training
+from benchmarks.report import machine
+
+BENCHMARKS = {
+    "training": training.training,
+    "gradient": training.gradient,
+    "inference": training.inference,
+    "import": imports.imports,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}")
+    names = parser.parse_args().names or list(BENCHMARKS)
+    for name in names:
+        if name not in BENCHMARKS:
+            parser.error(f"no benchmark {name!r}: choose from {', '.join(BENCHMARKS)}")
+    print(machine())
+    for name in names:
+        for text in BENCHMARKS[name]():
+            print(f"\n{text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
