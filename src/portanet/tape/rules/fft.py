@@ -1,0 +1,138 @@
+"""Rules of the Fourier transforms, which are all linear.
+
+The adjoint of a transform is the opposite transform under the opposite normalisation. Real
+transforms keep one half of the spectrum: the bins that stand for two count twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from portanet.tape.rule import Linear, Rule, cast, conj
+
+_OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho", None: "forward"}
+
+
+def _resize(xp: Any, x: Any, size: int, axis: int) -> Any:
+    """Cut an axis, or fill it with zeros, to `size`."""
+    axis %= x.ndim
+    missing = size - x.shape[axis]
+    if missing == 0:
+        return x
+    if missing < 0:
+        return x[(*(slice(None),) * axis, slice(size), ...)]
+    shape = tuple(missing if i == axis else n for i, n in enumerate(x.shape))
+    return xp.concat([x, xp.zeros(shape, dtype=x.dtype, device=x.device)], axis=axis)
+
+
+def _one_axis(opposite: str) -> Callable[..., Any]:
+    def transpose(
+        xp: Any, g: Any, x: Any, *, n: Any = None, axis: int = -1, norm: str | None = "backward"
+    ) -> Any:
+        g = getattr(xp.fft, opposite)(g, axis=axis, norm=_OPPOSITE[norm])
+        return cast(xp, _resize(xp, g, x.shape[axis], axis), x.dtype)
+
+    return transpose
+
+
+def _axes(x: Any, s: Sequence[int] | None, axes: Sequence[int] | None) -> tuple[int, ...]:
+    if axes is not None:
+        return tuple(axes)
+    return tuple(range(-(x.ndim if s is None else len(s)), 0))
+
+
+def _several_axes(opposite: str) -> Callable[..., Any]:
+    def transpose(
+        xp: Any, g: Any, x: Any, *, s: Any = None, axes: Any = None, norm: str | None = "backward"
+    ) -> Any:
+        axes = _axes(x, s, axes)
+        g = getattr(xp.fft, opposite)(g, axes=axes, norm=_OPPOSITE[norm])
+        for axis in axes:
+            g = _resize(xp, g, x.shape[axis], axis)
+        return cast(xp, g, x.dtype)
+
+    return transpose
+
+
+def _counts(xp: Any, half: Any, n: Any, axis: int) -> Any:
+    """How many bins of a spectrum of length `n` each bin of its half stands for, along `axis`."""
+    size = half.shape[axis]
+    bins = xp.arange(size, device=half.device)
+    single = (bins == 0) if n % 2 else xp.logical_or(bins == 0, bins == n // 2)
+    counts = 2 - xp.astype(single, half.dtype)
+    return xp.reshape(counts, (size,) + (1,) * (half.ndim - 1 - axis % half.ndim))
+
+
+def _rfft_transpose(
+    xp: Any, g: Any, x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = "backward"
+) -> Any:
+    n = x.shape[axis] if n is None else n
+    g = xp.fft.irfft(g / _counts(xp, g, n, axis), n=n, axis=axis, norm=_OPPOSITE[norm])
+    return _resize(xp, g, x.shape[axis], axis)
+
+
+def _irfft_transpose(
+    xp: Any, g: Any, x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = "backward"
+) -> Any:
+    n = g.shape[axis]
+    g = xp.fft.rfft(g, axis=axis, norm=_OPPOSITE[norm])
+    g = _resize(xp, g * _counts(xp, g, n, axis), x.shape[axis], axis)
+    return cast(xp, g, x.dtype)
+
+
+RULES: dict[str, Rule] = {
+    "fft": Linear(_one_axis("ifft")),
+    "ifft": Linear(_one_axis("fft")),
+    "fftn": Linear(_several_axes("ifftn")),
+    "ifftn": Linear(_several_axes("fftn")),
+    "rfft": Linear(_rfft_transpose),
+    "irfft": Linear(_irfft_transpose),
+    "fftshift": Linear(lambda xp, g, x, axes=None: xp.fft.ifftshift(g, axes=axes)),
+    "ifftshift": Linear(lambda xp, g, x, axes=None: xp.fft.fftshift(g, axes=axes)),
+}
+
+
+def _rfftn(
+    xp: Any, x: Any, /, *, s: Any = None, axes: Any = None, norm: str | None = "backward"
+) -> Any:
+    axes = _axes(x, s, axes)
+    sizes = [x.shape[axis] for axis in axes] if s is None else list(s)
+    x = xp.fft.rfft(x, n=sizes[-1], axis=axes[-1], norm=norm)
+    return xp.fft.fftn(x, s=sizes[:-1], axes=axes[:-1], norm=norm) if sizes[1:] else x
+
+
+def _irfftn(
+    xp: Any, x: Any, /, *, s: Any = None, axes: Any = None, norm: str | None = "backward"
+) -> Any:
+    axes = _axes(x, s, axes)
+    if s is None:
+        sizes = [x.shape[axis] for axis in axes]
+        sizes[-1] = 2 * (sizes[-1] - 1)
+    else:
+        sizes = list(s)
+    if sizes[1:]:
+        x = xp.fft.ifftn(x, s=sizes[:-1], axes=axes[:-1], norm=norm)
+    return xp.fft.irfft(x, n=sizes[-1], axis=axes[-1], norm=norm)
+
+
+def _hfft(
+    xp: Any, x: Any, /, *, n: int | None = None, axis: int = -1, norm: str | None = "backward"
+) -> Any:
+    return xp.fft.irfft(conj(xp, x), n=n, axis=axis, norm=_OPPOSITE[norm])
+
+
+def _ihfft(
+    xp: Any, x: Any, /, *, n: int | None = None, axis: int = -1, norm: str | None = "backward"
+) -> Any:
+    return conj(xp, xp.fft.rfft(x, n=n, axis=axis, norm=_OPPOSITE[norm]))
+
+
+COMPOSITES: dict[str, Callable[..., Any]] = {
+    "hfft": _hfft,
+    "ihfft": _ihfft,
+    "irfftn": _irfftn,
+    "rfftn": _rfftn,
+}
+EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {}
+CONSTANTS: frozenset[str] = frozenset()

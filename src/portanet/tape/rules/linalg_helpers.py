@@ -1,0 +1,62 @@
+"""Small matrix operations that several rules share."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from portanet.tape.rule import conj
+
+
+def adjoint(xp: Any, x: Any) -> Any:
+    """The conjugate transpose of the last two axes."""
+    return conj(xp, x).mT
+
+
+def hermitian(xp: Any, x: Any) -> Any:
+    """The nearest matrix that is its own adjoint."""
+    return (x + adjoint(xp, x)) / 2
+
+
+def columns(x: Any) -> Any:
+    """Give a stack of vectors an axis of size 1 behind."""
+    return x[..., None]
+
+
+def rows(x: Any) -> Any:
+    """Give a stack of vectors an axis of size 1 before the last."""
+    return x[..., None, :]
+
+
+def identity(xp: Any, x: Any, n: int) -> Any:
+    """The n × n identity with the dtype and on the device of `x`."""
+    return xp.eye(n, dtype=x.dtype, device=x.device)
+
+
+def diagonal_matrix(xp: Any, x: Any) -> Any:
+    """Square matrices with `x` on the diagonal."""
+    return identity(xp, x, x.shape[-1]) * rows(x)
+
+
+def upper_half(xp: Any, x: Any) -> Any:
+    """The upper triangle of square matrices with half of their diagonal."""
+    n = x.shape[-1]
+    one = xp.ones((n, n), dtype=x.dtype, device=x.device)
+    return x * ((xp.triu(one) + xp.triu(one, k=1)) / 2)
+
+
+def lower_half(xp: Any, x: Any) -> Any:
+    """The lower triangle of square matrices with half of their diagonal."""
+    return upper_half(xp, x.mT).mT
+
+
+def reciprocal(xp: Any, x: Any) -> Any:
+    """``1 / x``, and NaN instead of an infinity with its warning."""
+    zero = x == 0
+    return xp.where(zero, math.nan, 1 / xp.where(zero, 1.0, x))
+
+
+def inverse_gaps(xp: Any, x: Any) -> Any:
+    """Matrices of ``1 / (x_j - x_i)``: 0 on the diagonal, NaN where two values are equal."""
+    diagonal = xp.eye(x.shape[-1], dtype=xp.bool, device=x.device)
+    return xp.where(diagonal, 0.0, reciprocal(xp, rows(x) - columns(x)))

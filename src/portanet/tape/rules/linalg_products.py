@@ -1,0 +1,61 @@
+"""Rules of the products of vectors and matrices beside ``matmul``, and of their diagonals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from portanet.tape.rule import Multilinear, Rule, conj, fit
+from portanet.tape.rules.linalg_helpers import identity
+
+
+def _cross_first(xp: Any, g: Any, a: Any, b: Any, *, axis: int = -1) -> Any:
+    return fit(xp, xp.linalg.cross(conj(xp, b), g, axis=axis), a)
+
+
+def _cross_second(xp: Any, g: Any, a: Any, b: Any, *, axis: int = -1) -> Any:
+    return fit(xp, xp.linalg.cross(g, conj(xp, a), axis=axis), b)
+
+
+RULES: dict[str, Rule] = {
+    "cross": Multilinear(_cross_first, _cross_second),
+    "outer": Multilinear(
+        lambda xp, g, a, b: fit(xp, g @ conj(xp, b), a),
+        lambda xp, g, a, b: fit(xp, g.mT @ conj(xp, a), b),
+    ),
+}
+
+
+def _diagonal(xp: Any, x: Any, /, *, offset: int = 0) -> Any:
+    *batch, n, m = x.shape
+    size = max(min(n, m - offset) if offset >= 0 else min(n + offset, m), 0)
+    start = offset if offset >= 0 else -offset * m
+    flat = xp.reshape(x, (*batch, n * m))
+    if size == 0:
+        return flat[..., :0]
+    return flat[..., start : start + (size - 1) * (m + 1) + 1 : m + 1]
+
+
+def _trace(xp: Any, x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+    return xp.sum(xp.linalg.diagonal(x, offset=offset), axis=-1, dtype=dtype)
+
+
+def _matrix_power(xp: Any, x: Any, n: int, /) -> Any:
+    if n == 0:
+        return xp.broadcast_to(identity(xp, x, x.shape[-1]), x.shape)
+    square = xp.linalg.inv(x) if n < 0 else x
+    n, result = abs(n), None
+    while True:
+        if n % 2:
+            result = square if result is None else result @ square
+        n //= 2
+        if n == 0:
+            return result
+        square = square @ square
+
+
+COMPOSITES: dict[str, Callable[..., Any]] = {
+    "diagonal": _diagonal,
+    "matrix_power": _matrix_power,
+    "trace": _trace,
+}
