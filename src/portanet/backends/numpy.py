@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from portanet import tape
-from portanet.backends import numpy_kernels
+from portanet.backends import numpy_functions, numpy_kernels
 from portanet.backends.base import TapeBackend
 from portanet.tape.numpy_box import NumPyBox
-
-
-def _scatter_getitem(g: Any, key: Any, shape: tuple[int, ...]) -> np.ndarray:
-    fresh = np.zeros(shape, dtype=g.dtype)
-    np.add.at(fresh, key, g)
-    return fresh
-
-
-def _scatter_take(g: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> np.ndarray:
-    return _scatter_getitem(g, (slice(None),) * axis + (indices,), shape)
 
 
 class NumPyBackend(TapeBackend):
@@ -30,17 +21,25 @@ class NumPyBackend(TapeBackend):
     name = "numpy"
     modules = ("numpy",)
     distribution = "numpy"
+    _knows_autograd = False
 
     @cached_property
     def xp(self) -> tape.Namespace:
         import array_api_compat.numpy as raw
 
-        kernels = {"scatter_getitem": _scatter_getitem, "scatter_take": _scatter_take}
-        return tape.Namespace("numpy", raw, kernels, NumPyBox)
+        return tape.Namespace("numpy", raw, numpy_functions.FUNCTIONS, NumPyBox)
 
     @cached_property
-    def kernels(self) -> dict[str, Callable[..., Any]]:
-        return {"adam_update": numpy_kernels.adam_update}
+    def kernels(self) -> Mapping[str, Callable[..., Any]]:
+        return numpy_kernels.KERNELS
+
+    def _box(self, x: Any) -> type[tape.Box]:
+        if not self._knows_autograd and "autograd.numpy" in sys.modules:
+            from portanet.backends import numpy_autograd
+
+            numpy_autograd.register(self.xp)
+            self._knows_autograd = True
+        return super()._box(x)
 
     def device_of(self, x: Any) -> str:
         return "cpu"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+
+from portanet.backends import numpy_activations
 
 _BLOCK = 32768  # entries: six blocks of float32 stay in a second-level cache
 _Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -52,3 +56,33 @@ def _adam(
     np.divide(new_mean, step, step)
     np.multiply(step, lr, step)
     return new_mean, new_square, step
+
+
+def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None, /) -> np.ndarray:
+    """Compute `portanet.functional.linear`; ``np.dot`` starts sooner than ``np.matmul``."""
+    if x.ndim <= 2:
+        y = np.dot(x, weight.T)
+    else:
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        y = np.dot(rows, weight.T).reshape(*x.shape[:-1], weight.shape[0])
+    if bias is not None:
+        y += bias
+    return y
+
+
+def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Compute `portanet.functional.log_softmax`."""
+    y = x - x.max(axis=axis, keepdims=True)
+    total = np.exp(y).sum(axis=axis, keepdims=True)
+    y -= np.log(total, total)
+    return y
+
+
+KERNELS: Mapping[str, Callable[..., Any]] = {
+    "adam_update": adam_update,
+    "gelu": numpy_activations.gelu,
+    "gelu_scale": numpy_activations.gelu_scale,
+    "linear": linear,
+    "log_softmax": log_softmax,
+    "sigmoid": numpy_activations.sigmoid,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
@@ -11,6 +12,7 @@ from portanet.backends import backend_of, is_array
 from portanet.tape.rule import Rule
 
 F = TypeVar("F", bound=Callable[..., Any])
+Body = Callable[..., Any]
 
 
 @overload
@@ -33,36 +35,45 @@ def kernel(function: Any = None, /, *, rule: Rule | None = None) -> Any:
     return _dispatching(function, rule)
 
 
-def _dispatching(function: Callable[..., Any], rule: Rule | None) -> Callable[..., Any]:
-    bodies: dict[type, Callable[..., Any]] = {}
+def _dispatching(function: Body, rule: Rule | None) -> Body:
+    bodies: dict[type, Body] = {}
+    alone = len(inspect.signature(function).parameters) == 1
 
-    @functools.wraps(function)
+    def find(x: Any) -> Body:
+        body = _choose(function, x, rule, alone)
+        if is_array(x):
+            bodies[type(x)] = body
+        return body
+
+    def dispatch_one(x: Any) -> Any:
+        return (bodies.get(type(x)) or find(x))(x)
+
     def dispatch(x: Any, *args: Any, **options: Any) -> Any:
-        body = bodies.get(type(x))
-        if body is None:
-            body = _choose(function, x, rule)
-            if is_array(x):
-                bodies[type(x)] = body
-        return body(x, *args, **options)
+        return (bodies.get(type(x)) or find(x))(x, *args, **options)
 
-    return dispatch
+    return functools.wraps(function)(dispatch_one if alone else dispatch)
 
 
-def _choose(generic: Callable[..., Any], x: Any, rule: Rule | None) -> Callable[..., Any]:
+def _choose(generic: Body, x: Any, rule: Rule | None, alone: bool) -> Body:
+    """Return the body for the type of `x`; `alone` if there is no other argument."""
     name = generic.__name__
     backend = backend_of(x)
-    native = backend.kernels.get(name)
+    plain = backend.kernels.get(name, generic)
     xp = backend.xp
     if not isinstance(xp, tape.Namespace):
-        return native or generic
+        return backend.ruled(generic, rule) if rule and plain is generic else plain
+    if alone and not isinstance(x, tape.Box):
+        return plain
     if rule is not None:
-        return xp.primitive(name, native or generic, rule)
-    return generic if native is None else _for_plain_arrays(native, generic)
+        return xp.primitive(name, plain, rule, generic)
+    return generic if plain is generic else _for_plain_arrays(plain, generic)
 
 
-def _for_plain_arrays(native: Callable[..., Any], generic: Callable[..., Any]) -> Any:
+def _for_plain_arrays(native: Body, generic: Body) -> Body:
     def body(*args: Any, **options: Any) -> Any:
-        traced = any(isinstance(x, tape.Box) for x in args)
-        return (generic if traced else native)(*args, **options)
+        for x in args:
+            if isinstance(x, tape.Box):
+                return generic(*args, **options)
+        return native(*args, **options)
 
     return body

@@ -18,14 +18,16 @@ _GELU = math.sqrt(8.0 / math.pi)
 _CUBIC = 0.044715
 
 
-def _gelu_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
-    near = limited(xp, x)
+@kernel
+def gelu_scale(d: Any, x: Any) -> Any:
+    """Return `d` times the derivative of `gelu` at `x`."""
+    near = limited(array_namespace(x), x)
     square = near * near
     gate = sigmoid(_GELU * near * (1.0 + _CUBIC * square))
     return d * gate * (1.0 + (1.0 - gate) * (_GELU * near * (1.0 + 3.0 * _CUBIC * square)))
 
 
-@kernel(rule=Elementwise(_gelu_scale))
+@kernel(rule=Elementwise(lambda xp, d, y, x: gelu_scale(d, x)))
 def gelu(x: Any) -> Any:
     """Gaussian error linear unit in its tanh form.
 

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from portanet import tape
+from portanet import tape, trees
+from portanet.backends import is_array
 from portanet.functional._kernel import kernel
 
 
 @kernel
+def detach(x: Any) -> Any:
+    """Return an array without its derivatives."""
+    return tape.strip(x)
+
+
 def stop_gradient(x: Any) -> Any:
-    """Return `x` as a constant: its value, without any derivative, in every mode and order.
+    """Return `x` as a constant: its values, without any derivative, in every mode and order.
 
     Parameters
     ----------
-    x : array
+    x : array or tree
+        Leaves that are no arrays pass through.
 
     Returns
     -------
-    array
+    array or tree
         The same values.
 
     Examples
@@ -29,4 +36,10 @@ def stop_gradient(x: Any) -> Any:
     >>> pn.grad(lambda x: np.sum(x * pn.stop_gradient(x)))(x)
     array([1., 2.])
     """
-    return tape.strip(x)
+    return detach(x) if is_array(x) else trees.map_leaves(_leaf, x)
+
+
+def _leaf(x: Any) -> Any:
+    if isinstance(x, tape.Box) and not is_array(x):  # a Param
+        x = x.value
+    return detach(x) if is_array(x) else x

@@ -1,4 +1,4 @@
-"""The maths of the commonest loss, recorded as one operation for the sake of small models."""
+"""The maths of the commonest losses, recorded as one operation for the sake of small models."""
 
 from __future__ import annotations
 
@@ -6,27 +6,59 @@ from typing import Any
 
 from portanet.backends import array_namespace
 from portanet.functional._kernel import kernel
-from portanet.tape.rule import Explicit
+from portanet.tape.rule import Multilinear, Rule, conj
 
-__all__ = ["mean_square"]
-
-
-def _mean_square_vjp(xp: Any, g: Any, y: Any, x: Any) -> Any:
-    return x * (g * (2.0 / x.size))
+__all__ = ["inner_product", "mean_squared_error"]
 
 
-def _mean_square_jvp(xp: Any, d: Any, y: Any, x: Any) -> Any:
-    return xp.sum(d * x) * (2.0 / x.size)
+class _MeanSquaredError(Rule):
+    arity = 2
+
+    def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
+        prediction, target = args
+        slope = (prediction - target) * (cotangent * (2.0 / prediction.size))
+        return [slope if i == 0 else -slope for i in argnums]
+
+    def jvp(self, primitive, tangents, result, args, kwargs, argnums):
+        prediction, target = args
+        signed = [t if i == 0 else -t for i, t in zip(argnums, tangents, strict=True)]
+        tangent = signed[0] if len(signed) == 1 else signed[0] + signed[1]
+        return primitive.xp.sum((prediction - target) * tangent) * (2.0 / prediction.size)
 
 
-@kernel(rule=Explicit(_mean_square_vjp, _mean_square_jvp))
-def mean_square(x: Any) -> Any:
-    """Mean of the squares of all entries.
+@kernel(rule=_MeanSquaredError())
+def mean_squared_error(prediction: Any, target: Any, /) -> Any:
+    """Mean of the squares of all differences of two arrays.
 
     Parameters
     ----------
-    x : array
-        Real floating point numbers of any shape.
+    prediction, target : array
+        Real floating point numbers of one shape.
+
+    Returns
+    -------
+    array
+        One number, in an array without axes, of the dtype of `prediction`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet.functional import mean_squared_error
+    >>> float(mean_squared_error(np.asarray([1.0, 5.0]), np.asarray([0.0, 2.0])))
+    5.0
+    """
+    residual = prediction - target
+    return array_namespace(prediction).mean(residual * residual)
+
+
+@kernel(rule=Multilinear(lambda xp, g, x, y: g * conj(xp, y), lambda xp, g, x, y: g * conj(xp, x)))
+def inner_product(x: Any, y: Any, /) -> Any:
+    """Sum of the products of all entries of two arrays, ``sum(x * y)``; nothing is conjugated.
+
+    Parameters
+    ----------
+    x, y : array
+        Floating point numbers of one shape and dtype.
 
     Returns
     -------
@@ -36,8 +68,8 @@ def mean_square(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np
-    >>> from portanet.functional import mean_square
-    >>> float(mean_square(np.asarray([1.0, 3.0])))
-    5.0
+    >>> from portanet.functional import inner_product
+    >>> float(inner_product(np.asarray([1.0, 2.0]), np.asarray([3.0, 4.0])))
+    11.0
     """
-    return array_namespace(x).mean(x * x)
+    return array_namespace(x).sum(x * y)

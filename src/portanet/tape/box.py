@@ -12,9 +12,9 @@ from portanet.errors import TracedValueError
 class Box:
     """An array on its way through a trace: a value, the trace, and the trace's note on it.
 
-    The note is a `Node` in reverse mode and a tangent in forward mode. The value may itself be a
-    box of an enclosing trace. Each array library has its own subclass, made by its namespace,
-    which holds that namespace as ``xp``.
+    The note is the recorded call in reverse mode and a tangent in forward mode. The value may
+    itself be a box of an enclosing trace. Each array library has its own subclass, made by its
+    namespace, which holds that namespace as ``xp``.
     """
 
     __slots__ = ()
@@ -23,6 +23,7 @@ class Box:
     trace: Any
     note: Any
     xp: Any
+    lifted = False
     __array_priority__ = 1000.0
 
     def __init__(self, value: Any, trace: Any, note: Any) -> None:
@@ -75,7 +76,7 @@ class Box:
         return self.xp
 
     def __getitem__(self, key: Any) -> Any:
-        return self.xp.getitem(self, key)
+        return self.xp.getitem(self, seen(key))
 
     def __len__(self) -> int:
         return len(self.value)
@@ -115,6 +116,21 @@ class Box:
     __setitem__ = __delitem__ = _refuse_mutation
 
 
+class Key(Box):
+    """An index with traced arrays among its parts: a box, so that their innermost trace sees it."""
+
+    __slots__ = ("note", "trace", "value")
+
+
+def seen(key: Any) -> Any:
+    """Return an index as a trace can see it."""
+    if type(key) is tuple:
+        traces = [part.trace for part in key if isinstance(part, Box)]
+        if traces:
+            return Key(key, max(traces, key=lambda trace: trace.level), None)
+    return key
+
+
 def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def forward(self: Box, other: Any) -> Any:
         return getattr(self.xp.operators, name)(self, other)
@@ -132,7 +148,7 @@ def _unary(name: str) -> Callable[[Box], Any]:
     return method
 
 
-for _symbol, _name in {
+_ARITHMETIC = {
     "add": "add",
     "sub": "subtract",
     "mul": "multiply",
@@ -141,7 +157,9 @@ for _symbol, _name in {
     "mod": "remainder",
     "pow": "pow",
     "matmul": "matmul",
-}.items():
+}
+
+for _symbol, _name in _ARITHMETIC.items():
     _forward, _reflected = _binary(_name)
     setattr(Box, f"__{_symbol}__", _forward)
     setattr(Box, f"__r{_symbol}__", _reflected)
@@ -150,10 +168,22 @@ for _symbol, _name in {"neg": "negative", "pos": "positive", "abs": "abs"}.items
     setattr(Box, f"__{_symbol}__", _unary(_name))
 
 
+def set_arithmetic(box: type[Box], operators: Any) -> None:
+    """Make the functions of `operators` the operators of a box class, without a look-up a call."""
+    for symbol, name in _ARITHMETIC.items():
+        function = getattr(operators, name)
+        setattr(box, f"__{symbol}__", function)
+        setattr(box, f"__r{symbol}__", lambda self, other, f=function: f(other, self))
+
+
 def strip(x: Any) -> Any:
-    """Return the plain array inside any number of boxes."""
+    """Return `x` without its derivatives: the plain array inside the boxes, or a lifted one."""
     while isinstance(x, Box):
-        x = x.value
+        inner = x.value
+        if x.lifted:
+            bare = strip(inner)
+            return x if bare is inner else type(x)(bare, x.trace, None)
+        x = inner
     return x
 
 

@@ -8,12 +8,29 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from portanet.errors import NoDerivativeError
-from portanet.tape.box import Box, strip
+from portanet.tape.batch import Batched
+from portanet.tape.box import Box, set_arithmetic, strip
+from portanet.tape.bundle import Several, bundled
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
-from portanet.tape.rules import COMPOSITES, CONSTANTS, EXTENSIONS, RULES
+from portanet.tape.rules import COMPOSITES, CONSTANTS, EXTENSIONS, RULES, fft, linalg
+from portanet.tape.trace import call
+
+_TABLES = {"linalg": linalg, "fft": fft}
 
 _OPERATORS = {
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "bitwise_and": operator.and_,
+    "bitwise_or": operator.or_,
+    "bitwise_xor": operator.xor,
+    "bitwise_invert": operator.invert,
+    "bitwise_left_shift": operator.lshift,
+    "bitwise_right_shift": operator.rshift,
     "add": operator.add,
     "subtract": operator.sub,
     "multiply": operator.mul,
@@ -58,6 +75,13 @@ class Namespace:
         )
         self.complex_dtypes: dict[Any, bool] = {}
         self.operators = _Operators(self)
+        set_arithmetic(self.box, self.operators)
+        self.constants = _Constants(self)
+
+    @functools.cached_property
+    def batch_box(self) -> type[Box]:
+        """The class of the boxes of a batch."""
+        return type(f"Batched_{self.box.__name__}", (Batched, self.box), {"__slots__": ()})
 
     def __repr__(self) -> str:
         return f"<{self.__name__}>"
@@ -74,7 +98,7 @@ class Namespace:
 
     def _make(self, name: str) -> Any:
         if name in ("linalg", "fft"):
-            return _Extension(self, getattr(self.raw, name))
+            return _Extension(self, name, _TABLES[name])
         if name in EXTENSIONS:
             rule, generic = EXTENSIONS[name]
             return self.primitive(name, functools.partial(generic, self.raw), rule)
@@ -83,12 +107,18 @@ class Namespace:
             return self.primitive(name, raw, RULES[name])
         if name in COMPOSITES:
             return _composite(self, raw, COMPOSITES[name])
-        return plain(name, raw)
+        return plain(self, name, raw)
 
-    def primitive(self, name: str, body: Callable[..., Any], rule: Rule) -> Callable[..., Any]:
+    def primitive(
+        self,
+        name: str,
+        body: Callable[..., Any],
+        rule: Rule,
+        generic: Callable[..., Any] | None = None,
+    ) -> Callable[..., Any]:
         """Return the recorded function `name`, computed by the native kernel if there is one."""
         compute = self.kernels.get(name, body)
-        return Primitive(name, compute, rule, self, self.box).function(rule.arity)
+        return Primitive(name, compute, rule, self, self.box, generic).function(rule.arity)
 
 
 class _Operators:
@@ -99,24 +129,57 @@ class _Operators:
             if name in RULES:
                 function = Primitive(name, function, RULES[name], xp, xp.box).function(2)
             else:
-                function = plain(name, function)
+                function = plain(xp, name, function)
             setattr(self, name, function)
+
+
+class _Constants:
+    """The functions of a library as if nothing were being differentiated; batches stay batches."""
+
+    def __init__(self, xp: Namespace) -> None:
+        self._xp = xp
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = self.__dict__[name] = _constant(self._xp, name, getattr(self._xp.raw, name))
+        return value
 
 
 class _Extension:
     """``xp.linalg`` or ``xp.fft``: the functions shared with the main namespace are those of it."""
 
-    def __init__(self, xp: Namespace, raw: Any) -> None:
+    def __init__(self, xp: Namespace, name: str, table: Any) -> None:
         self._xp = xp
-        self._raw = raw
+        self._name = name
+        self._table = table
+        self._raw = getattr(xp.raw, name)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._raw)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        shared = name in RULES or name in COMPOSITES
-        value = getattr(self._xp, name) if shared else plain(name, getattr(self._raw, name))
-        self.__dict__[name] = value
+        value = self.__dict__[name] = self._make(name)
         return value
+
+    def _make(self, name: str) -> Any:
+        xp, table, full_name = self._xp, self._table, f"{self._name}.{name}"
+        if name in table.EXTENSIONS:
+            rule, generic = table.EXTENSIONS[name]
+            return xp.primitive(full_name, functools.partial(generic, xp), rule)
+        raw: Any = getattr(self._raw, name)
+        if name in table.RULES:
+            rule = table.RULES[name]
+            if isinstance(rule, Several):
+                return bundled(full_name, xp.kernels.get(full_name) or raw, rule, xp)
+            return xp.primitive(full_name, raw, rule)
+        if name in table.COMPOSITES:
+            return _composite(xp, raw, table.COMPOSITES[name])
+        if name in RULES or name in COMPOSITES:
+            return getattr(xp, name)
+        return plain(xp, full_name, raw, constant=name in table.CONSTANTS)
 
 
 def has_box(tree: Any) -> bool:
@@ -138,32 +201,46 @@ def _composite(
     return function
 
 
-def plain(name: str, raw: Any) -> Any:
+def plain(xp: Namespace, name: str, raw: Any, constant: bool = False) -> Any:
     """Let a function without a rule serve plain arrays, and traced ones where it is constant."""
     if isinstance(raw, type) or not callable(raw):
         return raw
-
-    if name in CONSTANTS:
-
-        @functools.wraps(raw)
-        def constant(*args: Any, **options: Any) -> Any:
-            if any(map(has_box, args)):
-                args = tuple(map(_strip_all, args))
-            return raw(*args, **options)
-
-        return constant
+    if constant or name in CONSTANTS:
+        return _constant(xp, name, raw)
+    primitive = Primitive(name, raw, Rule(), xp, xp.box)
 
     @functools.wraps(raw)
     def refusing(*args: Any, **options: Any) -> Any:
-        if any(map(has_box, args)) or any(map(has_box, options.values())):
-            raise NoDerivativeError(
-                f"{name} has no derivative rule: compute it outside the derivative, or write it "
-                "with functions that have one"
-            )
+        given = (*args, *options.values())
+        if any(map(has_box, given)):
+            if any(_strip_all(x) is not x for x in given if has_box(x)):
+                raise NoDerivativeError(
+                    f"{name} has no derivative rule: compute it outside the derivative, or write "
+                    "it with functions that have one"
+                )
+            return call(primitive, args, options)
         return raw(*args, **options)
 
     return refusing
 
 
+def _constant(xp: Namespace, name: str, raw: Callable[..., Any]) -> Callable[..., Any]:
+    primitive = Primitive(name, raw, Rule(), xp, xp.box)
+
+    @functools.wraps(raw)
+    def constant(*args: Any, **options: Any) -> Any:
+        if any(map(has_box, args)):
+            return call(primitive, [_strip_all(x) for x in args], options)
+        return raw(*args, **options)
+
+    return constant
+
+
 def _strip_all(x: Any) -> Any:
-    return type(x)(map(_strip_all, x)) if isinstance(x, list | tuple) else strip(x)
+    """Strip an array, or those in a list; what has nothing to strip returns itself."""
+    if not isinstance(x, list | tuple):
+        return strip(x)
+    parts = [_strip_all(part) for part in x]
+    if all(new is old for new, old in zip(parts, x, strict=True)):
+        return x
+    return type(x)(parts)

@@ -7,6 +7,7 @@ from typing import Any
 
 from portanet.errors import NoDerivativeError, TracedValueError
 from portanet.tape.box import Box
+from portanet.tape.numpy_linalg import FUNCTIONS as _LINALG
 
 _UFUNCS: dict[Any, str] = {
     "absolute": "abs",
@@ -95,6 +96,7 @@ def _sort(xp: Any, a: Any, axis: int | None = -1) -> Any:
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **_LINALG,
     **{name: _sum_like(name) for name in ("sum", "prod", "mean", "argmax", "argmin", "all", "any")},
     **{name: _sum_like(name) for name in ("max", "min", "count_nonzero")},
     "amax": _sum_like("max"),
@@ -117,8 +119,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
         name: lambda xp, *args, _name=name, **options: getattr(xp, _name)(*args, **options)
         for name in (
             "argsort", "broadcast_arrays", "broadcast_to", "clip", "diff", "flip", "imag",
-            "isclose", "matrix_transpose", "meshgrid", "moveaxis", "ones_like", "outer", "real",
-            "repeat", "roll", "tensordot", "tile", "tril", "triu", "vecdot", "where", "zeros_like",
+            "isclose", "matrix_transpose", "meshgrid", "moveaxis", "ones_like", "real", "repeat",
+            "roll", "tensordot", "tile", "tril", "triu", "vecdot", "where", "zeros_like",
         )
     },
 }  # fmt: skip
@@ -148,7 +150,7 @@ class NumPyBox(Box):
         return function(*args)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        name = function.__name__
+        name = f"{function.__module__}.{function.__name__}".removeprefix("numpy.")
         if name not in _FUNCTIONS:
             raise NoDerivativeError(
                 f"numpy.{name} has no derivative rule: use a function of pn.array_namespace(x)"

@@ -23,18 +23,28 @@ class Primitive:
         The traced namespace in whose words the rule computes.
     box : type
         The box class of the library.
+    generic : callable, optional
+        The same function in the words of `xp`, where there is one.
     """
 
-    __slots__ = ("box", "compute", "name", "rule", "xp")
+    __slots__ = ("box", "compute", "generic", "name", "pull", "push", "rule", "xp")
 
     def __init__(
-        self, name: str, compute: Callable[..., Any], rule: Rule, xp: Any, box: type[Box]
+        self,
+        name: str,
+        compute: Callable[..., Any],
+        rule: Rule,
+        xp: Any,
+        box: type[Box],
+        generic: Callable[..., Any] | None = None,
     ) -> None:
         self.name = name
         self.compute = compute
         self.rule = rule
         self.xp = xp
         self.box = box
+        self.generic = generic
+        self.pull, self.push = rule.vjp, rule.jvp
 
     def __repr__(self) -> str:
         return f"Primitive({self.name!r})"
@@ -62,9 +72,15 @@ def _unary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., A
 
 def _binary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
     def function(x: Any, y: Any, /, **options: Any) -> Any:
-        if isinstance(x, Box) or isinstance(y, Box):
-            return call(primitive, (x, y), options)
-        return compute(x, y, **options)
+        if isinstance(x, Box):
+            trace = x.trace
+            if isinstance(y, Box) and y.trace.level > trace.level:
+                trace = y.trace
+        elif isinstance(y, Box):
+            trace = y.trace
+        else:
+            return compute(x, y, **options)
+        return trace.process(primitive, (x, y), options)
 
     return function
 

@@ -117,16 +117,18 @@ class Elementwise(Rule):
 
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         xp = primitive.xp
-        if is_complex(xp, cotangent.dtype):
-            conjugate = xp.conj(cotangent)
-            return [
-                fit(xp, xp.conj(self.scales[i](xp, conjugate, result, *args, **kwargs)), args[i])
-                for i in argnums
-            ]
-        return [
-            fit(xp, self.scales[i](xp, cotangent, result, *args, **kwargs), args[i])
-            for i in argnums
-        ]
+        conjugated = is_complex(xp, cotangent.dtype)
+        if conjugated:
+            cotangent = xp.conj(cotangent)
+        parts = []
+        for i in argnums:
+            part = self.scales[i](xp, cotangent, result, *args, **kwargs)
+            if conjugated:
+                part = xp.conj(part)
+            x = args[i]
+            fits = part.shape == x.shape and part.dtype is x.dtype
+            parts.append(part if fits else fit(xp, part, x))
+        return parts
 
     def jvp(self, primitive, tangents, result, args, kwargs, argnums):
         xp = primitive.xp

@@ -9,40 +9,18 @@ whatever other threads do at the same time.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, NoReturn
 
+from portanet.errors import NoDerivativeError
 from portanet.tape.box import Box
 
 _order = itertools.count(1)
 
 
-class Node:
-    """One recorded call: what is needed to send a cotangent from its result to its arguments."""
-
-    __slots__ = ("argnums", "args", "kwargs", "parents", "primitive", "result")
-
-    def __init__(
-        self,
-        primitive: Any,
-        result: Any,
-        args: list[Any],
-        kwargs: dict[str, Any],
-        argnums: list[int],
-        parents: list[Any],
-    ) -> None:
-        self.primitive = primitive
-        self.result = result
-        self.args = args
-        self.kwargs = kwargs
-        self.argnums = argnums
-        self.parents = parents
-
-    def pull(self, cotangent: Any) -> Any:
-        primitive = self.primitive
-        return primitive.rule.vjp(
-            primitive, cotangent, self.result, self.args, self.kwargs, self.argnums
-        )
+_FIRST, _SECOND, _BOTH = (0,), (1,), (0, 1)
 
 
 class Trace:
@@ -54,68 +32,104 @@ class Trace:
         self.level: float = next(_order)
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Run a primitive that has this trace's boxes among its arguments."""
+        values, argnums, notes = self.split(args)
+        result = call(primitive, values, kwargs)
+        note = self.note(primitive, result, values, kwargs, argnums, notes)
+        return primitive.box(result, self, note)
+
+    def note(
+        self, primitive: Any, result: Any, values: Sequence[Any], kwargs: dict[str, Any],
+        argnums: Sequence[int], notes: Sequence[Any],
+    ) -> Any:  # fmt: skip
+        """Return the note on the result of a primitive, whose arguments `argnums` have `notes`."""
         raise NotImplementedError
+
+    def split(self, args: Sequence[Any]) -> tuple[Sequence[Any], Sequence[int], Sequence[Any]]:
+        """Take this trace's boxes off: the values, which arguments had one, and their notes."""
+        if len(args) == 1:
+            x = args[0]
+            return (x.value,), _FIRST, (x.note,)
+        if len(args) == 2:
+            x, y = args
+            if not (isinstance(y, Box) and y.trace is self):
+                return (x.value, y), _FIRST, (x.note,)
+            if not (isinstance(x, Box) and x.trace is self):
+                return (x, y.value), _SECOND, (y.note,)
+            return (x.value, y.value), _BOTH, (x.note, y.note)
+        own = [isinstance(x, Box) and x.trace is self for x in args]
+        argnums = [i for i, mine in enumerate(own) if mine]
+        values = [x.value if mine else x for x, mine in zip(args, own, strict=True)]
+        return values, argnums, [args[i].note for i in argnums]
 
 
 class ReverseTrace(Trace):
-    """Write every call down, in order, so that cotangents can walk it backwards."""
+    """Write every call down, in order, so that cotangents can walk it backwards.
 
-    __slots__ = ("nodes",)
+    A call is a tuple: the primitive, its result, its arguments and options, which arguments are
+    traced, and the calls that they came from. A box's note is the call that it is the result of.
+    """
+
+    __slots__ = ("calls",)
 
     def __init__(self) -> None:
         super().__init__()
-        self.nodes: list[Any] = []
+        self.calls: list[tuple[Any, ...]] = []
 
-    def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        values, argnums, parents = [], [], []
-        for i, x in enumerate(args):
-            if isinstance(x, Box) and x.trace is self:
-                values.append(x.value)
-                argnums.append(i)
-                parents.append(x.note)
-            else:
-                values.append(x)
-        result = call(primitive, values, kwargs)
-        node = Node(primitive, result, values, kwargs, argnums, parents)
-        self.nodes.append(node)
-        return primitive.box(result, self, node)
+    def note(self, *record: Any) -> Any:
+        self.calls.append(record)
+        return record
 
     def pull(self, seeds: Sequence[tuple[Any, Any]], roots: Sequence[Any]) -> list[Any]:
-        """Send cotangents from `seeds` (pairs of node and cotangent) back to `roots`.
+        """Send cotangents from `seeds` (pairs of call and cotangent) back to `roots`.
 
         A root that no seed reaches gets None.
         """
-        cotangents: dict[Any, Any] = {}
-        for node, cotangent in seeds:
-            before = cotangents.get(node)
-            cotangents[node] = cotangent if before is None else before + cotangent
-        for node in reversed(self.nodes):
-            cotangent = cotangents.pop(node, None)
+        cotangents: dict[int, Any] = {}
+        for record, cotangent in seeds:
+            before = cotangents.get(id(record))
+            cotangents[id(record)] = cotangent if before is None else before + cotangent
+        for record in reversed(self.calls):
+            cotangent = cotangents.pop(id(record), None)
             if cotangent is None:
                 continue
-            for parent, part in zip(node.parents, node.pull(cotangent), strict=True):
-                before = cotangents.get(parent)
-                cotangents[parent] = part if before is None else before + part
-        return [cotangents.get(root) for root in roots]
+            primitive, result, args, kwargs, argnums, parents = record
+            parts = primitive.pull(primitive, cotangent, result, args, kwargs, argnums)
+            for parent, part in zip(parents, parts, strict=True):
+                before = cotangents.get(id(parent))
+                cotangents[id(parent)] = part if before is None else before + part
+        return [cotangents.get(id(root)) for root in roots]
+
+
+reverse_trace: ContextVar[type[ReverseTrace]] = ContextVar("reverse_trace", default=ReverseTrace)
 
 
 class ForwardTrace(Trace):
-    """Carry a tangent beside every value."""
+    """Carry a tangent beside every value: a box's note is its tangent."""
 
     __slots__ = ()
 
+    def note(
+        self, primitive: Any, result: Any, values: Sequence[Any], kwargs: dict[str, Any],
+        argnums: Sequence[int], notes: Sequence[Any],
+    ) -> Any:  # fmt: skip
+        return primitive.push(primitive, notes, result, values, kwargs, argnums)
+
+
+class Refusal(Trace):
+    """The trace of a tangent that does not exist: whoever computes with it gets an error."""
+
+    __slots__ = ("message",)
+
+    def __init__(self, message: str) -> None:
+        self.level = math.inf
+        self.message = message
+
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        values, argnums, tangents = [], [], []
-        for i, x in enumerate(args):
-            if isinstance(x, Box) and x.trace is self:
-                values.append(x.value)
-                argnums.append(i)
-                tangents.append(x.note)
-            else:
-                values.append(x)
-        result = call(primitive, values, kwargs)
-        tangent = primitive.rule.jvp(primitive, tangents, result, values, kwargs, argnums)
-        return primitive.box(result, self, tangent)
+        self.refuse()
+
+    def refuse(self) -> NoReturn:
+        raise NoDerivativeError(self.message)
 
 
 def call(primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -151,21 +165,21 @@ def vjp(
         Takes one cotangent an output (None counts as zero) and returns one an input, None where
         the input does not reach an output.
     """
-    trace = ReverseTrace()
-    roots = [object() for _ in primals]
+    trace = reverse_trace.get()()
+    roots: list[Any] = [object() for _ in primals]
     inputs = [box(x)(x, trace, root) for x, root in zip(primals, roots, strict=True)]
     results = function(*inputs)
-    outputs, nodes = [], []
+    outputs, records = [], []
     for y in results:
         traced = isinstance(y, Box) and y.trace is trace
         outputs.append(y.value if traced else y)
-        nodes.append(y.note if traced else None)
+        records.append(y.note if traced else None)
 
     def pullback(cotangents: Sequence[Any]) -> list[Any]:
         seeds = [
-            (node, cotangent)
-            for node, cotangent in zip(nodes, cotangents, strict=True)
-            if node is not None and cotangent is not None
+            (record, cotangent)
+            for record, cotangent in zip(records, cotangents, strict=True)
+            if record is not None and cotangent is not None
         ]
         return trace.pull(seeds, roots)
 
@@ -189,4 +203,7 @@ def jvp(
         traced = isinstance(y, Box) and y.trace is trace
         outputs.append(y.value if traced else y)
         directions.append(y.note if traced else None)
+    for tangent in directions:
+        if isinstance(tangent, Box) and isinstance(tangent.trace, Refusal):
+            tangent.trace.refuse()
     return outputs, directions

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from portanet.tape import bundle
 from portanet.tape.rule import Rule
 from portanet.tape.rules import (
     combining,
@@ -33,11 +34,14 @@ RULES: dict[str, Rule] = {
 EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
     **indexing.EXTENSIONS,
     **combining.EXTENSIONS,
+    **elementwise.EXTENSIONS,
     **manipulation.EXTENSIONS,
+    **bundle.EXTENSIONS,
 }
 COMPOSITES: dict[str, Callable[..., Any]] = {
     **manipulation.COMPOSITES,
     **combining.COMPOSITES,
+    **elementwise.COMPOSITES,
     **reductions.COMPOSITES,
     **products.COMPOSITES,
     **indexing.COMPOSITES,

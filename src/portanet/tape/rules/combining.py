@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet.tape.box import Box
-from portanet.tape.rule import Rule, cast
+from portanet.tape.rule import Rule, cast, is_complex
 
 
 class _Joined(Rule):
@@ -100,11 +100,29 @@ def _asarray(
     xp: Any, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None
 ) -> Any:
     if not isinstance(obj, Box):
-        parts = [x if hasattr(x, "shape") else xp.asarray(x, dtype=dtype) for x in obj]
-        obj = xp.stack(parts)
+        if copy is False:
+            raise ValueError("copy=False, but a list of arrays needs a copy")
+        obj = _joined(xp, obj, _first_box(obj))
     if device is not None:
         obj = obj.to_device(device)
     return obj if dtype is None else xp.astype(obj, dtype)
+
+
+def _first_box(obj: Any) -> Any:
+    if isinstance(obj, list | tuple):
+        return next((x for x in map(_first_box, obj) if x is not None), None)
+    return obj if isinstance(obj, Box) else None
+
+
+def _joined(xp: Any, obj: Any, like: Any) -> Any:
+    """Stack a nested list of arrays and numbers; numbers take the dtype of `like`."""
+    if isinstance(obj, list | tuple):
+        return xp.stack([_joined(xp, x, like) for x in obj])
+    if hasattr(obj, "shape"):
+        return obj
+    complex_number = isinstance(obj, complex) and not is_complex(xp, like.dtype)
+    dtype = xp.result_type(like.dtype, obj) if complex_number else like.dtype
+    return xp.asarray(obj, dtype=dtype, device=like.device)
 
 
 def _full(xp: Any, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
@@ -126,9 +144,10 @@ def _linspace(
     endpoint: bool = True,
 ) -> Any:  # fmt: skip
     traced = start if isinstance(start, Box) else stop
-    dtype = traced.dtype if dtype is None else dtype
-    steps = xp.linspace(0.0, 1.0, num, dtype=dtype, device=traced.device, endpoint=endpoint)
-    return start * (1 - steps) + stop * steps
+    real = xp.real(traced).dtype if is_complex(xp, traced.dtype) else traced.dtype
+    steps = xp.linspace(0.0, 1.0, num, dtype=real, device=traced.device, endpoint=endpoint)
+    points = start * (1 - steps) + stop * steps
+    return points if dtype is None else xp.astype(points, dtype)
 
 
 COMPOSITES: dict[str, Callable[..., Any]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_STEPS = {"ceil", "floor", "floor_divide", "round", "sign", "trunc"}
+_STEPS = {"ceil", "floor", "floor_divide", "round", "trunc"}
 _COMPARISONS = {
     "equal", "greater", "greater_equal", "isfinite", "isin", "isinf", "isnan", "less",
     "less_equal", "not_equal", "signbit",

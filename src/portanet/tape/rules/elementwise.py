@@ -5,12 +5,15 @@ for an array among the arguments.
 
 Where a function has a kink, the derivative is the same on every backend: ``abs`` has 0 at 0,
 ``maximum`` and ``minimum`` share it equally between equal arguments, ``clip`` passes it on at its
-bounds, ``hypot`` has 0 at the origin.
+bounds, ``hypot`` and ``atan2`` have 0 at the origin, ``copysign`` and ``sign`` of complex numbers
+0 at 0.
 """
 
 from __future__ import annotations
 
+import cmath
 import math
+from collections.abc import Callable
 from typing import Any
 
 from portanet.tape.rule import Elementwise, Explicit, Rule, conj, is_complex
@@ -26,8 +29,13 @@ def _pow_base(xp: Any, d: Any, y: Any, x: Any, p: Any) -> Any:
 
 
 def _pow_exponent(xp: Any, d: Any, y: Any, x: Any, p: Any) -> Any:
-    if isinstance(x, int | float):
-        return d * (y * math.log(x)) if x > 0 else d * (0.0 if x == 0 else math.nan)
+    if isinstance(x, int | float | complex):
+        if x == 0:
+            return xp.zeros_like(d)
+        log = cmath.log(x)
+        if not is_complex(xp, y.dtype):
+            log = math.nan if log.imag else log.real
+        return d * (y * log)
     zero = x == 0
     return d * xp.where(zero, 0.0, y * xp.log(xp.where(zero, 1.0, x)))
 
@@ -52,18 +60,18 @@ def _minimum_second(xp: Any, d: Any, y: Any, a: Any, b: Any) -> Any:
     return _share(xp, d, b < a, a == b)
 
 
-def _clip_array(xp: Any, d: Any, y: Any, x: Any, low: Any = None, high: Any = None) -> Any:
+def _clip_array(xp: Any, d: Any, y: Any, x: Any, low: Any, high: Any) -> Any:
     if low is not None:
         d = xp.where(x < low, 0.0, d)
     return d if high is None else xp.where(x > high, 0.0, d)
 
 
-def _clip_low(xp: Any, d: Any, y: Any, x: Any, low: Any = None, high: Any = None) -> Any:
+def _clip_low(xp: Any, d: Any, y: Any, x: Any, low: Any, high: Any) -> Any:
     d = xp.where(x < low, d, 0.0)
     return d if high is None else xp.where(low > high, 0.0, d)
 
 
-def _clip_high(xp: Any, d: Any, y: Any, x: Any, low: Any = None, high: Any = None) -> Any:
+def _clip_high(xp: Any, d: Any, y: Any, x: Any, low: Any, high: Any) -> Any:
     over = x > high if low is None else xp.logical_or(x > high, low > high)
     return xp.where(over, d, 0.0)
 
@@ -72,8 +80,30 @@ def _hypot(xp: Any, d: Any, y: Any, side: Any) -> Any:
     return d * (side / xp.where(y == 0, 1.0, y))
 
 
+def _atan2(xp: Any, d: Any, y: Any, side: Any, a: Any, b: Any) -> Any:
+    radius = xp.hypot(a, b)
+    radius = xp.where(radius == 0, 1.0, radius)
+    return d * (side / radius / radius)
+
+
+def _copysign(xp: Any, d: Any, y: Any, a: Any, b: Any) -> Any:
+    return xp.where(a == 0, 0.0, xp.where(xp.signbit(a) == xp.signbit(y), d, -d))
+
+
+def _logaddexp(xp: Any, d: Any, y: Any, own: Any, other: Any) -> Any:
+    if not hasattr(other, "shape"):
+        other = xp.full_like(own, other)
+    stuck = xp.logical_and(own == other, xp.isinf(own))
+    return d * xp.logistic(xp.where(stuck, 0.0, own) - xp.where(stuck, 0.0, other))
+
+
+def _logistic(raw: Any, x: Any) -> Any:
+    e = raw.exp(-raw.abs(x))
+    return raw.where(x < 0, e, 1.0) / (1.0 + e)
+
+
 def _nothing(xp: Any, d: Any, y: Any, *args: Any) -> Any:
-    return d * 0
+    return xp.zeros_like(d)
 
 
 _UNARY: dict[str, Rule] = {
@@ -105,19 +135,15 @@ _UNARY: dict[str, Rule] = {
 _BINARY: dict[str, Rule] = {
     "add": Elementwise(lambda xp, d, y, a, b: d, lambda xp, d, y, a, b: d),
     "atan2": Elementwise(
-        lambda xp, d, y, a, b: d * (b / (a * a + b * b)),
-        lambda xp, d, y, a, b: d * (-a / (a * a + b * b)),
+        lambda xp, d, y, a, b: _atan2(xp, d, y, b, a, b),
+        lambda xp, d, y, a, b: -_atan2(xp, d, y, a, a, b),
     ),
-    "copysign": Elementwise(
-        lambda xp, d, y, a, b: xp.where(xp.signbit(a) == xp.signbit(y), d, -d), _nothing
-    ),
+    "copysign": Elementwise(_copysign, _nothing),
     "divide": Elementwise(lambda xp, d, y, a, b: d / b, lambda xp, d, y, a, b: -d * (y / b)),
     "hypot": Elementwise(
         lambda xp, d, y, a, b: _hypot(xp, d, y, a), lambda xp, d, y, a, b: _hypot(xp, d, y, b)
     ),
-    "logaddexp": Elementwise(
-        lambda xp, d, y, a, b: d * xp.exp(a - y), lambda xp, d, y, a, b: d * xp.exp(b - y)
-    ),
+    "logaddexp": Elementwise(_logaddexp, lambda xp, d, y, a, b: _logaddexp(xp, d, y, b, a)),
     "maximum": Elementwise(_maximum_first, _maximum_second),
     "minimum": Elementwise(_minimum_first, _minimum_second),
     "multiply": Elementwise(lambda xp, d, y, a, b: d * b, lambda xp, d, y, a, b: d * a),
@@ -130,7 +156,6 @@ _BINARY: dict[str, Rule] = {
 }
 
 _TERNARY: dict[str, Rule] = {
-    "clip": Elementwise(_clip_array, _clip_low, _clip_high),
     "where": Elementwise(
         _nothing,
         lambda xp, d, y, c, a, b: xp.where(c, d, 0.0),
@@ -150,17 +175,18 @@ _COMPLEX: dict[str, Rule] = {
         lambda xp, g, y, x: (
             g * xp.sign(x)
             if not is_complex(xp, x.dtype)
-            else xp.astype(g, x.dtype) * _direction(xp, y, x)
+            else xp.astype(g, x.dtype) * direction(xp, y, x)
         ),
         lambda xp, t, y, x: (
             t * xp.sign(x)
             if not is_complex(xp, x.dtype)
-            else xp.real(conj(xp, _direction(xp, y, x)) * t)
+            else xp.real(conj(xp, direction(xp, y, x)) * t)
         ),
     ),
     "conj": Explicit(lambda xp, g, y, x: conj(xp, g), lambda xp, t, y, x: conj(xp, t)),
     "imag": Explicit(
-        lambda xp, g, y, x: _complex_like(xp, g, x, 1j), lambda xp, t, y, x: xp.imag(t)
+        lambda xp, g, y, x: _complex_like(xp, g, x, 1j) if is_complex(xp, x.dtype) else 0.0 * g,
+        lambda xp, t, y, x: xp.imag(t),
     ),
     "real": Explicit(
         lambda xp, g, y, x: _complex_like(xp, g, x, 1.0), lambda xp, t, y, x: xp.real(t)
@@ -168,8 +194,30 @@ _COMPLEX: dict[str, Rule] = {
 }
 
 
-def _direction(xp: Any, y: Any, x: Any) -> Any:
+def direction(xp: Any, y: Any, x: Any) -> Any:
+    """The complex number `x` divided by its absolute value `y`; 0 where that is 0."""
     return x / xp.astype(xp.where(y == 0, 1.0, y), x.dtype)
 
 
 RULES: dict[str, Rule] = {**_UNARY, **_BINARY, **_TERNARY, **_COMPLEX}
+
+EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
+    "clip_between": (
+        Elementwise(_clip_array, _clip_low, _clip_high),
+        lambda raw, x, low, high: raw.clip(x, low, high),
+    ),
+    "logistic": (Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))), _logistic),
+}
+
+
+def _clip(xp: Any, x: Any, /, min: Any = None, max: Any = None) -> Any:
+    return xp.clip_between(x, min, max)
+
+
+def _sign(xp: Any, x: Any, /) -> Any:
+    if not is_complex(xp, x.dtype):
+        return xp.constants.sign(x)
+    return direction(xp, xp.abs(x), x)
+
+
+COMPOSITES: dict[str, Callable[..., Any]] = {"clip": _clip, "sign": _sign}

@@ -16,7 +16,9 @@ from portanet.tape.box import strip
 from portanet.tape.rule import Linear, Rule
 
 
-def _has_integer_array(key: Any) -> bool:
+def has_integer_array(key: Any) -> bool:
+    """Whether an index may name an entry more than once."""
+    """Whether an index may name an element twice."""
     parts = key if isinstance(key, tuple) else (key,)
     return any(
         isinstance(part, list)
@@ -38,7 +40,7 @@ def _positions(raw: Any, g: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _scatter_getitem(raw: Any, g: Any, key: Any, shape: tuple[int, ...]) -> Any:
-    if _has_integer_array(key):
+    if has_integer_array(key):
         return _add_at(raw, g, _positions(raw, g, shape)[key], shape)
     fresh = raw.zeros(shape, dtype=g.dtype, device=g.device)
     parts = key if isinstance(key, tuple) else (key,)
@@ -72,7 +74,9 @@ EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
 
 RULES: dict[str, Rule] = {
     "take": Linear(
-        lambda xp, g, x, indices, *, axis=0: xp.scatter_take(g, indices, axis % x.ndim, x.shape),
+        lambda xp, g, x, indices, *, axis=None: xp.scatter_take(
+            g, indices, (axis or 0) % x.ndim, x.shape
+        ),
         arity=None,
     ),
 }
@@ -85,7 +89,7 @@ def _take_along_axis(xp: Any, x: Any, indices: Any, /, *, axis: int = -1) -> Any
     shape = tuple(n if i == axis else max(n, m) for i, (n, m) in pairs)
     positions = xp.broadcast_to(_positions(xp, x, x.shape), shape)
     wanted = tuple(n if i != axis else indices.shape[axis] for i, n in enumerate(shape))
-    flat = xp.take_along_axis(positions, xp.broadcast_to(indices, wanted), axis=axis)
+    flat = xp.constants.take_along_axis(positions, xp.broadcast_to(indices, wanted), axis=axis)
     gathered = xp.take(xp.reshape(x, (-1,)), xp.reshape(flat, (-1,)), axis=0)
     return xp.reshape(gathered, wanted)
 

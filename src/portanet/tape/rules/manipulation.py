@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from portanet.tape.box import strip
-from portanet.tape.rule import Linear, Rule, cast, fit
+from portanet.tape.rule import Explicit, Linear, Rule, cast, fit
 
 
 def _reshape(xp: Any, g: Any, x: Any, *_: Any, **__: Any) -> Any:
@@ -38,7 +37,11 @@ RULES: dict[str, Rule] = {
     "matrix_transpose": Linear(lambda xp, g, x: xp.matrix_transpose(g)),
     "moveaxis": Linear(lambda xp, g, x, source, goal: xp.moveaxis(g, goal, source), arity=None),
     "permute_dims": Linear(_permute_dims, arity=None),
-    "reshape": Linear(_reshape, arity=None),
+    "reshape": Explicit(
+        lambda xp, g, y, x, *_, **__: xp.reshape(g, x.shape),
+        lambda xp, t, y, x, *_, **__: xp.reshape(t, y.shape),
+        arity=None,
+    ),
     "roll": Linear(_roll, arity=None),
     "squeeze": Linear(_reshape, arity=None),
     "tile": Linear(_tile, arity=None),
@@ -47,18 +50,26 @@ RULES: dict[str, Rule] = {
 }
 
 
-def _convert(xp: Any, x: Any, dtype: Any, /, **options: Any) -> Any:
+def _convert(xp: Any, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    if device is not None:
+        x = x.to_device(device)
     if x.dtype == dtype:
         return x
     if xp.isdtype(dtype, ("real floating", "complex floating")):
         return xp.convert(x, dtype)
-    return xp.raw.astype(strip(x), dtype, **options)
+    return xp.constants.astype(x, dtype, copy=copy)
 
 
 def _repeat(xp: Any, x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = xp.reshape(x, (-1,)), 0
-    positions = xp.repeat(xp.arange(x.shape[axis], device=x.device), strip(repeats))
+    if isinstance(repeats, int):
+        after: int = axis % x.ndim + 1
+        n, rest = x.shape[after - 1], x.shape[after:]
+        x = xp.expand_dims(x, axis=after)
+        x = xp.broadcast_to(x, (*x.shape[:after], repeats, *rest))
+        return xp.reshape(x, (*x.shape[: after - 1], n * repeats, *rest))
+    positions = xp.constants.repeat(xp.arange(x.shape[axis], device=x.device), repeats)
     return xp.take(x, positions, axis=axis)
 
 

@@ -19,14 +19,14 @@ def _matrices(xp: Any, g: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
 
 
 def _matmul_first(xp: Any, g: Any, x: Any, y: Any) -> Any:
-    if x.ndim == 2 and y.ndim == 2:
+    if y.ndim == 2 and x.ndim <= 2:
         return fit(xp, g @ conj(xp, y).mT, x)
     g, left, right = _matrices(xp, g, x, y)
     return xp.reshape(fit(xp, g @ conj(xp, right).mT, left), x.shape)
 
 
 def _matmul_second(xp: Any, g: Any, x: Any, y: Any) -> Any:
-    if x.ndim == 2 and y.ndim == 2:
+    if x.ndim == 2 and y.ndim <= 2:
         return fit(xp, conj(xp, x).mT @ g, y)
     g, left, right = _matrices(xp, g, x, y)
     return xp.reshape(fit(xp, conj(xp, left).mT @ g, right), y.shape)

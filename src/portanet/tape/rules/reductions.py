@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ def _axes(x: Any, axis: Axis) -> tuple[int, ...]:
     return tuple(a % x.ndim for a in axis)
 
 
-def _kept(xp: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+def kept(xp: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """Give a reduced array the rank of `x` again, with size 1 along the reduced axes."""
     if keepdims or y.ndim == x.ndim:
         return y
@@ -27,7 +28,7 @@ def _kept(xp: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def _spread(xp: Any, g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    return xp.broadcast_to(_kept(xp, g, x, axis, keepdims), x.shape)
+    return xp.broadcast_to(kept(xp, g, x, axis, keepdims), x.shape)
 
 
 def _count(x: Any, axis: Axis) -> int:
@@ -47,24 +48,30 @@ def _mean_transpose(xp: Any, g: Any, x: Any, *, axis: Axis = None, keepdims: boo
     return _spread(xp, g / max(_count(x, axis), 1), x, axis, keepdims)
 
 
+def _hits(xp: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """The elements that are the extreme one; where that is NaN, every NaN is."""
+    return xp.logical_or(x == kept(xp, y, x, axis, keepdims), xp.isnan(x))
+
+
 def _extreme_vjp(
     xp: Any, g: Any, y: Any, x: Any, *, axis: Axis = None, keepdims: bool = False
 ) -> Any:
-    hit = x == _kept(xp, y, x, axis, keepdims)
+    hit = _hits(xp, y, x, axis, keepdims)
     ties = xp.sum(xp.astype(hit, x.dtype), axis=axis, keepdims=True)
-    return xp.where(hit, _kept(xp, g, x, axis, keepdims) / ties, 0.0)
+    return xp.where(hit, kept(xp, g, x, axis, keepdims) / ties, 0.0)
 
 
 def _extreme_jvp(
     xp: Any, t: Any, y: Any, x: Any, *, axis: Axis = None, keepdims: bool = False
 ) -> Any:
-    hit = x == _kept(xp, y, x, axis, keepdims)
+    hit = _hits(xp, y, x, axis, keepdims)
     ties = xp.sum(xp.astype(hit, x.dtype), axis=axis, keepdims=keepdims)
     return xp.sum(xp.where(hit, t, 0.0), axis=axis, keepdims=keepdims) / ties
 
 
 def _deviation(xp: Any, x: Any, axis: Axis, correction: float) -> Any:
-    scale = 2 / (_count(x, axis) - correction)
+    freedom = _count(x, axis) - correction
+    scale = 2 / freedom if freedom > 0 else math.inf
     return scale * (x - xp.mean(x, axis=axis, keepdims=True))
 
 
@@ -72,7 +79,7 @@ def _var_vjp(
     xp: Any, g: Any, y: Any, x: Any, *, axis: Axis = None, correction: float = 0.0,
     keepdims: bool = False,
 ) -> Any:  # fmt: skip
-    g = _kept(xp, g, x, axis, keepdims)
+    g = kept(xp, g, x, axis, keepdims)
     g = xp.astype(g, x.dtype) if is_complex(xp, x.dtype) else g
     return g * _deviation(xp, x, axis, correction)
 
@@ -100,28 +107,34 @@ def _unlast(xp: Any, moved: Any, x: Any, axis: Axis) -> Any:
     return xp.permute_dims(moved, tuple(order.index(i) for i in range(x.ndim)))
 
 
-def _products_of_others(xp: Any, x: Any) -> Any:
-    """For each element along the last axis the product of all others, right also for zeros."""
+def _products_before(xp: Any, x: Any) -> Any:
+    if x.shape[-1] == 0:
+        return x
     ones = xp.ones_like(x[..., :1])
-    before = xp.cumulative_prod(xp.concat([ones, x[..., :-1]], axis=-1), axis=-1)
-    reverse = xp.flip(x, axis=-1)
-    after = xp.cumulative_prod(xp.concat([ones, reverse[..., :-1]], axis=-1), axis=-1)
-    return before * xp.flip(after, axis=-1)
+    return xp.cumulative_prod(xp.concat([ones, x[..., :-1]], axis=-1), axis=-1)
+
+
+def products_of_others(xp: Any, x: Any) -> Any:
+    """For each element along the last axis the product of all others, right also for zeros."""
+    if x.shape[-1] == 0:
+        return x
+    after = _products_before(xp, xp.flip(x, axis=-1))
+    return _products_before(xp, x) * xp.flip(after, axis=-1)
 
 
 def _prod_vjp(
     xp: Any, g: Any, y: Any, x: Any, *, axis: Axis = None, dtype: Any = None,
     keepdims: bool = False,
 ) -> Any:  # fmt: skip
-    others = _unlast(xp, _products_of_others(xp, _last(xp, x, axis)), x, axis)
-    return cast(xp, _kept(xp, g, x, axis, keepdims) * conj(xp, others), x.dtype)
+    others = _unlast(xp, products_of_others(xp, _last(xp, x, axis)), x, axis)
+    return cast(xp, kept(xp, g, x, axis, keepdims) * conj(xp, others), x.dtype)
 
 
 def _prod_jvp(
     xp: Any, t: Any, y: Any, x: Any, *, axis: Axis = None, dtype: Any = None,
     keepdims: bool = False,
 ) -> Any:  # fmt: skip
-    others = _unlast(xp, _products_of_others(xp, _last(xp, x, axis)), x, axis)
+    others = _unlast(xp, products_of_others(xp, _last(xp, x, axis)), x, axis)
     return cast(xp, xp.sum(t * others, axis=axis, keepdims=keepdims), y.dtype)
 
 
@@ -140,16 +153,14 @@ def _cumulative_sum_transpose(
     return cast(xp, back, x.dtype)
 
 
-def _partial_products(xp: Any, x: Any, axis: int, initial: bool) -> Any:
-    """The Jacobian of ``cumulative_prod``: ``[..., j, i]`` is the derivative of the i-th by x_j."""
-    x = xp.moveaxis(x, axis, -1)
-    n = x.shape[-1]
-    diagonal = xp.eye(n, dtype=x.dtype, device=x.device) == 1
-    held = xp.where(diagonal, 1.0, xp.expand_dims(x, axis=-2))
-    jacobian = xp.triu(xp.cumulative_prod(held, axis=-1))
-    if initial:
-        jacobian = xp.concat([xp.zeros_like(jacobian[..., :1]), jacobian], axis=-1)
-    return jacobian
+def _recurrence(xp: Any, a: Any, b: Any) -> Any:
+    """Solve ``s[i] = b[i] + a[i] s[i - 1]`` along the last axis in log2(n) doublings."""
+    n, step = b.shape[-1], 1
+    while step < n:
+        b = xp.concat([b[..., :step], b[..., step:] + a[..., step:] * b[..., :-step]], axis=-1)
+        a = xp.concat([a[..., :step], a[..., step:] * a[..., :-step]], axis=-1)
+        step *= 2
+    return b
 
 
 def _cumulative_prod_vjp(
@@ -157,9 +168,13 @@ def _cumulative_prod_vjp(
     include_initial: bool = False,
 ) -> Any:  # fmt: skip
     axis = _axis_of(x, axis)
-    jacobian = conj(xp, _partial_products(xp, x, axis, include_initial))
-    g = xp.expand_dims(xp.moveaxis(g, axis, -1), axis=-1)
-    return cast(xp, xp.moveaxis(xp.squeeze(jacobian @ g, axis=-1), -1, axis), x.dtype)
+    g, wide = xp.moveaxis(g, axis, -1), xp.moveaxis(cast(xp, x, y.dtype), axis, -1)
+    if include_initial:
+        g = g[..., 1:]
+    wide = conj(xp, wide)
+    following = xp.concat([wide[..., 1:], wide[..., :1]], axis=-1)
+    later = xp.flip(_recurrence(xp, xp.flip(following, axis=-1), xp.flip(g, axis=-1)), axis=-1)
+    return cast(xp, xp.moveaxis(_products_before(xp, wide) * later, -1, axis), x.dtype)
 
 
 def _cumulative_prod_jvp(
@@ -167,9 +182,26 @@ def _cumulative_prod_jvp(
     include_initial: bool = False,
 ) -> Any:  # fmt: skip
     axis = _axis_of(x, axis)
-    jacobian = _partial_products(xp, x, axis, include_initial)
-    t = xp.expand_dims(xp.moveaxis(t, axis, -1), axis=-2)
-    return cast(xp, xp.moveaxis(xp.squeeze(t @ jacobian, axis=-2), -1, axis), y.dtype)
+    t, wide = (xp.moveaxis(cast(xp, part, y.dtype), axis, -1) for part in (t, x))
+    moved = _recurrence(xp, wide, t * _products_before(xp, wide))
+    if include_initial:
+        start = xp.zeros((*moved.shape[:-1], 1), dtype=moved.dtype, device=moved.device)
+        moved = xp.concat([start, moved], axis=-1)
+    return xp.moveaxis(moved, -1, axis)
+
+
+def _half_inverse(xp: Any, y: Any) -> Any:
+    """The derivative of the square root `y`, 0 where `y` is 0."""
+    flat = y == 0
+    return xp.where(flat, 0.0, 0.5 / xp.where(flat, 1.0, y))
+
+
+def _std_vjp(xp: Any, g: Any, y: Any, x: Any, **options: Any) -> Any:
+    return _var_vjp(xp, g * _half_inverse(xp, y), y, x, **options)
+
+
+def _std_jvp(xp: Any, t: Any, y: Any, x: Any, **options: Any) -> Any:
+    return _var_jvp(xp, t, y, x, **options) * _half_inverse(xp, y)
 
 
 RULES: dict[str, Rule] = {
@@ -178,14 +210,11 @@ RULES: dict[str, Rule] = {
     "max": Explicit(_extreme_vjp, _extreme_jvp),
     "min": Explicit(_extreme_vjp, _extreme_jvp),
     "prod": Explicit(_prod_vjp, _prod_jvp),
+    "std": Explicit(_std_vjp, _std_jvp),
     "var": Explicit(_var_vjp, _var_jvp),
     "cumulative_sum": Linear(_cumulative_sum_transpose),
     "cumulative_prod": Explicit(_cumulative_prod_vjp, _cumulative_prod_jvp),
 }
-
-
-def _std(xp: Any, x: Any, /, **options: Any) -> Any:
-    return xp.sqrt(xp.var(x, **options))
 
 
 def _diff(
@@ -199,4 +228,4 @@ def _diff(
     return x
 
 
-COMPOSITES: dict[str, Callable[..., Any]] = {"std": _std, "diff": _diff}
+COMPOSITES: dict[str, Callable[..., Any]] = {"diff": _diff}

@@ -1,0 +1,84 @@
+"""Short ways to functions of the standard that NumPy and array_api_compat reach by long ones.
+
+On small arrays the Python code between ``np.sum`` and the loop in C costs more than the loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from portanet.tape.rules.indexing import has_integer_array
+
+Axis = int | tuple[int, ...] | None
+_SMALL = 4096  # entries that are sooner copied than viewed
+_MEANS = frozenset("fdgFDG")  # dtypes whose mean needs no wider sum
+
+
+def _sum(x: Any, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    return np.add.reduce(x, axis, dtype, None, keepdims)
+
+
+def _mean(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    if x.dtype.char not in _MEANS or not x.size:
+        return np.mean(x, axis=axis, keepdims=keepdims)
+    total = np.add.reduce(x, axis, None, None, keepdims)
+    return total / (x.size // total.size)
+
+
+def _max(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    return np.maximum.reduce(x, axis, None, None, keepdims)
+
+
+def _min(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
+    return np.minimum.reduce(x, axis, None, None, keepdims)
+
+
+def _reshape(x: Any, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Any:
+    return x.reshape(shape) if copy is None else np.reshape(x, shape, copy=copy)
+
+
+def _permute_dims(x: Any, /, axes: tuple[int, ...]) -> Any:
+    return x.transpose(axes)
+
+
+def _matrix_transpose(x: Any, /) -> Any:
+    return x.mT
+
+
+def _broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
+    if math.prod(shape) > _SMALL:
+        return np.broadcast_to(x, shape)
+    y = np.empty(shape, x.dtype)
+    y[...] = x
+    return y
+
+
+def _scatter_getitem(g: Any, key: Any, shape: tuple[int, ...]) -> np.ndarray:
+    fresh = np.zeros(shape, dtype=g.dtype)
+    if has_integer_array(key):
+        np.add.at(fresh, key, g)
+    else:
+        fresh[key] = g
+    return fresh
+
+
+def _scatter_take(g: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> np.ndarray:
+    return _scatter_getitem(g, (slice(None),) * axis + (indices,), shape)
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "broadcast_to": _broadcast_to,
+    "matrix_transpose": _matrix_transpose,
+    "max": _max,
+    "mean": _mean,
+    "min": _min,
+    "permute_dims": _permute_dims,
+    "reshape": _reshape,
+    "scatter_getitem": _scatter_getitem,
+    "scatter_take": _scatter_take,
+    "sum": _sum,
+}

@@ -1,0 +1,124 @@
+"""What the batching rules are made of.
+
+A rule is called as ``rule(trace, primitive, values, batched, kwargs)``: `values` are the positional
+arguments, those marked in `batched` with the batch axis first; ``trace.size`` is its length. It
+returns the result with the batch axis first (a tuple if the function returns one), or `Finished`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from portanet.errors import ShapeError
+
+Axis = int | Sequence[int] | None
+Rule = Callable[..., Any]
+
+
+class Finished(NamedTuple):
+    """A result that needs no box of the batch: the same for every entry, or boxed already."""
+
+    value: Any
+
+
+def rank_of(x: Any, own: bool) -> int:
+    """The number of axes of one entry; 0 for numbers."""
+    return getattr(x, "ndim", 0) - own
+
+
+def lift(xp: Any, x: Any, rank: int) -> Any:
+    """Put axes of size 1 behind the batch axis of `x` until an entry has `rank` axes."""
+    missing = rank + 1 - x.ndim
+    if missing <= 0:
+        return x
+    return xp.reshape(x, (x.shape[0], *(1,) * missing, *x.shape[1:]))
+
+
+def copies(xp: Any, x: Any, size: int) -> Any:
+    """Return `size` copies of `x` along a new first axis."""
+    if size == 0:
+        return xp.zeros((0, *x.shape), dtype=x.dtype, device=x.device)
+    return xp.stack([x] * size)
+
+
+def spread(xp: Any, x: Any, own: bool, size: int) -> Any:
+    """Give `x` the batch axis if it has none."""
+    return x if own else xp.broadcast_to(x, (size, *x.shape))
+
+
+def flat(xp: Any, x: Any) -> Any:
+    """Flatten each entry."""
+    return xp.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+
+
+def positive(name: str, axis: int, rank: int) -> int:
+    """Return the axis of an entry counted from its first, refusing one that it does not have."""
+    if not -rank <= axis < rank:
+        raise ShapeError(f"{name}: axis {axis} is out of range for an array of {rank} axes")
+    return axis % rank
+
+
+def behind(name: str, axis: Axis, rank: int) -> Any:
+    """Return the axis or axes of an entry as axes of the whole batch; None means all of them."""
+    if axis is None:
+        return tuple(range(1, rank + 1))
+    if isinstance(axis, int):
+        return positive(name, axis, rank) + 1
+    return tuple(positive(name, a, rank) + 1 for a in axis)
+
+
+def map_results(function: Callable[..., Any], *results: Any) -> Any:
+    """Apply `function` to the result of a primitive, or to each part of a tuple of them."""
+    first = results[0]
+    if not isinstance(first, tuple):
+        return function(*results)
+    parts = [function(*row) for row in zip(*results, strict=True)]
+    return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+
+
+def loop(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    """Run the primitive entry by entry: right for every function, and slow."""
+    xp = primitive.xp
+    if trace.size == 0:
+        sample = [
+            xp.zeros(x.shape[1:], dtype=x.dtype, device=x.device) if own else x
+            for x, own in zip(values, batched, strict=True)
+        ]
+        return map_results(lambda y: copies(xp, y, 0), primitive(*sample, **kwargs))
+    results = [
+        primitive(
+            *(x[i, ...] if own else x for x, own in zip(values, batched, strict=True)), **kwargs
+        )
+        for i in range(trace.size)
+    ]
+    return map_results(lambda *parts: xp.stack(parts), *results)
+
+
+def natural(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    """A function that takes any number of leading axes."""
+    return primitive(*values, **kwargs)
+
+
+def through(body: Callable[..., Any]) -> Rule:
+    """Make the rule of a function that can be written with others: ``body(xp, *args, **options)``.
+
+    The body runs on the boxes of the batch.
+    """
+
+    def rule(
+        trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+    ) -> Finished:
+        xp = primitive.xp
+        args = [
+            xp.batch_box(x, trace, None) if own else x
+            for x, own in zip(values, batched, strict=True)
+        ]
+        return Finished(body(xp, *args, **kwargs))
+
+    return rule

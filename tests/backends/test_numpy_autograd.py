@@ -1,0 +1,140 @@
+"""Primitives that were made for HIPS autograd, inside portanet's derivatives on NumPy."""
+
+from __future__ import annotations
+
+import autograd
+import autograd.numpy as anp
+import autograd.scipy.special as special
+import autograd.scipy.stats.norm as norm
+import numpy as np
+import pytest
+import scipy.special
+from autograd.extend import defjvp, defvjp, primitive
+
+import portanet as pn
+from portanet.errors import NoDerivativeError, TracedValueError
+
+X = np.array([1.5, 2.5, 0.3])
+V = np.array([0.2, -1.0, 0.7])
+
+
+@primitive
+def cube(x):
+    """A function whose body no tape can follow: it writes into an array."""
+    y = np.empty_like(x)
+    y[...] = x * x * x
+    return y
+
+
+defvjp(cube, lambda ans, x: lambda g: g * 3 * x * x)
+defjvp(cube, lambda t, ans, x: t * 3 * x * x)
+
+
+@primitive
+def opaque(x):
+    return np.empty_like(x) * 0 + x
+
+
+def gamma_energy(x):
+    return (special.gammaln(x) * x).sum()
+
+
+GAMMA_GRADIENT = scipy.special.gammaln(X) + X * scipy.special.digamma(X)
+GAMMA_HESSIAN = np.diag(2 * scipy.special.digamma(X) + X * scipy.special.polygamma(1, X))
+
+
+class TestDerivatives:
+    def test_gradient_of_autograd_scipy(self):
+        np.testing.assert_allclose(pn.grad(gamma_energy)(X), GAMMA_GRADIENT, rtol=1e-13)
+
+    def test_forward_mode(self):
+        value, tangent = pn.jvp(gamma_energy, (X,), (V,))
+        np.testing.assert_allclose(tangent, GAMMA_GRADIENT @ V, rtol=1e-13)
+        np.testing.assert_allclose(value, gamma_energy(X), rtol=1e-15)
+
+    def test_second_order(self):
+        np.testing.assert_allclose(pn.hessian(gamma_energy)(X), GAMMA_HESSIAN, rtol=1e-12)
+        np.testing.assert_allclose(pn.hvp(gamma_energy, X, V), GAMMA_HESSIAN @ V, rtol=1e-12)
+
+    def test_a_primitive_of_the_users_own(self):
+        np.testing.assert_allclose(pn.grad(lambda x: cube(2 * x).sum())(X), 24 * X**2, rtol=1e-14)
+        np.testing.assert_allclose(
+            pn.hessian(lambda x: cube(2 * x).sum())(X), np.diag(48 * X), rtol=1e-13
+        )
+        np.testing.assert_allclose(pn.jvp(cube, (X,), (V,))[1], 3 * X**2 * V, rtol=1e-14)
+
+    def test_forward_mode_without_a_forward_rule(self):
+        @primitive
+        def square(x):
+            return np.array([v * v for v in x])
+
+        defvjp(square, lambda ans, x: lambda g: 2 * x * g)
+        np.testing.assert_allclose(pn.jvp(square, (X,), (V,))[1], 2 * X * V, rtol=1e-14)
+        second = pn.jvp(lambda x: pn.jvp(square, (x,), (V,))[1], (X,), (V,))[1]
+        np.testing.assert_allclose(second, 2 * V * V, rtol=1e-13)
+
+    def test_several_arguments(self):
+        def energy(x, mean, scale):
+            return norm.logpdf(x, mean, scale).sum()
+
+        mean, scale = np.array(0.5), np.array(2.0)
+        found = pn.gradient(energy, X, mean, scale)
+        r = (X - 0.5) / 2.0
+        for part, expected in zip(
+            found, (-r / 2.0, (r / 2.0).sum(), ((r * r - 1) / 2.0).sum()), strict=True
+        ):
+            np.testing.assert_allclose(part, expected, rtol=1e-12)
+
+    def test_nested_with_our_own_functions(self):
+        def inner(x):
+            return pn.grad(lambda y: (special.gammaln(y) * np.tanh(x)).sum())(x).sum()
+
+        digamma, trigamma = scipy.special.digamma(X), scipy.special.polygamma(1, X)
+        expected = trigamma * np.tanh(X) + digamma / np.cosh(X) ** 2
+        np.testing.assert_allclose(pn.grad(inner)(X), expected, rtol=1e-12)
+
+    def test_lists_of_arrays(self):
+        def energy(x):
+            return anp.sum(anp.concatenate([x, 2 * x, anp.ones(2)]) ** 2)
+
+        np.testing.assert_allclose(pn.grad(energy)(X), 10 * X, rtol=1e-14)
+
+    def test_complex_numbers_descend(self):
+        z = X + 1j * V
+        found = pn.grad(lambda z: anp.real(anp.sum(anp.exp(z) * z)))(z)
+        np.testing.assert_allclose(found, np.conj(np.exp(z) * (z + 1)), rtol=1e-13)
+
+    def test_float32_is_kept(self):
+        x = X.astype(np.float32)
+        assert pn.grad(gamma_energy)(x).dtype == np.float32
+        assert pn.jvp(gamma_energy, (x,), (x,))[1].dtype == np.float32
+        assert pn.hessian(gamma_energy)(x).dtype == np.float32
+
+
+class TestRefusals:
+    def test_no_rule(self):
+        with pytest.raises(NoDerivativeError, match=r"opaque has no derivative .*defvjp"):
+            pn.grad(lambda x: opaque(x).sum())(X)
+
+    @pytest.mark.parametrize(
+        "mixed",
+        [
+            lambda: pn.grad(lambda x: autograd.grad(lambda y: anp.sum(y * x))(X).sum())(X),
+            lambda: autograd.grad(lambda y: pn.grad(lambda x: anp.sum(x * y))(X).sum())(X),
+        ],
+    )
+    def test_derivatives_of_both_in_one_call(self, mixed):
+        with pytest.raises(TracedValueError, match=r"both with autograd\.grad"):
+            mixed()
+
+    def test_several_results(self):
+        with pytest.raises(NoDerivativeError, match="eigh returns several arrays"):
+            pn.grad(lambda x: anp.linalg.eigh(anp.outer(x, x))[0].sum())(X)
+
+
+def test_autograd_itself_is_as_before():
+    pn.grad(gamma_energy)(X)  # registered now
+    np.testing.assert_allclose(autograd.grad(gamma_energy)(X), GAMMA_GRADIENT, rtol=1e-13)
+    np.testing.assert_allclose(autograd.hessian(gamma_energy)(X), GAMMA_HESSIAN, rtol=1e-12)
+    assert type(anp.ones(2)) is np.ndarray
+    assert isinstance(anp.sum(anp.ones(2)), np.float64)
