@@ -1,23 +1,40 @@
 """The verbs of differentiation, the same on every backend."""
 
-from portanet.autodiff.engines import AutoAutograd, AutoTorch
+from portanet.autodiff.checkpoint import checkpoint
+from portanet.autodiff.custom import custom_jvp, custom_vjp
+from portanet.autodiff.engines import AutoAutograd, AutoJAX, AutoTorch
 from portanet.autodiff.gradients import grad, gradient, value_and_grad
 from portanet.autodiff.implicit import Grads, Param, Params, params
-from portanet.autodiff.matrices import derivative, hessian, hvp, jacobian
+from portanet.autodiff.linearize import linearize
+from portanet.autodiff.matrices import (
+    batched_jacobian,
+    derivative,
+    hessian,
+    hvp,
+    jacobian,
+)
 from portanet.autodiff.products import (
     jacobian_vector_product,
     jvp,
     vector_jacobian_product,
     vjp,
 )
+from portanet.autodiff.vectorize import vmap
+from portanet.tape.watch import detect_mutation
 
 __all__ = [
     "AutoAutograd",
+    "AutoJAX",
     "AutoTorch",
     "Grads",
     "Param",
     "Params",
+    "batched_jacobian",
+    "checkpoint",
+    "custom_jvp",
+    "custom_vjp",
     "derivative",
+    "detect_mutation",
     "grad",
     "gradient",
     "hessian",
@@ -25,8 +42,10 @@ __all__ = [
     "jacobian",
     "jacobian_vector_product",
     "jvp",
+    "linearize",
     "params",
     "value_and_grad",
     "vector_jacobian_product",
     "vjp",
+    "vmap",
 ]

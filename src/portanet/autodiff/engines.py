@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet.backends import Backend, TapeBackend, backend_of
-from portanet.errors import BackendMismatchError
+from portanet.errors import ArgumentError, BackendMismatchError
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,15 @@ class AutoTorch:
         return backend.name == "torch"
 
 
-Engine = AutoAutograd | AutoTorch
+@dataclass(frozen=True)
+class AutoJAX:
+    """JAX's own differentiation, for JAX arrays."""
+
+    def accepts(self, backend: Backend) -> bool:
+        return backend.name == "jax"
+
+
+Engine = AutoAutograd | AutoTorch | AutoJAX
 
 
 def choose(ad: Engine | None, arrays: Sequence[Any]) -> Backend:
@@ -42,9 +50,13 @@ def choose(ad: Engine | None, arrays: Sequence[Any]) -> Backend:
 
     Raises
     ------
+    ArgumentError
+        If `ad` is no engine.
     BackendMismatchError
         If the arrays are of two libraries, or `ad` cannot differentiate theirs.
     """
+    if not (ad is None or isinstance(ad, Engine)):
+        raise ArgumentError(f"ad is an engine, such as pn.AutoAutograd(), not {ad!r}")
     backend = backend_of(*arrays)
     if ad is None or ad.accepts(backend):
         return backend

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from portanet import trees
-from portanet.backends import Backend, array_namespace, backend_of, is_array
+from portanet.autodiff.implicit import Param
+from portanet.backends import Backend, array_namespace, backend_of, is_array, is_array_of
 from portanet.errors import DTypeError, ShapeError
 
 
@@ -16,11 +17,22 @@ def primals(tree: Any, name: str) -> tuple[list[Any], trees.TreeStructure]:
     """Flatten what is to be differentiated; every leaf must be a floating-point array or number."""
     leaves, structure = trees.flatten(tree)
     for i, leaf in enumerate(leaves):
+        kind = type(leaf), getattr(leaf, "dtype", None)
+        if kind in _differentiable:
+            continue
         if type(leaf) in (float, complex):
             leaves[i] = np.asarray(leaf)
-        elif not (is_array(leaf) and backend_of(leaf).is_floating(leaf.dtype)):
+        elif isinstance(leaf, Param):
+            leaves[i] = leaf.value
+        elif is_array(leaf) and backend_of(leaf).is_floating(leaf.dtype):
+            _differentiable.add(kind)
+        else:
             raise DTypeError(_refusal(tree, name, i))
     return leaves, structure
+
+
+_differentiable: set[tuple[type, Any]] = set()
+"""The classes and dtypes of arrays that can be differentiated, of those seen so far."""
 
 
 def _refusal(tree: Any, name: str, position: int) -> str:
@@ -34,45 +46,64 @@ def _refusal(tree: Any, name: str, position: int) -> str:
 
 
 class Outputs:
-    """Splits the tree that a function returns into arrays to differentiate and everything else.
+    """Splits the tree that a function returns into arrays of `backend` and everything else.
 
-    Filled while the engine runs the function; joined again when it has finished.
+    Filled while the engine runs the function; joined again when it has finished. What is no array
+    of the library that differentiates cannot depend on the inputs: it goes around the engine.
     """
 
-    __slots__ = ("leaves", "places", "structure")
+    __slots__ = ("backend", "leaves", "places", "structure")
 
-    def __init__(self) -> None:
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
         self.leaves: list[Any] = []
         self.places: list[int] = []
         self.structure: Any = None
 
     def split(self, tree: Any) -> list[Any]:
         self.leaves, self.structure = trees.flatten(tree)
-        self.places = [i for i, leaf in enumerate(self.leaves) if is_array(leaf)]
+        self.leaves = [x.value if isinstance(x, Param) else x for x in self.leaves]
+        self.places = [i for i, x in enumerate(self.leaves) if is_array_of(self.backend, x)]
         return [self.leaves[i] for i in self.places]
 
     def join(self, arrays: Sequence[Any]) -> Any:
-        leaves = list(self.leaves)
+        return self._filled(self.leaves, arrays)
+
+    def join_tangents(self, arrays: Sequence[Any]) -> Any:
+        """Join tangents: those of leaves that go around the engine are zero."""
+        return self._filled(list(map(_zero, self.leaves)), arrays)
+
+    def _filled(self, leaves: list[Any], arrays: Sequence[Any]) -> Any:
+        leaves = list(leaves)
         for i, x in zip(self.places, arrays, strict=True):
             leaves[i] = x
-        self.leaves = leaves
         return trees.unflatten(self.structure, leaves)
 
 
-def matched(tree: Any, like: Any, name: str) -> list[Any]:
-    """Flatten directions, checked to fit the arrays of `like` in structure, shape and dtype."""
+def _zero(leaf: Any) -> Any:
+    if type(leaf) in (int, float, complex):
+        return type(leaf)(0)
+    return array_namespace(leaf).zeros_like(leaf) if is_array(leaf) else leaf
+
+
+def matched(backend: Backend, tree: Any, like: Any, name: str) -> list[Any]:
+    """Flatten directions, checked to fit the arrays of `like` in structure, shape and dtype.
+
+    What belongs to other leaves of `like` than floating-point arrays of `backend` is not looked at.
+    """
     trees.check_same_structure(like, tree, name)
     leaves: list[Any] = []
     pairs: Any = zip(trees.flatten_with_paths(like), trees.leaves(tree), strict=True)
     t: Any
     for (path, x), t in pairs:
         where = f"{name}.{path}" if path else name
-        if type(t) in (int, float, complex) and is_array(x) and x.ndim == 0:
-            t = array_namespace(x).full_like(x, t)
-        if is_array(x) and backend_of(x).is_floating(x.dtype):
+        if is_array_of(backend, x) and backend.is_floating(x.dtype):
+            if type(t) in (int, float) and x.ndim == 0:
+                t = backend.xp.full_like(x, t)
             backend_of(x, t)
             if getattr(t, "shape", None) != x.shape:
-                raise ShapeError(f"{where}: shape {getattr(t, 'shape', None)} != {x.shape}")
+                given = tuple(t.shape) if hasattr(t, "shape") else None
+                raise ShapeError(f"{where}: shape {given} != {tuple(x.shape)}")
             if t.dtype != x.dtype:
                 raise DTypeError(f"{where}: dtype {t.dtype} != {x.dtype}")
         leaves.append(t)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
-from portanet.autodiff import flat, implicit
+from portanet.autodiff import arguments, flat, implicit
 from portanet.autodiff.engines import Engine, choose
-from portanet.backends import Backend, is_array
-from portanet.errors import DTypeError, ShapeError
+from portanet.backends import Backend, backend_of, is_array
+from portanet.errors import ArgumentError, BackendMismatchError, DTypeError, ShapeError
 
 
 def value_and_grad(
@@ -32,7 +32,7 @@ def value_and_grad(
     has_aux : bool
         Whether `function` returns a pair.
     ad : engine, optional
-        `AutoAutograd` or `AutoTorch`; by default the engine of the arrays' own library.
+        `AutoAutograd`, `AutoTorch` or `AutoJAX`; by default the engine of the arrays' own library.
 
     Returns
     -------
@@ -44,6 +44,9 @@ def value_and_grad(
 
     Raises
     ------
+    ArgumentError
+        If `function` cannot be called, returns no pair in spite of `has_aux`, or `argnums` names
+        an argument that is not there, or one twice.
     DTypeError
         If something to be differentiated is not floating point, or the value is not real.
     ShapeError
@@ -59,55 +62,91 @@ def value_and_grad(
     >>> float(value), {name: float(g) for name, g in gradient.items()}
     (18.0, {'a': 12.0, 'b': 9.0})
     """
-    several = not isinstance(argnums, int)
-    chosen = tuple(argnums) if several else (argnums,)
+    arguments.function("grad", function)
+    several = arguments.several(argnums)
+    wanted: Sequence[int] = argnums if several else (argnums,)  # pyright: ignore
 
     @functools.wraps(function)
     def wrapped(*args: Any, **options: Any) -> Any:
-        selected = tuple(args[i] for i in chosen)
-        leaves, structure = flat.primals(
-            selected if several else selected[0], "arguments" if several else f"argument {argnums}"
-        )
-        backend = choose(ad, leaves)
-        results = flat.Outputs()
+        chosen = arguments.positions(wanted, len(args))
 
-        def flattened(*arrays: Any) -> list[Any]:
-            part = trees.unflatten(structure, arrays)
+        def of_chosen(part: Any) -> Any:
             given = list(args)
             for i, value in zip(chosen, part if several else (part,), strict=True):
                 given[i] = value
-            outcome = function(*given, **options)
-            value, aux = _pair(outcome) if has_aux else (outcome, None)
-            return results.split((_scalar(backend, value), aux))
+            return function(*given, **options)
 
-        outputs, grads = backend.value_and_grad(flattened, leaves)
-        value, aux = results.join(outputs)
-        gradient = trees.unflatten(structure, flat.zeros_for_missing(backend, grads, leaves))
-        return ((value, aux) if has_aux else value), gradient
+        selected = tuple(args[i] for i in chosen)
+        name = "arguments" if several else f"argument {argnums}"
+        return evaluate(of_chosen, selected if several else selected[0], name, has_aux, ad)
 
     return wrapped
+
+
+def evaluate(
+    function: Callable[[Any], Any], tree: Any, name: str, has_aux: bool, ad: Engine | None
+) -> tuple[Any, Any]:
+    """Return the value, or ``(value, aux)``, of a function of one tree, and its gradient."""
+    leaves, structure = flat.primals(tree, name)
+    backend = choose(ad, leaves)
+    results = flat.Outputs(backend)
+
+    def flattened(*arrays: Any) -> list[Any]:
+        outcome = function(trees.unflatten(structure, arrays))
+        value, aux = _pair(outcome) if has_aux else (outcome, None)
+        return results.split((scalar(backend, value), aux))
+
+    outputs, grads = backend.value_and_grad(flattened, leaves)
+    value, aux = results.join(outputs)
+    gradient = trees.unflatten(structure, flat.zeros_for_missing(backend, grads, leaves))
+    return ((value, aux) if has_aux else value), gradient
 
 
 def _pair(outcome: Any) -> tuple[Any, Any]:
     if isinstance(outcome, tuple) and len(outcome) == 2:
         return outcome
-    raise TypeError(f"has_aux=True needs a function that returns (value, aux), not {outcome!r}")
+    raise ArgumentError(
+        f"has_aux=True needs a function that returns (value, aux), not {_described(outcome)}"
+    )
 
 
-def _scalar(backend: Backend, value: Any) -> Any:
-    if isinstance(value, float):
+def _described(outcome: Any) -> str:
+    if isinstance(outcome, tuple):
+        return f"a tuple of {len(outcome)}"
+    if is_array(outcome):
+        return f"an array of shape {tuple(outcome.shape)}"
+    return type(outcome).__name__
+
+
+def scalar(backend: Backend, value: Any) -> Any:
+    """Return what a function to differentiate returned, checked to be one real number."""
+    if isinstance(value, implicit.Param):
+        value = value.value
+    if type(value) is float:
         value = backend.xp.asarray(value)
     if not is_array(value):
-        raise DTypeError(f"the value to differentiate must be a real array, not {value!r}")
+        hint = "; with an auxiliary result use has_aux=True" if type(value) is tuple else ""
+        raise DTypeError(
+            f"the value to differentiate must be a real array, not {_described(value)}{hint}"
+        )
+    if backend_of(value) is not backend:
+        raise BackendMismatchError(
+            f"the value to differentiate is an array of {backend_of(value).name}, but the "
+            f"arguments are arrays of {backend.name}: compute it from them"
+        )
     if value.shape != ():
         raise ShapeError(
             f"the value to differentiate must be a scalar: shape {tuple(value.shape)} != (); "
             "reduce it with xp.sum or xp.mean, or use pn.jacobian or pn.vjp"
         )
-    if not backend.xp.isdtype(value.dtype, "real floating"):
+    if not backend.is_real(value.dtype):
+        hint = (
+            "take xp.real or xp.abs of it"
+            if backend.is_floating(value.dtype)
+            else "what is counted, compared or rounded to integers has no derivative"
+        )
         raise DTypeError(
-            f"the value to differentiate must be real floating point, not {value.dtype}: take "
-            "xp.real or xp.abs of a complex one"
+            f"the value to differentiate must be real floating point, not {value.dtype}: {hint}"
         )
     return value
 

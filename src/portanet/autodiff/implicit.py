@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -10,8 +11,8 @@ from typing import Any
 
 from portanet import trees
 from portanet.backends import array_namespace, is_array
-from portanet.errors import DTypeError, TracedValueError
-from portanet.tape.box import Box
+from portanet.errors import DTypeError, ParameterTreeError, TracedValueError
+from portanet.tape.box import Box, strip
 from portanet.tape.trace import call
 
 _NOTHING: Mapping[int, Any] = MappingProxyType({})
@@ -49,26 +50,28 @@ class Param(Box):
     Param(array([0., 0.]))
     """
 
-    __slots__ = ("_array",)
-
     trace = _Unwrapping()
     note = None
+
+    def __new__(cls, value: Any) -> Any:
+        box = getattr(array_namespace(value), "box", Box) if is_array(value) else Box
+        return object.__new__(_kind(type(strip(value)), box))
 
     def __init__(self, value: Any) -> None:
         if not is_array(value):
             raise DTypeError(f"a Param holds an array, not {type(value).__name__}")
-        self._array = value
+        self._stored = value
 
     @property
     def value(self) -> Any:
         """The array; while a gradient with respect to this parameter runs, the traced one."""
-        return _bindings.get().get(id(self), self._array)
+        return _bindings.get().get(id(self), self._stored)
 
     @value.setter
     def value(self, value: Any) -> None:
         if id(self) in _bindings.get():
             raise TracedValueError("a Param cannot be replaced while it is being differentiated")
-        self._array = _unwrap(value)
+        self._stored = _unwrap(value)
 
     @property
     def xp(self) -> Any:
@@ -88,6 +91,9 @@ class Param(Box):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return self.value.__array__(dtype)
 
+    def __jax_array__(self) -> Any:
+        return self.value
+
     def __float__(self) -> float:
         return float(self.value)
 
@@ -102,6 +108,14 @@ class Param(Box):
         cls, function: Any, types: Any, args: Any = (), options: Any = None
     ) -> Any:
         return function(*map(_unwrap, args), **(options or {}))
+
+
+@functools.cache
+def _kind(array: type, box: type[Box]) -> type[Param]:
+    """Return the class of a Param of an `array`: it derives from that where the boxes do."""
+    if not issubclass(box, array):
+        return Param
+    return type("Param", (Param, array), {"__module__": __name__})
 
 
 def _unwrap(x: Any) -> Any:
@@ -187,7 +201,9 @@ class Grads:
         try:
             return self._by_id[id(p)]
         except KeyError:
-            raise KeyError("no gradient for this Param: it was not among pn.params(...)") from None
+            raise ParameterTreeError(
+                "no gradient for this Param: it was not among pn.params(...)"
+            ) from None
 
     def __iter__(self) -> Iterator[Param]:
         return iter(self._names)
@@ -206,7 +222,7 @@ def bound(function: Callable[[], Any], names: Params) -> Callable[[Sequence[Any]
         inside = {id(p): x for p, x in zip(names, arrays, strict=True)}
         token = _bindings.set({**_bindings.get(), **inside})
         try:
-            return function()
+            return _unwrap(function())
         finally:
             _bindings.reset(token)
 

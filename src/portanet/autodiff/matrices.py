@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
 from portanet import trees
-from portanet.autodiff import flat
+from portanet.autodiff import arguments, directions, flat
 from portanet.autodiff.engines import Engine, choose
-from portanet.autodiff.gradients import grad
+from portanet.autodiff.gradients import grad, scalar
 from portanet.autodiff.products import jvp
-from portanet.backends import Backend
-from portanet.errors import DTypeError, ShapeError
+from portanet.backends import Backend, is_array_of
+from portanet.errors import ArgumentError, DTypeError, ShapeError
 
 
 def jacobian(
-    function: Callable[..., Any], argnum: int = 0, *, ad: Engine | None = None
+    function: Callable[..., Any],
+    argnum: int = 0,
+    *,
+    mode: str = "auto",
+    chunk_size: int | None = None,
+    ad: Engine | None = None,
 ) -> Callable[..., Any]:
     """Make a function that returns the Jacobian of an array-valued function.
 
-    Forward mode is used where there are no more inputs than outputs, reverse mode elsewhere.
+    The engine runs once for all directions together.
 
     Parameters
     ----------
@@ -29,6 +33,13 @@ def jacobian(
         Returns a tree of floating-point arrays.
     argnum : int
         The positional argument to differentiate: a tree of floating-point arrays.
+    mode : {"auto", "forward", "reverse"}
+        Forward mode needs a direction for each input, reverse mode one for each output. By
+        default reverse mode is used, unless there are fewer inputs than outputs, or complex
+        outputs, which have a Jacobian in forward mode only; `function` is then run twice.
+    chunk_size : int, optional
+        How many directions go through the function together. Memory grows with it; by default
+        all do.
     ad : engine, optional
 
     Returns
@@ -40,6 +51,8 @@ def jacobian(
 
     Raises
     ------
+    ArgumentError
+        If `mode` is unknown, `chunk_size` is not positive, or `argnum` is no argument.
     DTypeError
         If an output is not floating point, or it is real while the input is complex: such a
         function has no complex derivative.
@@ -52,100 +65,164 @@ def jacobian(
     array([[3., 2.],
            [1., 1.]])
     """
+    arguments.function("jacobian", function)
+    arguments.several((argnum,))
+    _check_options(mode, chunk_size)
 
     @functools.wraps(function)
     def wrapped(*args: Any, **options: Any) -> Any:
-        leaves, structure = flat.primals(args[argnum], f"argument {argnum}")
+        (place,) = arguments.positions((argnum,), len(args))
+        leaves, structure = flat.primals(args[place], f"argument {argnum}")
         backend = choose(ad, leaves)
-        results = flat.Outputs()
+        results = flat.Outputs(backend)
 
         def flattened(*arrays: Any) -> list[Any]:
             given = list(args)
-            given[argnum] = trees.unflatten(structure, arrays)
+            given[place] = trees.unflatten(structure, arrays)
             outputs = results.split(function(*given, **options))
             if len(outputs) != len(results.leaves):
-                raise DTypeError("jacobian needs a function that returns arrays only")
+                raise DTypeError(
+                    f"jacobian needs a function that returns arrays of {backend.name} only"
+                )
+            _check_outputs(backend, leaves, outputs)
             return outputs
 
-        outputs, pull = backend.vjp(flattened, leaves)
-        join = results.join
-        if _forward(backend, leaves, outputs):
-            blocks = _by_columns(backend, flattened, leaves, outputs)
-        else:
-            blocks = _by_rows(backend, pull, leaves, outputs)
-        return join([trees.unflatten(structure, row) for row in blocks])
+        blocks = _blocks(backend, flattened, leaves, mode, chunk_size)
+        return results.join([trees.unflatten(structure, row) for row in blocks])
 
     return wrapped
 
 
-def _forward(backend: Backend, inputs: list[Any], outputs: list[Any]) -> bool:
-    def complex_(x: Any) -> bool:
-        return backend.xp.isdtype(x.dtype, "complex floating")
+def batched_jacobian(
+    function: Callable[..., Any], argnum: int = 0, *, mode: str = "auto", ad: Engine | None = None
+) -> Callable[..., Any]:
+    """Make a function that returns one Jacobian a sample, for a function of a whole batch.
 
+    The samples share the directions, so this costs as many as one sample has.
+
+    Parameters
+    ----------
+    function : callable
+        Takes an array whose first axis is the batch, and returns such an array. It must not mix
+        samples (as batch normalisation does in training mode): the derivatives of all samples
+        by one input would be summed.
+    argnum : int
+        The positional argument to differentiate.
+    mode : {"auto", "forward", "reverse"}
+        As in `jacobian`, with the sizes of one sample.
+    ad : engine, optional
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `function`. For outputs of shape ``(n, *s)`` and inputs of shape
+        ``(n, *t)`` the result has shape ``(n, *s, *t)``.
+
+    Raises
+    ------
+    ArgumentError
+        If `mode` is unknown or `argnum` is no argument.
+    ShapeError
+        If input and output are not single arrays with the same first axis.
+    DTypeError
+        As in `jacobian`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> pn.batched_jacobian(lambda x: x * x)(x)
+    array([[[2., 0.],
+            [0., 4.]],
+    <BLANKLINE>
+           [[6., 0.],
+            [0., 8.]]])
+    """
+    arguments.function("batched_jacobian", function)
+    arguments.several((argnum,))
+    _check_options(mode, None)
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        (place,) = arguments.positions((argnum,), len(args))
+        leaves, structure = flat.primals(args[place], f"argument {argnum}")
+        backend = choose(ad, leaves)
+        if structure != trees.flatten(0.0)[1] or leaves[0].ndim == 0:
+            raise ShapeError("batched_jacobian needs an array of a batch of samples: x.ndim >= 1")
+
+        def flattened(x: Any) -> list[Any]:
+            y = function(*args[:place], x, *args[place + 1 :], **options)
+            if not is_array_of(backend, y) or y.ndim == 0 or y.shape[0] != x.shape[0]:
+                raise ShapeError(
+                    "batched_jacobian needs a function that keeps the first axis: "
+                    f"shape {tuple(getattr(y, 'shape', ()))} for x.shape {tuple(x.shape)}"
+                )
+            _check_outputs(backend, leaves, [y])
+            return [y]
+
+        return _blocks(backend, flattened, leaves, mode, None, shared=1)[0][0]
+
+    return wrapped
+
+
+def _check_options(mode: str, chunk_size: int | None) -> None:
+    if mode not in ("auto", "forward", "reverse"):
+        raise ArgumentError(f'mode is "auto", "forward" or "reverse", not {mode!r}')
+    if chunk_size is not None and (type(chunk_size) is not int or chunk_size < 1):
+        raise ArgumentError(f"chunk_size >= 1: {chunk_size!r}")
+
+
+def _check_outputs(backend: Backend, inputs: list[Any], outputs: list[Any]) -> None:
     for y in outputs:
         if not backend.is_floating(y.dtype):
             raise DTypeError(f"jacobian needs floating-point outputs, not {y.dtype}")
-    if any(map(complex_, inputs)) and not all(map(complex_, outputs)):
+    if any(_is_complex(backend, x) for x in inputs) and not all(
+        _is_complex(backend, y) for y in outputs
+    ):
         raise DTypeError("a real function of complex arrays has no complex Jacobian: use pn.grad")
-    if any(map(complex_, outputs)):
-        return True
-    return sum(_size(x) for x in inputs) <= sum(_size(y) for y in outputs)
 
 
-def _size(x: Any) -> int:
-    return math.prod(x.shape)
+def _is_complex(backend: Backend, x: Any) -> bool:
+    return backend.xp.isdtype(x.dtype, "complex floating")
 
 
-def _basis(backend: Backend, x: Any) -> list[Any]:
-    xp, n = backend.xp, _size(x)
-    rows = xp.eye(n, dtype=x.dtype, device=backend.device_of(x))
-    return [xp.reshape(rows[i, :], x.shape) for i in range(n)]
-
-
-def _by_rows(backend: Backend, pull: Any, inputs: list[Any], outputs: list[Any]) -> list[Any]:
-    blocks = []
-    for i, y in enumerate(outputs):
-        seeds: list[Any] = [None] * len(outputs)
-        rows = []
-        for seed in _basis(backend, y):
-            seeds[i] = seed
-            rows.append(flat.zeros_for_missing(backend, pull(seeds), inputs))
-        blocks.append(
-            [_stacked(backend, [r[j] for r in rows], y, x, 0) for j, x in enumerate(inputs)]
-        )
-    return blocks
-
-
-def _by_columns(
-    backend: Backend, function: Any, inputs: list[Any], outputs: list[Any]
-) -> list[Any]:
-    zeros = [backend.xp.zeros_like(x) for x in inputs]
-    blocks: list[list[Any]] = [[] for _ in outputs]
-    for j, x in enumerate(inputs):
-        columns = []
-        for direction in _basis(backend, x):
-            tangents = [*zeros[:j], direction, *zeros[j + 1 :]]
-            _, derivatives = backend.jvp(function, inputs, tangents)
-            columns.append(flat.zeros_for_missing(backend, derivatives, outputs))
-        for i, y in enumerate(outputs):
-            blocks[i].append(_stacked(backend, [c[i] for c in columns], y, x, -1))
-    return blocks
-
-
-def _stacked(backend: Backend, parts: list[Any], y: Any, x: Any, axis: int) -> Any:
-    xp = backend.xp
-    shape = (*y.shape, *x.shape)
-    if not parts:
-        return xp.zeros(shape, dtype=y.dtype, device=backend.device_of(y))
-    return xp.reshape(xp.stack(parts, axis=axis), shape)
+def _blocks(
+    backend: Backend,
+    function: Any,
+    inputs: list[Any],
+    mode: str,
+    chunk: int | None,
+    shared: int = 0,
+) -> list[list[Any]]:
+    """Return the Jacobian of each output, a row, by each input."""
+    sources = directions.Spans(backend, inputs, shared)
+    if mode == "forward" and sources.size > 0:
+        return directions.by_columns(backend, function, inputs, sources, chunk)
+    outputs, pull = backend.vjp(function, inputs)
+    targets = directions.Spans(backend, outputs, shared)
+    if sources.size == 0 or targets.size == 0:
+        return directions.zeros(backend, targets, sources)
+    if any(_is_complex(backend, y) for y in outputs):
+        if mode == "reverse":
+            raise DTypeError("complex outputs have a Jacobian in forward mode only")
+        mode = "forward"
+    if mode == "forward" or (mode == "auto" and sources.size < targets.size):
+        return directions.by_columns(backend, function, inputs, sources, chunk)
+    return directions.by_rows(backend, pull, targets, sources, chunk)
 
 
 def hessian(
-    function: Callable[..., Any], argnum: int = 0, *, ad: Engine | None = None
+    function: Callable[..., Any],
+    argnum: int = 0,
+    *,
+    chunk_size: int | None = None,
+    ad: Engine | None = None,
 ) -> Callable[..., Any]:
     """Make a function that returns the Hessian of a scalar function, forward over reverse.
 
-    For an argument of shape ``t`` the Hessian has shape ``t + t``; trees nest as in `jacobian`.
+    For an argument of shape ``t`` the Hessian has shape ``t + t``; trees nest as in `jacobian`,
+    and `chunk_size` is that of `jacobian`.
 
     Examples
     --------
@@ -155,7 +232,8 @@ def hessian(
     array([[6., 4.],
            [4., 0.]])
     """
-    return jacobian(grad(function, argnum, ad=ad), argnum, ad=ad)
+    gradient = grad(function, argnum, ad=ad)
+    return jacobian(gradient, argnum, mode="forward", chunk_size=chunk_size, ad=ad)
 
 
 def hvp(function: Callable[[Any], Any], x: Any, v: Any, *, ad: Engine | None = None) -> Any:
@@ -177,7 +255,20 @@ def hvp(function: Callable[[Any], Any], x: Any, v: Any, *, ad: Engine | None = N
     >>> pn.hvp(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
     """
-    return jvp(grad(function, ad=ad), (x,), (v,), ad=ad)[1]
+    arguments.function("hvp", function)
+    leaves, structure = flat.primals(x, "x")
+    backend = choose(ad, leaves)
+    along = flat.matched(backend, v, trees.unflatten(structure, leaves), "v")
+
+    def value(*arrays: Any) -> list[Any]:
+        return [scalar(backend, function(trees.unflatten(structure, arrays)))]
+
+    def gradient(*arrays: Any) -> list[Any]:
+        parts = backend.value_and_grad(value, arrays)[1]
+        return flat.zeros_for_missing(backend, parts, arrays)
+
+    products = backend.jvp(gradient, leaves, along)[1]
+    return trees.unflatten(structure, flat.zeros_for_missing(backend, products, leaves))
 
 
 def derivative(function: Callable[[Any], Any], *, ad: Engine | None = None) -> Callable[[Any], Any]:
@@ -196,10 +287,14 @@ def derivative(function: Callable[[Any], Any], *, ad: Engine | None = None) -> C
     >>> float(df(1.0)), float(pn.derivative(df)(1.0))
     (8.0, 6.0)
     """
+    arguments.function("derivative", function)
 
     @functools.wraps(function)
     def wrapped(t: Any) -> Any:
-        (leaf,), _ = flat.primals((t,), "t")
+        leaves, structure = flat.primals(t, "t")
+        if structure != trees.flatten(0.0)[1]:
+            raise ShapeError(f"derivative needs a number, not a tree: {type(t).__name__}")
+        (leaf,) = leaves
         if leaf.shape != ():
             raise ShapeError(f"derivative needs a number: t.shape {tuple(leaf.shape)} != ()")
         backend = choose(ad, [leaf])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
-from portanet.autodiff import flat
+from portanet.autodiff import arguments, flat
 from portanet.autodiff.engines import Engine, choose
 
 
@@ -29,11 +29,13 @@ def vjp(
         What `function` returned.
     pullback : callable
         Takes a cotangent with the structure, shapes and dtypes of `value` and returns a tuple,
-        one cotangent an argument. It may be called more than once. What belongs to integers or
-        other non-floating leaves of `value` is ignored.
+        one cotangent an argument. It may be called more than once. What belongs to integers,
+        arrays of other libraries or other leaves of `value` without a derivative is ignored.
 
     Raises
     ------
+    ArgumentError
+        If `function` is none.
     DTypeError, BackendMismatchError
         If the primals are not floating point, or of two libraries.
     ParameterTreeError, ShapeError
@@ -47,9 +49,10 @@ def vjp(
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 1., 30.]),)
     """
+    arguments.function("vjp", function)
     leaves, structure = flat.primals(primals, "primals")
     backend = choose(ad, leaves)
-    results = flat.Outputs()
+    results = flat.Outputs(backend)
 
     def flattened(*arrays: Any) -> list[Any]:
         return results.split(function(*trees.unflatten(structure, arrays)))
@@ -59,7 +62,7 @@ def vjp(
     floating = [backend.is_floating(y.dtype) for y in outputs]
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        given = flat.matched(cotangent, value, "cotangent")
+        given = flat.matched(backend, cotangent, value, "cotangent")
         seeds = [
             given[i] if used else None for i, used in zip(results.places, floating, strict=True)
         ]
@@ -92,6 +95,15 @@ def jvp(
         The tangent has the structure, shapes and dtypes of the value; it is zero where the value
         does not depend on the primals or is not floating point.
 
+    Raises
+    ------
+    ArgumentError
+        If `function` is none, or `primals` or `tangents` is no tuple.
+    DTypeError, BackendMismatchError
+        If the primals are not floating point, or of two libraries.
+    ParameterTreeError, ShapeError
+        If the tangents do not fit the primals.
+
     Examples
     --------
     >>> import numpy as np
@@ -99,18 +111,20 @@ def jvp(
     >>> pn.jvp(lambda x: x * x / 2, (np.array([1.0, 3.0]),), (np.array([1.0, 10.0]),))
     (array([0.5, 4.5]), array([ 1., 30.]))
     """
-    primals, tangents = tuple(primals), tuple(tangents)
+    arguments.function("jvp", function)
+    primals = arguments.directions("primals", primals)
+    tangents = arguments.directions("tangents", tangents)
     leaves, structure = flat.primals(primals, "primals")
-    directions = flat.matched(tangents, trees.unflatten(structure, leaves), "tangents")
     backend = choose(ad, leaves)
-    results = flat.Outputs()
+    directions = flat.matched(backend, tangents, trees.unflatten(structure, leaves), "tangents")
+    results = flat.Outputs(backend)
 
     def flattened(*arrays: Any) -> list[Any]:
         return results.split(function(*trees.unflatten(structure, arrays)))
 
     outputs, derivatives = backend.jvp(flattened, leaves, directions)
     value = results.join(outputs)
-    return value, results.join(flat.zeros_for_missing(backend, derivatives, outputs))
+    return value, results.join_tangents(flat.zeros_for_missing(backend, derivatives, outputs))
 
 
 def jacobian_vector_product(
