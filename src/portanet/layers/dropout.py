@@ -9,7 +9,7 @@ import numpy as np
 
 from portanet import checks
 from portanet.core import Layer
-from portanet.errors import ShapeError
+from portanet.errors import ParameterTreeError, ShapeError
 from portanet.functional import dropout
 from portanet.random import Key
 
@@ -45,6 +45,8 @@ class Dropout(Layer):
         In the call, if the input does not have one of the axes.
     DTypeError
         In the call, if the input is not floating.
+    ParameterTreeError
+        In the call, if the states hold no key.
 
     References
     ----------
@@ -84,5 +86,11 @@ class Dropout(Layer):
                 raise ShapeError(f"-x.ndim <= axis < x.ndim: axis {axis}, x.ndim {x.ndim}")
         if not checks.entry(st, "training", "st") or self.p == 0:
             return x, st
-        key, now = checks.entry(st, "key", "st").split()
+        key = checks.entry(st, "key", "st")
+        if not isinstance(key, Key):
+            raise ParameterTreeError(
+                f'st["key"] is a portanet.random.Key: got a {type(key).__name__}: make one with '
+                "pn.random.key(seed)"
+            )
+        key, now = key.split()
         return dropout(x, self.p, now, axes=self.axes), {**st, "key": key}

@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
+from portanet import checks
 from portanet.backends import array_namespace
 from portanet.errors import HyperparameterError
 from portanet.layers.branches import Branches
@@ -26,6 +27,13 @@ class Maxout(Branches):
     Notes
     -----
     Parameters and states: one entry for each layer.
+
+    Raises
+    ------
+    HyperparameterError
+        If there is no layer.
+    ShapeError
+        In the call, if the outputs of the layers differ in shape.
 
     References
     ----------
@@ -52,4 +60,6 @@ class Maxout(Branches):
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         outputs, states = self._run_all((x,) * len(self), ps, st)
+        for name, y in zip(self.names[1:], outputs[1:], strict=True):
+            checks.same_shape(f"output of {name}", y, f"output of {self.names[0]}", outputs[0])
         return functools.reduce(array_namespace(*outputs).maximum, outputs), states

@@ -124,6 +124,7 @@ class BatchNorm(Layer):
         mean = checks.member(st, "running_mean", shape, "(features,)", "st")
         variance = checks.member(st, "running_var", shape, "(features,)", "st")
         checks.same_kind("x", x, "running_mean", mean)
+        checks.alike("st", "running_var", variance, "running_mean", mean)
         y, mean, variance = batch_norm(
             x, scale, bias, mean, variance,
             training=training, momentum=self.momentum, epsilon=self.epsilon,
@@ -227,6 +228,7 @@ def _affine_parameters(
     scale = checks.member(ps, "scale", shape, relation)
     bias = checks.member(ps, "bias", shape, relation)
     checks.same_kind("x", x, "scale", scale)
+    checks.alike("ps", "bias", bias, "scale", scale)
     return scale, bias
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, Literal, overload
 
 from portanet.backends import array_namespace
-from portanet.checks import floating, one_of, same_kind, same_shape
-from portanet.errors import DTypeError, ShapeError
+from portanet.checks import one_of, real_floating, same_kind, same_shape
+from portanet.errors import ShapeError
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -57,12 +57,8 @@ class Loss(ABC):
             return self._objective(prediction, target, *rest)
         same_kind("target", target, "prediction", prediction)
         same_shape("prediction", prediction, "target", target)
+        real_floating("prediction", prediction)
         xp = array_namespace(prediction)
-        if not xp.isdtype(prediction.dtype, "real floating"):
-            floating("prediction", prediction)
-            raise DTypeError(
-                f"{type(self).__name__}: prediction.dtype is real: got complex numbers"
-            )
         if self.reduction == "mean":
             if 0 in prediction.shape:
                 raise ShapeError(

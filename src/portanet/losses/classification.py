@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from portanet.checks import flags, integers, non_negative, probabilities
 from portanet.errors import ShapeError
-from portanet.functional import log_sigmoid, log_softmax
+from portanet.functional import inner_product, log_sigmoid, log_softmax
 from portanet.losses._base import Loss, Reduction
 
 __all__ = ["BinaryCrossEntropyLoss", "CrossEntropyLoss"]
@@ -77,21 +78,32 @@ class CrossEntropyLoss(Loss):
         _check(self)
         integers(self, "axis", minimum=None)
 
+    def mean(self, xp: Any, prediction: Any, target: Any) -> Any:
+        if not self.logits:
+            return super().mean(xp, prediction, target)
+        target = self._smoothed(prediction, target)
+        samples = math.prod(prediction.shape) // prediction.shape[self.axis]
+        return inner_product(target, log_softmax(prediction, self.axis)) * (-1.0 / samples)
+
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
+        target = self._smoothed(prediction, target)
+        if self.logits:
+            weighted = target * log_softmax(prediction, self.axis)
+        else:
+            weighted = _weighted_log(xp, target, prediction, self.epsilon)
+        return -xp.sum(weighted, axis=self.axis)
+
+    def _smoothed(self, prediction: Any, target: Any) -> Any:
         axis, rank = self.axis, len(prediction.shape)
         if not -rank <= axis < rank:
             raise ShapeError(
                 f"-prediction.ndim <= axis < prediction.ndim: axis is {axis}, "
                 f"prediction.ndim is {rank}"
             )
-        if self.label_smoothing:
-            rest = self.label_smoothing / prediction.shape[axis]
-            target = (1.0 - self.label_smoothing) * target + rest
-        if self.logits:
-            weighted = target * log_softmax(prediction, axis)
-        else:
-            weighted = _weighted_log(xp, target, prediction, self.epsilon)
-        return -xp.sum(weighted, axis=axis)
+        if not self.label_smoothing:
+            return target
+        rest = self.label_smoothing / prediction.shape[axis]
+        return (1.0 - self.label_smoothing) * target + rest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet.checks import positive
-from portanet.functional.losses import mean_square
+from portanet.functional import mean_squared_error
 from portanet.losses._base import Loss, Reduction
 
 __all__ = ["HuberLoss", "MAELoss", "MSELoss"]
@@ -42,7 +42,7 @@ class MSELoss(Loss):
     reduction: Reduction = "mean"
 
     def mean(self, xp: Any, prediction: Any, target: Any) -> Any:
-        return mean_square(prediction - target)
+        return mean_squared_error(prediction, target)
 
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
         residual = prediction - target

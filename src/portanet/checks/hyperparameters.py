@@ -1,0 +1,118 @@
+"""Checks of hyperparameters: once, in ``__post_init__`` of a frozen dataclass.
+
+Each function takes the instance and the names of its fields, and turns NumPy scalars into Python
+ones on the way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any, NoReturn, TypeAlias
+
+from portanet.errors import HyperparameterError
+
+Sizes: TypeAlias = Any
+"""A field that `sizes` checks: an integer or a sequence of them when given, a tuple afterwards."""
+
+
+def refuse(owner: Any, relation: str, value: Any) -> NoReturn:
+    """Raise `HyperparameterError`: `relation` does not hold for `value`, a field of `owner`."""
+    raise HyperparameterError(f"{type(owner).__name__}: {relation}: got {value!r}")
+
+
+def integers(owner: Any, *names: str, minimum: int | None = 1) -> None:
+    """Each field is an integer, at least `minimum`."""
+    for name in names:
+        value = _integer(owner, name, getattr(owner, name), minimum)
+        object.__setattr__(owner, name, value)
+
+
+def sizes(owner: Any, *names: str, minimum: int | None = 1) -> None:
+    """Each field is an integer or a sequence of them, at least `minimum`; it becomes a tuple."""
+    for name in names:
+        value = getattr(owner, name)
+        if isinstance(value, Integral):
+            value = (value,)
+        elif isinstance(value, str) or not isinstance(value, Iterable):
+            refuse(owner, f"{name} is an integer or a sequence of integers", value)
+        entries = tuple(_integer(owner, f"{name}[{i}]", n, minimum) for i, n in enumerate(value))
+        if not entries:
+            refuse(owner, f"{name} has at least one size", entries)
+        object.__setattr__(owner, name, entries)
+
+
+def finite(owner: Any, *names: str) -> None:
+    """Each field is a finite real number."""
+    for name in names:
+        value = getattr(owner, name)
+        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+            refuse(owner, f"{name} is a finite number", value)
+        if hasattr(value, "item"):
+            object.__setattr__(owner, name, value.item())  # pyright: ignore
+
+
+def positive(owner: Any, *names: str) -> None:
+    """Each field is a finite number above zero."""
+    finite(owner, *names)
+    for name in names:
+        if not getattr(owner, name) > 0:
+            refuse(owner, f"{name} > 0", getattr(owner, name))
+
+
+def non_negative(owner: Any, *names: str) -> None:
+    """Each field is a finite number, zero or above."""
+    finite(owner, *names)
+    for name in names:
+        if not getattr(owner, name) >= 0:
+            refuse(owner, f"{name} >= 0", getattr(owner, name))
+
+
+def probabilities(owner: Any, *names: str) -> None:
+    """Each field is a number in the closed interval from 0 to 1."""
+    finite(owner, *names)
+    for name in names:
+        if not 0 <= getattr(owner, name) <= 1:
+            refuse(owner, f"0 <= {name} <= 1", getattr(owner, name))
+
+
+def decays(owner: Any, *names: str) -> None:
+    """Each field is a number from 0 up to, not including, 1."""
+    finite(owner, *names)
+    for name in names:
+        if not 0 <= getattr(owner, name) < 1:
+            refuse(owner, f"0 <= {name} < 1", getattr(owner, name))
+
+
+def functions(owner: Any, *names: str) -> None:
+    """Each field can be called."""
+    for name in names:
+        if not callable(getattr(owner, name)):
+            refuse(owner, f"{name} is a function", getattr(owner, name))
+
+
+def optional_functions(owner: Any, *names: str) -> None:
+    """Each field is None or can be called."""
+    functions(owner, *(name for name in names if getattr(owner, name) is not None))
+
+
+def flags(owner: Any, *names: str) -> None:
+    """Each field is True or False."""
+    for name in names:
+        if not isinstance(getattr(owner, name), bool):
+            refuse(owner, f"{name} is True or False", getattr(owner, name))
+
+
+def one_of(owner: Any, name: str, options: Sequence[Any]) -> None:
+    """The field is one of `options`."""
+    if getattr(owner, name) not in options:
+        refuse(owner, f"{name} is one of {', '.join(map(repr, options))}", getattr(owner, name))
+
+
+def _integer(owner: Any, name: str, value: Any, minimum: int | None) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        refuse(owner, f"{name} is an integer", value)
+    if minimum is not None and value < minimum:
+        refuse(owner, f"{name} >= {minimum}", value)
+    return int(value)

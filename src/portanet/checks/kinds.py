@@ -1,0 +1,97 @@
+"""Checks that arrays share their library, dtype and device, or have a dtype of some kind."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from portanet.backends import array_namespace, backend_of
+from portanet.checks.shapes import axes
+from portanet.errors import DeviceError, DTypeError
+
+
+def same_kind(name: str, x: Any, other_name: str, other: Any) -> None:
+    """Two arrays share their library, floating dtype and device."""
+    if type(x) is not type(other):
+        array_namespace(x, other)
+    if x.dtype != other.dtype:
+        _refuse_dtypes(name, x, other_name, other)
+    same_device(name, x, other_name, other)
+
+
+def alike(tree: str, name: str, x: Any, other_name: str, other: Any) -> None:
+    """Two entries of one tree, ``"ps"`` or ``"st"``, share their library, dtype and device."""
+    if type(x) is not type(other):
+        array_namespace(x, other)
+    if x.dtype != other.dtype:
+        own, wanted = _dtype_name(x), _dtype_name(other)
+        raise DTypeError(
+            f'{tree}["{name}"].dtype == {tree}["{other_name}"].dtype: {own} != {wanted}: convert '
+            f'the whole tree with pn.astype({tree}, "{wanted}")'
+        )
+    same_device(name, x, other_name, other)
+
+
+def same_device(name: str, x: Any, other_name: str, other: Any) -> None:
+    """Two arrays of one library live on one device; JAX does not tell that of a traced one."""
+    here, there = getattr(x, "device", None), getattr(other, "device", None)
+    if here != there and here is not None and there is not None:
+        named = backend_of(x).device_name
+        raise DeviceError(
+            f"{name}.device == {other_name}.device: {named(here)} != {named(there)}: move both "
+            f"with the same device, as in device((ps, st, x))"
+        )
+
+
+def _refuse_dtypes(name: str, x: Any, other_name: str, other: Any) -> NoReturn:
+    """Raise the `DTypeError` for `x` whose dtype is not that of `other`."""
+    floating(name, x)
+    own, wanted = _dtype_name(x), _dtype_name(other)
+    raise DTypeError(
+        f"{name}.dtype == {other_name}.dtype: {own} != {wanted}: convert the input with "
+        f'pn.astype({name}, "{wanted}") or build the parameters with '
+        f'pn.setup(rng, model, dtype="{own}")'
+    )
+
+
+def floating(name: str, x: Any) -> None:
+    """`x` holds real or complex floating point numbers."""
+    if not _is_kind(name, x, _floating, ("real floating", "complex floating")):
+        raise DTypeError(
+            f"{name}.dtype is floating: {_dtype_name(x)}: convert it with "
+            f'pn.astype({name}, "float32")'
+        )
+
+
+def real_floating(name: str, x: Any) -> None:
+    """`x` holds real floating point numbers."""
+    if not _is_kind(name, x, _real, "real floating"):
+        floating(name, x)
+        raise DTypeError(f"{name}.dtype is real: {_dtype_name(x)}: take xp.real or xp.abs of it")
+
+
+def integral(name: str, x: Any) -> None:
+    """`x` holds integers."""
+    if not _is_kind(name, x, _integral, "integral"):
+        raise DTypeError(
+            f"{name}.dtype is an integer: {_dtype_name(x)}: convert it with "
+            f'pn.astype({name}, "int64")'
+        )
+
+
+_floating: dict[tuple[type, Any], bool] = {}
+_integral: dict[tuple[type, Any], bool] = {}
+_real: dict[tuple[type, Any], bool] = {}
+
+
+def _is_kind(name: str, x: Any, known: dict[tuple[type, Any], bool], kind: Any) -> bool:
+    axes(name, x)
+    key = type(x), x.dtype
+    try:
+        return known[key]
+    except KeyError:
+        answer = known[key] = bool(array_namespace(x).isdtype(x.dtype, kind))
+        return answer
+
+
+def _dtype_name(x: Any) -> str:
+    return backend_of(x).dtype_name(x.dtype)

@@ -1,0 +1,92 @@
+"""Checks of shapes, and of the trees that arrays come in.
+
+They run in every call, so they compare first and compose their message only when that failed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portanet.errors import BackendMismatchError, ParameterTreeError, ShapeError
+
+
+def entry(tree: Any, name: str, what: str = "ps") -> Any:
+    """Return ``tree[name]`` of a layer's parameters (`what` is ``"ps"``) or states (``"st"``)."""
+    try:
+        return tree[name]
+    except (KeyError, TypeError, IndexError):
+        raise ParameterTreeError(_missing(tree, name, what)) from None
+
+
+def _missing(tree: Any, name: str, what: str) -> str:
+    try:
+        found = ", ".join(map(repr, tree)) or "no entries"
+    except TypeError:
+        found = f"a {type(tree).__name__}"
+    return (
+        f"{name!r} in {what}: found {found}: pass the tree that pn.setup(rng, model) made for "
+        f"this model"
+    )
+
+
+def axes(name: str, x: Any) -> tuple[int, ...]:
+    """Return the shape of `x`, which has to be an array."""
+    try:
+        return x.shape
+    except AttributeError:
+        raise BackendMismatchError(
+            f"{name} is an array: got {type(x).__name__}: convert it first, for example with "
+            f"numpy.asarray({name}, dtype=numpy.float32)"
+        ) from None
+
+
+def shape_of(name: str, x: Any, shape: tuple[int, ...], relation: str) -> None:
+    """`x` has exactly `shape`, which the message spells as `relation`."""
+    if axes(name, x) != shape:
+        raise ShapeError(f"{name}.shape == {relation}: {tuple(x.shape)} != {shape}")
+
+
+def member(tree: Any, name: str, shape: tuple[int, ...], relation: str, what: str = "ps") -> Any:
+    """Return the array ``tree[name]``, which has exactly `shape`; see `entry` and `shape_of`."""
+    try:
+        x = tree[name]
+        if x.shape == shape:
+            return x
+    except (KeyError, TypeError, IndexError, AttributeError):
+        pass
+    x = entry(tree, name, what)
+    shape_of(f'{what}["{name}"]', x, shape, relation)
+    return x
+
+
+def same_shape(name: str, x: Any, other_name: str, other: Any) -> None:
+    """Two arrays have one shape: nothing is broadcast silently."""
+    if axes(name, x) != axes(other_name, other):
+        raise ShapeError(
+            f"{name}.shape == {other_name}.shape: {tuple(x.shape)} != {tuple(other.shape)}"
+        )
+
+
+def last_axis(name: str, x: Any, size: int, size_name: str) -> None:
+    """`x` has at least one axis, and its last one has `size` entries."""
+    shape = axes(name, x)
+    if not shape:
+        raise ShapeError(f"{name}.ndim >= 1: 0 < 1: the features are the last axis of {name}")
+    if shape[-1] != size:
+        raise ShapeError(f"{name}.shape[-1] == {size_name}: {shape[-1]} != {size}")
+
+
+def last_axes(name: str, x: Any, shape: tuple[int, ...], shape_name: str) -> None:
+    """The last axes of `x` have `shape`."""
+    found, rank = axes(name, x), len(shape)
+    if len(found) < rank or found[len(found) - rank :] != shape:
+        raise ShapeError(
+            f"{name}.shape[-{rank}:] == {shape_name}: {tuple(found)} does not end with {shape}"
+        )
+
+
+def rank_at_least(name: str, x: Any, rank: int) -> None:
+    """`x` has at least `rank` axes."""
+    found = len(axes(name, x))
+    if found < rank:
+        raise ShapeError(f"{name}.ndim >= {rank}: {found} < {rank}")
