@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
+from portanet.backends import array_namespace, backend_of
 from portanet.functional._kernel import kernel
 from portanet.optimizers.base import Array, Rule, cast, zero_mean
+from portanet.tracing.host import Counter
+
+_State = tuple[Array, Array, int]
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Adam(Rule):
     array([0.9, 2.1])
     """
 
+    elementwise = True
+
     lr: float = 0.001
     betas: tuple[float, float] = (0.9, 0.999)
     epsilon: float = 1e-8
@@ -73,20 +78,46 @@ class Adam(Rule):
 
     def init(self, x: Array) -> tuple[Array, Array, int]:
         zeros = zero_mean(x)
-        return zeros, zeros, 0
+        return zeros, zeros, Counter(0)
 
-    def apply(self, state: tuple[Array, Array, int], x: Array, g: Array) -> tuple[Any, Array]:
+    def apply(self, state: _State, x: Array, g: Array) -> tuple[_State, Array]:
         mean, square, step = state
         xp = array_namespace(g, mean)
         g = cast(xp, g, mean.dtype)
-        step += 1
+        mean, square, dx = adam_update(g, mean, square, *self._scalars(step + 1))
+        return (mean, square, step + 1), cast(xp, dx, x.dtype)
+
+    @classmethod
+    def apply_all(
+        cls,
+        rules: Sequence[Any],
+        states: Sequence[_State],
+        xs: Sequence[Array],
+        gs: Sequence[Array],
+    ) -> tuple[list[_State], list[Array]]:
+        """Apply the rules; a library that can step many arrays at once does so."""
+        rule, (mean, _, step) = rules[0], states[0]
+        together = backend_of(mean, *gs).kernels.get("adam_update_all")
+        alike = together is not None and all(
+            r is rule and s[2] == step and s[0].dtype == mean.dtype == g.dtype
+            for r, s, g in zip(rules, states, gs, strict=True)
+        )
+        if together is None or not alike:
+            return super().apply_all(rules, states, xs, gs)
+        means, squares = [s[0] for s in states], [s[1] for s in states]
+        means, squares, steps = together(gs, means, squares, *rule._scalars(step + 1))
+        rows = zip(xs, steps, strict=True)
+        states = [(m, v, step + 1) for m, v in zip(means, squares, strict=True)]
+        return states, [rule._decayed(x, dx) for x, dx in rows]
+
+    def _scalars(self, step: int) -> tuple[float, float, float, float]:
+        """Return both betas, and lr and epsilon, which carry the two bias corrections."""
         beta1, beta2 = self.betas
-        # Both bias corrections act on Python floats: lr and epsilon carry them.
-        correction = math.sqrt(1.0 - beta2**step)
-        lr = self.lr * correction / (1.0 - beta1**step)
-        epsilon = self.epsilon * correction
-        mean, square, dx = adam_update(g, mean, square, beta1, beta2, lr, epsilon)
-        return (mean, square, step), cast(xp, dx, x.dtype)
+        correction = (1.0 - beta2**step) ** 0.5
+        return beta1, beta2, self.lr * correction / (1.0 - beta1**step), self.epsilon * correction
+
+    def _decayed(self, x: Array, dx: Array) -> Array:
+        return dx
 
 
 @dataclass(frozen=True)
@@ -131,9 +162,12 @@ class AdamW(Adam):
         super().__post_init__()
         checks.non_negative(self, "weight_decay")
 
-    def apply(self, state: tuple[Array, Array, int], x: Array, g: Array) -> tuple[Any, Array]:
+    def apply(self, state: _State, x: Array, g: Array) -> tuple[_State, Array]:
         state, dx = super().apply(state, x, g)
-        return state, dx + (self.lr * self.weight_decay) * x
+        return state, self._decayed(x, dx)
+
+    def _decayed(self, x: Array, dx: Array) -> Array:
+        return dx + (self.lr * self.weight_decay) * x
 
 
 @kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from portanet.backends import array_namespace
 
@@ -40,6 +40,9 @@ class Rule:
     >>> pn.optimizers.update(state, ps, {"weight": np.asarray([3.0, -4.0])})[1]
     {'weight': array([0.5, 2.5])}
     """
+
+    elementwise: ClassVar[bool] = False
+    """Whether each element of a step depends only on the same element of the other arrays."""
 
     def init(self, x: Array) -> RuleState:
         """Return the state of the parameter array `x` before its first step."""

@@ -50,6 +50,10 @@ class OptimizerChain(Rule):
     def __repr__(self) -> str:
         return f"OptimizerChain({', '.join(map(repr, self.rules))})"
 
+    @property
+    def elementwise(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return all(rule.elementwise for rule in self.rules)
+
     def init(self, x: Array) -> tuple[RuleState, ...]:
         return tuple(rule.init(x) for rule in self.rules)
 

@@ -59,6 +59,8 @@ class RMSProp(Rule):
     array([0., 3.])
     """
 
+    elementwise = True
+
     lr: float = 0.01
     rho: float = 0.99
     epsilon: float = 1e-8

@@ -54,6 +54,8 @@ class SGD(Rule):
     {'weight': array([0.5, 2.5])}
     """
 
+    elementwise = True
+
     lr: float = 0.1
     momentum: float = 0.0
     nesterov: bool = False

@@ -151,12 +151,17 @@ def update(state: OptimizerState, ps: Tree, grads: Tree) -> tuple[OptimizerState
     )
     states = list(state.states)
     for index, rule_state, dx in zip(active, new_states, steps, strict=True):
-        states[index] = rule_state
         moved = xs[index] - dx
-        # NumPy makes a scalar of a difference without axes: the parameter stays an array.
-        xs[index] = moved if moved.shape else array_namespace(moved).asarray(moved)
+        # NumPy makes scalars of results without axes: what was an array stays one.
+        if not moved.shape:
+            moved, rule_state = trees.map_leaves(_as_array, (moved, rule_state))
+        xs[index], states[index] = moved, rule_state
     state = OptimizerState(structure, state.rules, tuple(states), state.frozen)
     return state, trees.unflatten(structure, xs)
+
+
+def _as_array(x: Any) -> Any:
+    return array_namespace(x).asarray(x) if array_like(x) else x
 
 
 def _check_gradient(structure: trees.TreeStructure, index: int, x: Any, g: Any) -> None:

@@ -34,6 +34,8 @@ class WeightDecay(Rule):
     OptimizerChain(WeightDecay(rate=0.01), SGD(lr=0.1, momentum=0.0, nesterov=False))
     """
 
+    elementwise = True
+
     rate: float = 5e-4
 
     def __post_init__(self) -> None:
@@ -67,6 +69,8 @@ class ClipGradient(Rule):
     >>> pn.optimizers.ClipGradient(1.0).apply((), None, np.asarray([0.5, -3.0]))[1]
     array([ 0.5, -1. ])
     """
+
+    elementwise = True
 
     limit: float
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet import optimizers
-from portanet.autodiff import value_and_grad
+from portanet.autodiff.gradients import evaluate
 from portanet.backends import is_array
 from portanet.errors import DTypeError, ShapeError
+from portanet.training.compiled import compiled_step
 from portanet.training.state import TrainState
 from portanet.trees import Tree
 
@@ -65,13 +66,19 @@ def compute_gradients(
     >>> grads
     {'weight': array([[-2.]]), 'bias': array([-2.])}
     """
-
-    def objective(ps: Tree) -> tuple[Array, tuple[Tree, Any]]:
-        value, states, stats = _checked(loss(ts.model, ps, ts.states, data))
-        return value, (states, stats)
-
-    (value, (states, stats)), grads = value_and_grad(objective, has_aux=True, ad=ad)(ts.parameters)
+    grads, value, states, stats = _gradients(loss, ts.model, ts.parameters, ts.states, data, ad)
     return grads, value, stats, dataclasses.replace(ts, states=states)
+
+
+def _gradients(
+    loss: Loss, model: Any, parameters: Tree, states: Tree, data: Any, ad: Any = None
+) -> tuple[Tree, Array, Tree, Any]:
+    def objective(ps: Tree) -> tuple[Array, tuple[Tree, Any]]:
+        value, new_states, stats = _checked(loss(model, ps, states, data))
+        return value, (new_states, stats)
+
+    (value, (states, stats)), grads = evaluate(objective, parameters, "parameters", True, ad)
+    return grads, value, states, stats
 
 
 def _checked(result: Any) -> tuple[Array, Tree, Any]:
@@ -133,7 +140,7 @@ def apply_gradients(ts: TrainState, grads: Tree) -> TrainState:
 
 
 def train_step(
-    loss: Loss, data: Any, ts: TrainState, *, ad: Any = None
+    loss: Loss, data: Any, ts: TrainState, *, ad: Any = None, jit: bool = False
 ) -> tuple[Array, Any, TrainState]:
     """Compute gradients and apply them.
 
@@ -173,5 +180,7 @@ def train_step(
     >>> float(value) < 1e-6
     True
     """
+    if jit:
+        return compiled_step(_gradients, loss, data, ts)
     grads, value, stats, ts = compute_gradients(loss, data, ts, ad=ad)
     return value, stats, apply_gradients(ts, grads)

@@ -1,0 +1,119 @@
+"""Values of the host that change between calls: counters and random keys."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from portanet.errors import TracedValueError
+from portanet.random import Key
+from portanet.tracing.program import Operation, Variable
+
+
+class Counter(int):
+    """An integer that counts calls: unlike other integers it is no constant for `jit`."""
+
+    __slots__ = ()
+
+    def __add__(self, other: int) -> Counter:
+        return Counter(int(self) + other)
+
+
+@dataclass(frozen=True, slots=True)
+class HostFunction:
+    """A function of host values, and the text in which a replay calls it."""
+
+    name: str
+    compute: Callable[..., Any]
+    text: str
+
+
+class HostVariable(Variable):
+    """A number or a key of a program."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__((), None)
+
+
+class RecordedNumber:
+    """A Python number that has another value in each call, such as the count of steps."""
+
+    __slots__ = ("trace", "value", "variable")
+
+    __array_ufunc__ = None
+
+    def __init__(self, value: Any, trace: Any, variable: Variable) -> None:
+        self.value = value
+        self.trace = trace
+        self.variable = variable
+
+    def __repr__(self) -> str:
+        return f"RecordedNumber({self.value!r})"
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise TracedValueError(
+            "a counter inside pn.jit has another value in each call: it cannot decide a branch, "
+            "be a size or go through math; calculate with it by +, -, *, / and **"
+        )
+
+    __bool__ = __float__ = __int__ = __index__ = __complex__ = __hash__ = _refuse
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+
+
+def _binary(name: str, symbol: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    function = HostFunction(name, getattr(operator, name), f"{{0}} {symbol} {{1}}")
+
+    def forward(self: RecordedNumber, other: Any) -> Any:
+        return _calculate(self.trace, function, self, other)
+
+    def reflected(self: RecordedNumber, other: Any) -> Any:
+        return _calculate(self.trace, function, other, self)
+
+    return forward, reflected
+
+
+def _calculate(trace: Any, function: HostFunction, *args: Any) -> Any:
+    if not all(isinstance(x, RecordedNumber | int | float) for x in args):
+        return NotImplemented
+    values = [x.value if isinstance(x, RecordedNumber) else x for x in args]
+    operands = [x.variable if isinstance(x, RecordedNumber) else x for x in args]
+    variable = trace.host(function, operands)
+    return RecordedNumber(function.compute(*values), trace, variable)
+
+
+for _name, _symbol in {
+    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "floordiv": "//", "mod": "%",
+}.items():  # fmt: skip
+    _forward, _reflected = _binary(_name, _symbol)
+    setattr(RecordedNumber, f"__{_name}__", _forward)
+    setattr(RecordedNumber, f"__r{_name}__", _reflected)
+
+
+class RecordedKey(Key):
+    """A random key that is another one in each call."""
+
+    __slots__ = ("trace", "variable")
+
+    def __init__(self, key: Key, trace: Any, variable: Variable) -> None:
+        super().__init__(key.words)
+        object.__setattr__(self, "trace", trace)
+        object.__setattr__(self, "variable", variable)
+
+    def _child(self, label: bytes) -> Key:
+        function = HostFunction(f"key {label!r}", Key._child, "{0}._child({1})")
+        variable = self.trace.host(function, [self.variable, label])
+        return RecordedKey(super()._child(label), self.trace, variable)
+
+    def draw(self, backend: Any, name: str, shape: tuple[int, ...], like: Any) -> Any:
+        sample = backend.xp.raw.empty(0, dtype=like.dtype, device=backend.device_of(like))
+        values = getattr(backend, name)(self.words, shape, sample)
+        function = HostFunction(name, getattr(backend, name), "{1}({0}.words, {2}, {3})")
+        operation = Operation(
+            function, [self.variable, function.compute, shape, sample], {},
+            Variable(values.shape, values.dtype),
+        )  # fmt: skip
+        return self.trace.drawn(backend.xp, operation, values)

@@ -1,0 +1,124 @@
+"""Passes that make a program shorter and keep what it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from portanet.tracing.host import HostFunction
+from portanet.tracing.program import Operation, Program, Variable
+
+_FILLED = {"empty_like", "ones_like", "zeros_like"}
+
+
+def simplify(program: Program) -> Program:
+    """Fold constants, compute nothing twice, and drop what no output needs."""
+    return without_unused(without_repeats(program))
+
+
+def without_repeats(program: Program) -> Program:
+    """Compute each operation once, and those of constants here and now."""
+    values: dict[Variable, Any] = {}
+    known: dict[Any, Variable] = {}
+    kept: list[Operation] = []
+
+    def current(x: Any) -> Any:
+        return values.get(x, x) if isinstance(x, Variable) else x
+
+    for operation in program.operations:
+        args = [current(x) for x in operation.args]
+        constant = _constant(operation, args)
+        if constant is not None:
+            values[operation.result] = constant
+            continue
+        neutral = _NEUTRAL.get(operation.name)
+        if neutral is not None and (same := neutral(args, operation.result)) is not None:
+            values[operation.result] = same
+            continue
+        key = operation.name, _keys(args), _keys(sorted(operation.options.items()))
+        found = known.setdefault(key, operation.result)
+        if found is not operation.result:
+            values[operation.result] = found
+            continue
+        kept.append(Operation(operation.primitive, args, operation.options, operation.result))
+    return Program(program.inputs, kept, [current(y) for y in program.outputs])
+
+
+def _constant(operation: Operation, args: list[Any]) -> Any:
+    if operation.name in _FILLED:
+        result = operation.result
+        args = [_like(result)]
+    elif any(isinstance(x, Variable) for x in args) or isinstance(
+        operation.primitive, HostFunction
+    ):
+        return None
+    return operation.primitive.compute(*args, **operation.options)
+
+
+def _like(variable: Variable) -> Any:
+    import numpy as np
+
+    return np.empty(variable.shape, variable.dtype)
+
+
+def _keys(values: Any) -> tuple[Any, ...]:
+    return tuple(map(_key, values))
+
+
+def _key(x: Any) -> Any:
+    """What two equal static values share; arrays and variables are equal to themselves alone."""
+    if isinstance(x, tuple | list):
+        return type(x), _keys(x)
+    if isinstance(x, slice):
+        return slice, x.start, x.stop, x.step
+    if isinstance(x, bool | int | float | complex | str | type(None) | type(...)):
+        return type(x), repr(x)
+    return id(x)
+
+
+def _is_number(x: Any, number: float) -> bool:
+    if isinstance(x, Variable) or isinstance(x, bool):
+        return False
+    if isinstance(x, int | float):
+        return x == number
+    return getattr(x, "shape", None) == () and bool(x == number)
+
+
+def _times_one(args: list[Any], result: Variable) -> Any:
+    for x, other in (args, args[::-1]):
+        if _is_number(other, 1.0) and _is_same(x, result):
+            return x
+    return None
+
+
+def _divided_by_one(args: list[Any], result: Variable) -> Any:
+    return args[0] if _is_number(args[1], 1.0) and _is_same(args[0], result) else None
+
+
+def _unchanged(args: list[Any], result: Variable) -> Any:
+    return args[0] if _is_same(args[0], result) else None
+
+
+def _is_same(x: Any, result: Variable) -> bool:
+    return isinstance(x, Variable) and x.shape == result.shape and x.dtype == result.dtype
+
+
+_NEUTRAL: dict[str, Callable[[list[Any], Variable], Any]] = {
+    "multiply": _times_one,
+    "divide": _divided_by_one,
+    "reshape": _unchanged,
+    "broadcast_to": _unchanged,
+    "convert": _unchanged,
+    "positive": _unchanged,
+}
+
+
+def without_unused(program: Program) -> Program:
+    """Drop the operations that no output depends on."""
+    needed = {y for y in program.outputs if isinstance(y, Variable)}
+    kept = []
+    for operation in reversed(program.operations):
+        if operation.result in needed:
+            kept.append(operation)
+            needed.update(operation.operands)
+    return Program(program.inputs, kept[::-1], program.outputs)
