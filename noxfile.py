@@ -9,6 +9,7 @@ BACKENDS = {
     "numpy": (),
     "array_api_strict": ("strict",),
     "torch": ("torch",),
+    "jax": ("jax",),
     "cupy": ("cupy",),
 }
 WHY_NOT = "import portanet as pn; print(pn.backends.available()['cupy'] or '')"
@@ -18,7 +19,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 
 def install(session: nox.Session, *extras: str) -> None:
-    """Install portanet in place with `extras`, and torch in the one tested version."""
+    """Install portanet in place with `extras`, and torch and jax in the one tested version."""
     session.install("-e", f".[{','.join(extras)}]", "-c", "tests/constraints.txt")
 
 
@@ -52,14 +53,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """Check the types of the package."""
-    install(session, "typecheck", "strict", "torch", "progress", "safetensors")
+    install(session, "typecheck", "jax", "strict", "torch", "progress", "safetensors")
     session.run("pyright", *session.posargs)
 
 
 @nox.session
 def examples(session: nox.Session) -> None:
     """Run the examples on every library and compare the numbers that they print."""
-    install(session, "test", "strict", "torch")
+    install(session, "test", "jax", "strict", "torch")
     session.run("pytest", "tests/test_examples.py", *session.posargs)
 
 
@@ -71,9 +72,18 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def sweeps(session: nox.Session) -> None:
+    """Run the capability table in full, and thousands of random programs, on every library."""
+    install(session, "test", "jax", "strict", "torch")
+    session.run(
+        "pytest", "tests/tape", "tests/functional", *session.posargs, env={"PORTANET_SWEEPS": "1"}
+    )
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure the benchmarks, one thread each."""
-    install(session, "torch")
+    install(session, "torch", "jax")
     session.run("python", "-m", "benchmarks", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import imports, training
+from benchmarks import derivatives, imports, overhead, training
 from benchmarks.report import machine
 
 BENCHMARKS = {
     "training": training.training,
     "gradient": training.gradient,
     "inference": training.inference,
+    "overhead": overhead.overhead,
+    "untraced": overhead.untraced,
+    "jacobian": derivatives.jacobian,
+    "physics": derivatives.physics,
     "import": imports.imports,
 }
 

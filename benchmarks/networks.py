@@ -65,3 +65,4 @@ SMALL = Network(
 LARGE = Network(
     "784→1024→1024→10 relu, batch 256", (784, 1024, 1024, 10), 256, "relu", "cross_entropy", 1e-3
 )
+TANH = Network("64→64→64→64→64 tanh, batch 32", (64,) * 5, 32, "tanh", "cross_entropy", 1e-3)

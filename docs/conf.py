@@ -2,9 +2,16 @@
 
 import importlib.metadata
 import inspect
+import re
+import sys
+from pathlib import Path
+
+from docutils import nodes
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "portanet"
-author = "The portanet authors"
+author = copyright = "The portanet authors"
 release = importlib.metadata.version("portanet")
 
 extensions = [
@@ -13,6 +20,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "numpydoc",
+    "capability_table",
 ]
 exclude_patterns = ["_build"]
 
@@ -35,6 +43,21 @@ def skip_field_defaults(app, what, name, obj, skip, options):
     return True if is_default else None
 
 
+def name_functions(app, what, name, obj, options, signature, returns):
+    """Show a function among the default values by its name."""
+    return re.sub(r"<function (\w+)>", r"\1", signature or "") or None, returns
+
+
+def shorten_citations(app, doctree, page):
+    """Show a citation as [1]; numpydoc makes its labels unique with a prefix."""
+    for reference in doctree.findall(nodes.reference):
+        text = reference.astext()
+        if re.fullmatch(r"\[R[0-9a-f]+-\d+\]", text):
+            reference.children[:] = [nodes.Text(f"[{text.rpartition('-')[2]}")]
+
+
 def setup(app):
-    """Connect the hook above."""
+    """Connect the hooks above."""
     app.connect("autodoc-skip-member", skip_field_defaults)
+    app.connect("autodoc-process-signature", name_functions)
+    app.connect("doctree-resolved", shorten_citations)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,44 @@ import numpy as np
 import pytest
 
 import portanet as pn
+from portanet.backends import registry
 
-NAMES = ("numpy", "array_api_strict", "torch", "cupy")
+NAMES = ("numpy", "array_api_strict", "torch", "jax", "cupy")
+
+# The suite compares in float64. JAX compiles each operation once for each shape: without XLA's
+# optimizations that takes half the time.
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+    "--xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false",
+)
+
+
+SWEEPS = {"contract", "functional", "tape", "tracing"}
+SHARE = 16
+
+
+def pytest_report_header():
+    if not os.environ.get("PORTANET_TEST_BACKEND"):
+        return f"jax: 1 in {SHARE} of the sweeps; all of them with PORTANET_TEST_BACKEND=jax"
+    return None
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave most of the sweeps on JAX, which compiles every case, to a session of its own."""
+    if os.environ.get("PORTANET_TEST_BACKEND"):
+        return
+    left = set(filter(_is_left_out, items))
+    config.hook.pytest_deselected(items=list(left))
+    items[:] = [item for item in items if item not in left]
+
+
+def _is_left_out(item):
+    case = getattr(item, "callspec", None)
+    swept = case is not None and case.params.get("backend") == "jax"
+    swept = swept and item.path.parent.name in SWEEPS
+    return swept and zlib.crc32(item.name.encode()) % SHARE != 0
 
 
 @dataclass(frozen=True)
@@ -45,6 +82,17 @@ class Library:
 
     def __str__(self):
         return self.name
+
+
+@pytest.fixture(autouse=True)
+def _forget_registered_backends():
+    known = dict(registry._registered)
+    yield
+    if registry._registered != known:
+        registry._registered.clear()
+        registry._registered.update(known)
+        registry._by_type.clear()
+        registry._namespaces.clear()
 
 
 @pytest.fixture(params=NAMES)

@@ -38,7 +38,7 @@ def test_an_example_runs_on_numpy(script, tmp_path, monkeypatch):
     assert numbers_printed(script, "numpy").size > 0
 
 
-@pytest.mark.parametrize("name", ["array_api_strict", "torch", "cupy"])
+@pytest.mark.parametrize("name", ["array_api_strict", "torch", "jax", "cupy"])
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_prints_the_same_numbers_elsewhere(script, name, tmp_path, monkeypatch):
     if reason := pn.backends.available()[name]:

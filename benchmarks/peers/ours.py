@@ -34,30 +34,52 @@ def _pieces(network: Network, device: str) -> tuple[Any, ...]:
     return model, ps, st, loss, data
 
 
-def training_step(network: Network, device: str = "numpy") -> Callable[[], float]:
+def training_step(
+    network: Network, device: str = "numpy", jit: bool = False
+) -> Callable[[], float]:
     model, ps, st, loss, data = _pieces(network, device)
     ts = pn.training.TrainState(model, ps, st, pn.optimizers.Adam(network.rate))
 
     def step() -> Any:
         nonlocal ts
-        value, _, ts = pn.training.train_step(loss, data, ts)
+        value, _, ts = pn.training.train_step(loss, data, ts, jit=jit)
         return value
 
     return step
 
 
-def gradient(network: Network, device: str = "numpy") -> Callable[[], Weights]:
+def gradient(network: Network, device: str = "numpy", jit: bool = False) -> Callable[[], Weights]:
     model, ps, st, loss, data = _pieces(network, device)
-    slope = pn.grad(lambda ps: loss(model, ps, st, data)[0])
+    slope = pn.grad(lambda ps, data: loss(model, ps, st, data)[0])
+    slope = pn.jit(slope) if jit else slope
 
     def run() -> Weights:
-        gradients = slope(ps)
-        return [layer[name] for layer in gradients.values() for name in ("weight", "bias")]
+        return listed(slope(ps, data))
 
     return run
 
 
-def inference(network: Network, batch: int, device: str = "numpy") -> Callable[[], Any]:
+def inference(
+    network: Network, batch: int, device: str = "numpy", jit: bool = False
+) -> Callable[[], Any]:
     model, ps, st, *_ = _pieces(network, device)
     x = pn.device(device)(network.data(batch)[0])
-    return lambda: model(x, ps, st)[0]
+    run = pn.jit(model) if jit else model
+    return lambda: run(x, ps, st)[0]
+
+
+def function(network: Network, device: str) -> tuple[Any, Callable[..., Any]]:
+    """Return the parameters and the prediction as a function of parameters and input."""
+    model, ps, st, *_ = _pieces(network, device)
+    return ps, lambda ps, x: model(x, ps, st)[0]
+
+
+def listed(tree: Any) -> list[Any]:
+    """Return the arrays of a result in the order of `Network.weights`."""
+    if isinstance(tree, dict):
+        parts = [tree[name] for name in ("weight", "bias")] if "weight" in tree else tree.values()
+    elif isinstance(tree, list | tuple):
+        parts = tree
+    else:
+        return [tree]
+    return [leaf for part in parts for leaf in listed(part)]

@@ -39,7 +39,7 @@ def accuracy(model, ts, images, targets):
 def main():
     """Train, and print the loss as it falls and the accuracy on the digits held out."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--backend", default="numpy", help="numpy, torch, array_api_strict, cupy")
+    parser.add_argument("--backend", default="numpy", help="numpy, torch, jax, array_api_strict, …")
     device = pn.device(parser.parse_args().backend)
 
     model = pn.Chain(

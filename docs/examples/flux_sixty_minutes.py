@@ -164,7 +164,7 @@ def stacking(device, host):
 def main():
     """Run all sections in order."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--backend", default="numpy", help="numpy, torch, array_api_strict, cupy")
+    parser.add_argument("--backend", default="numpy", help="numpy, torch, jax, array_api_strict, …")
     device = pn.device(parser.parse_args().backend)
     host = pn.cpu_device()  # brings arrays back to NumPy, to be printed
     np.set_printoptions(precision=4, suppress=True)

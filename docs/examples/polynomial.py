@@ -59,7 +59,7 @@ def plot(file, x, y, prediction):
 def main():
     """Train, and print the loss as it falls."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--backend", default="numpy", help="numpy, torch, array_api_strict, cupy")
+    parser.add_argument("--backend", default="numpy", help="numpy, torch, jax, array_api_strict, …")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="save two plots (matplotlib)")
     args = parser.parse_args()
     device = pn.device(args.backend)

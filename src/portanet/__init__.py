@@ -9,21 +9,22 @@
 (4, 1)
 """
 
+import importlib as _importlib
+import typing as _typing
+
 from portanet import (
+    autodiff,
     backends,
     errors,
     functional,
     initializers,
     layers,
     losses,
-    optimizers,
     random,
-    training,
     trees,
 )
 from portanet._parts import non_trainable, trainable
 from portanet.autodiff import *  # noqa: F403
-from portanet.autodiff import __all__ as _verbs
 from portanet.backends import array_namespace
 from portanet.compact import compact
 from portanet.component_vector import ComponentVector
@@ -39,7 +40,7 @@ from portanet.core import (
     train_mode,
     update_state,
 )
-from portanet.devices import Device, astype, cpu_device, device, get_device, gpu_device
+from portanet.devices import Device, cpu_device, device, get_device, gpu_device
 from portanet.functional import (
     celu,
     elu,
@@ -73,7 +74,6 @@ from portanet.functional import (
     threshold_relu,
 )
 from portanet.layers import *  # noqa: F403
-from portanet.layers import __all__ as _layers
 from portanet.losses import (
     BinaryCrossEntropyLoss,
     CrossEntropyLoss,
@@ -81,23 +81,27 @@ from portanet.losses import (
     MAELoss,
     MSELoss,
 )
+from portanet.precision import astype
 from portanet.random import replicate
 from portanet.ravel import map_parameters, ravel
 from portanet.stateful import StatefulModel
 from portanet.trees import register_tree
-from portanet.versions import show_versions
+
+if _typing.TYPE_CHECKING:
+    from portanet import optimizers, testing, training
+    from portanet.tracing.jit import Jitted, jit
+    from portanet.versions import show_versions
 
 __version__ = "0.1.0"
 
 __all__ = [
-    *_verbs,
-    *_layers,
     "BinaryCrossEntropyLoss",
     "ComponentVector",
     "Container",
     "CrossEntropyLoss",
     "Device",
     "HuberLoss",
+    "Jitted",
     "Layer",
     "MAELoss",
     "MSELoss",
@@ -123,6 +127,7 @@ __all__ = [
     "hard_tanh",
     "identity",
     "initializers",
+    "jit",
     "layers",
     "leaky_relu",
     "lisht",
@@ -158,6 +163,7 @@ __all__ = [
     "tanh",
     "tanh_shrink",
     "test_mode",
+    "testing",
     "threshold_relu",
     "train_mode",
     "trainable",
@@ -165,3 +171,25 @@ __all__ = [
     "trees",
     "update_state",
 ]
+__all__ += autodiff.__all__
+__all__ += layers.__all__
+
+_LATER = {
+    "Jitted": "portanet.tracing.jit",
+    "jit": "portanet.tracing.jit",
+    "show_versions": "portanet.versions",
+}
+"""Names whose modules are loaded when they are first used: who only predicts needs none of them."""
+
+
+def __getattr__(name: str) -> _typing.Any:
+    if name in ("optimizers", "testing", "training"):
+        return _importlib.import_module(f"portanet.{name}")
+    if name in _LATER:
+        value = globals()[name] = getattr(_importlib.import_module(_LATER[name]), name)
+        return value
+    raise AttributeError(f"module 'portanet' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

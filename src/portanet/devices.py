@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from portanet import tape, trees
 from portanet.backends import Backend, available, backend_of, get_backend, is_array
 from portanet.errors import (
@@ -19,18 +17,10 @@ from portanet.errors import (
     TracedValueError,
 )
 
-__all__ = ["Device", "astype", "cpu_device", "device", "get_device", "gpu_device"]
+__all__ = ["Device", "cpu_device", "device", "get_device", "gpu_device"]
 
 _FIRST = ("cupy", "torch")
 _HOST_ONLY = ("numpy", "array_api_strict")
-_FLOATING = ("float16", "bfloat16", "float32", "float64", "longdouble")
-_COMPLEX = {
-    "float16": "complex64",
-    "bfloat16": "complex64",
-    "float32": "complex64",
-    "float64": "complex128",
-    "longdouble": "clongdouble",
-}
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,8 +29,7 @@ class Device:
 
     Make one with `device`. Calling it returns the tree with every array, plain and of any known
     library, moved; an array that is there already is returned as it is, others are copied, except
-    between CuPy and Torch on one GPU, where they share memory. Everything else passes unchanged:
-    Python numbers, keys, ``None``, strings, functions, layers.
+    between CuPy and Torch on one GPU, where they share memory. Whatever is no array stays.
 
     Parameters
     ----------
@@ -127,9 +116,9 @@ def device(text: str) -> Device:
     Parameters
     ----------
     text : str
-        The name of a library, ``"numpy"``, ``"torch"``, ``"cupy"``, ``"array_api_strict"``,
-        alone for its default device or with one of its own: ``"torch:cuda:0"``, ``"torch:mps"``,
-        ``"cupy:1"``, ``"array_api_strict:device1"``.
+        The name of a library, ``"numpy"``, ``"torch"``, ``"jax"``, ``"cupy"`` or
+        ``"array_api_strict"``, alone for its default device or with one of its own:
+        ``"torch:cuda:0"``, ``"torch:mps"``, ``"cupy:1"``, ``"array_api_strict:device1"``.
 
     Returns
     -------
@@ -175,7 +164,7 @@ def cpu_device() -> Device:
 def gpu_device(force: bool = False, backend: str | None = None) -> Device:
     """Return the best GPU that can be used here, or the host if there is none.
 
-    Libraries are asked in this order: CuPy, Torch (CUDA before MPS), then those of third parties.
+    Libraries are asked in this order: CuPy, Torch (CUDA before MPS), then the others.
 
     Parameters
     ----------
@@ -259,75 +248,3 @@ def get_device(tree: Any) -> Device | None:
                 f"{_path(tree, i)} on {here}: move all of it with pn.device(...)(tree)"
             )
     return None if found is None else found[0]
-
-
-def astype(tree: Any, dtype: Any) -> Any:
-    """Convert the floating-point arrays of a tree to another precision.
-
-    Parameters
-    ----------
-    tree : tree
-        Integer and boolean arrays and everything that is not an array pass unchanged.
-    dtype : str or dtype
-        A real floating-point dtype: ``"float32"``, ``"float64"``, and where the library has them
-        ``"float16"``, ``"bfloat16"`` and ``"longdouble"``; or the dtype object of any library.
-        Complex arrays become complex arrays of that precision, at least ``complex64``.
-
-    Returns
-    -------
-    tree
-        Of the structure of `tree`, each array in its library and on its device. Differentiable.
-
-    Raises
-    ------
-    DTypeError
-        If `dtype` is no real floating-point dtype, or a library of the tree lacks it.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import portanet as pn
-    >>> pn.astype({"weight": np.ones(2), "steps": np.asarray(3)}, "float32")
-    {'weight': array([1., 1.], dtype=float32), 'steps': array(3)}
-    """
-    name = _floating_name(dtype)
-    return trees.map_leaves(lambda x: _converted(x, name) if is_array(x) else x, tree)
-
-
-def _floating_name(dtype: Any) -> str:
-    name = dtype
-    if not (isinstance(dtype, str) or dtype is None):
-        try:
-            name = np.dtype(dtype).name
-        except TypeError:
-            name = str(dtype).rpartition(".")[2]
-    if name not in _FLOATING and name == np.dtype(np.longdouble).name:
-        name = "longdouble"
-    if name not in _FLOATING:
-        raise DTypeError(f"dtype is one of {', '.join(_FLOATING)}: got {dtype!r}")
-    return name
-
-
-def _converted(x: Any, name: str) -> Any:
-    backend = backend_of(x)
-    xp = backend.xp
-    if xp.isdtype(x.dtype, "real floating"):
-        return _cast(backend, x, name)
-    if xp.isdtype(x.dtype, "complex floating"):
-        return _cast(backend, x, _COMPLEX[name])
-    return x
-
-
-def _cast(backend: Backend, x: Any, name: str) -> Any:
-    dtype = _find_dtype(backend, name)
-    if dtype is None:
-        existing = [n for n in _FLOATING if _find_dtype(backend, n) is not None]
-        raise DTypeError(f"{backend.name} has no dtype {name!r}; it has {', '.join(existing)}")
-    return x if x.dtype == dtype else backend.xp.astype(x, dtype)
-
-
-def _find_dtype(backend: Backend, name: str) -> Any:
-    try:
-        return backend.dtype(name)
-    except TypeError:
-        return None

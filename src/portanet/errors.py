@@ -57,6 +57,10 @@ class HyperparameterError(PortanetError, ValueError):
     """A hyperparameter outside its domain."""
 
 
+class ArgumentError(PortanetError, ValueError, TypeError):
+    """An argument of a verb that is of the wrong kind or out of range."""
+
+
 class ParameterTreeError(PortanetError, KeyError):
     """A parameter or state tree that lacks an entry or has the wrong structure."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from hashlib import blake2b
 from numbers import Integral
 from typing import Any
 
@@ -93,12 +92,18 @@ class Key:
             raise HyperparameterError(f"Key.fold_in: data is an integer: got {data!r}")
         return self._child(b"fold %d" % data)
 
+    def draw(self, backend: Any, name: str, shape: tuple[int, ...], like: Any) -> Any:
+        """Draw by the method `name` of a backend."""
+        return getattr(backend, name)(self.words, shape, like)
+
     def _child(self, label: bytes) -> Key:
         high, low = self.words
         return _digest(label, (high << 64 | low).to_bytes(16, "little"))
 
 
 def _digest(label: bytes, secret: bytes = b"") -> Key:
+    from hashlib import blake2b
+
     number = int.from_bytes(blake2b(label, key=secret, digest_size=16).digest(), "little")
     return Key((number >> 64, number & 0xFFFF_FFFF_FFFF_FFFF))
 
@@ -145,7 +150,7 @@ def uniform(key: Key, shape: tuple[int, ...], *, like: Any) -> Any:
         The same numbers for the same key, shape and dtype on NumPy, array_api_strict and Torch's
         CPU; on an accelerator the library's own, repeatable there.
     """
-    return backend_of(like).uniform(key.words, shape, like)
+    return key.draw(backend_of(like), "uniform", shape, like)
 
 
 def normal(key: Key, shape: tuple[int, ...], *, like: Any) -> Any:
@@ -158,7 +163,7 @@ def normal(key: Key, shape: tuple[int, ...], *, like: Any) -> Any:
     >>> pn.random.normal(pn.random.key(1), (4,), like=np.zeros(())).dtype
     dtype('float64')
     """
-    return backend_of(like).normal(key.words, shape, like)
+    return key.draw(backend_of(like), "normal", shape, like)
 
 
 def bernoulli(key: Key, probability: float, shape: tuple[int, ...], *, like: Any) -> Any:
@@ -196,7 +201,7 @@ def bernoulli(key: Key, probability: float, shape: tuple[int, ...], *, like: Any
     backend = backend_of(like)
     xp = backend.xp
     single = xp.empty(0, dtype=xp.float32, device=backend.device_of(like))
-    return backend.uniform(key.words, shape, single) < probability
+    return key.draw(backend, "uniform", shape, single) < probability
 
 
 def replicate(rng: np.random.Generator) -> np.random.Generator:

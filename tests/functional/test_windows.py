@@ -179,7 +179,7 @@ def test_what_does_not_fit_is_refused(backend):
         functional.conv(x, w, groups=2, dilation=4)
     with pytest.raises(ShapeError, match=r"weight.ndim == x.ndim >= 3"):
         functional.conv(x, w[0, ...])
-    with pytest.raises(HyperparameterError, match="stride >= 1: 0"):
+    with pytest.raises(HyperparameterError, match="stride holds integers >= 1: got 0"):
         functional.conv(x, w, groups=2, stride=0)
     with pytest.raises(HyperparameterError, match="'full'"):
         functional.conv(x, w, groups=2, padding="full")

@@ -50,6 +50,8 @@ def positions(argnums: Sequence[int], count: int) -> tuple[int, ...]:
     ArgumentError
         If one is out of range, or two point to the same argument.
     """
+    if len(argnums) == 1 and 0 <= argnums[0] < count:
+        return tuple(argnums)
     for i in argnums:
         if not -count <= i < count:
             raise ArgumentError(

@@ -93,13 +93,14 @@ def evaluate(
 
     def flattened(*arrays: Any) -> list[Any]:
         outcome = function(trees.unflatten(structure, arrays))
-        value, aux = _pair(outcome) if has_aux else (outcome, None)
-        return results.split((scalar(backend, value), aux))
+        if not has_aux:
+            return [scalar(backend, outcome)]
+        value, aux = _pair(outcome)
+        return [scalar(backend, value), *results.split(aux)]
 
-    outputs, grads = backend.value_and_grad(flattened, leaves)
-    value, aux = results.join(outputs)
+    (value, *aux), grads = backend.value_and_grad(flattened, leaves)
     gradient = trees.unflatten(structure, flat.zeros_for_missing(backend, grads, leaves))
-    return ((value, aux) if has_aux else value), gradient
+    return ((value, results.join(aux)) if has_aux else value), gradient
 
 
 def _pair(outcome: Any) -> tuple[Any, Any]:

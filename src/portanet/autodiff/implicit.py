@@ -70,7 +70,9 @@ class Param(Box):
     @value.setter
     def value(self, value: Any) -> None:
         if id(self) in _bindings.get():
-            raise TracedValueError("a Param cannot be replaced while it is being differentiated")
+            raise TracedValueError(
+                "a Param cannot be replaced while it is being differentiated: do it afterwards"
+            )
         self._stored = _unwrap(value)
 
     @property

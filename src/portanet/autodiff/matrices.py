@@ -1,4 +1,4 @@
-"""Whole matrices of derivatives, and products with the second one."""
+"""Whole matrices of derivatives."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any
 from portanet import trees
 from portanet.autodiff import arguments, directions, flat
 from portanet.autodiff.engines import Engine, choose
-from portanet.autodiff.gradients import grad, scalar
-from portanet.autodiff.products import jvp
 from portanet.backends import Backend, is_array_of
 from portanet.errors import ArgumentError, DTypeError, ShapeError
 
@@ -170,7 +168,7 @@ def _check_options(mode: str, chunk_size: int | None) -> None:
     if mode not in ("auto", "forward", "reverse"):
         raise ArgumentError(f'mode is "auto", "forward" or "reverse", not {mode!r}')
     if chunk_size is not None and (type(chunk_size) is not int or chunk_size < 1):
-        raise ArgumentError(f"chunk_size >= 1: {chunk_size!r}")
+        raise ArgumentError(f"chunk_size is an integer >= 1: got {chunk_size!r}")
 
 
 def _check_outputs(backend: Backend, inputs: list[Any], outputs: list[Any]) -> None:
@@ -205,99 +203,10 @@ def _blocks(
         return directions.zeros(backend, targets, sources)
     if any(_is_complex(backend, y) for y in outputs):
         if mode == "reverse":
-            raise DTypeError("complex outputs have a Jacobian in forward mode only")
+            raise DTypeError(
+                'complex outputs have a Jacobian in forward mode only: pass mode="forward"'
+            )
         mode = "forward"
     if mode == "forward" or (mode == "auto" and sources.size < targets.size):
         return directions.by_columns(backend, function, inputs, sources, chunk)
     return directions.by_rows(backend, pull, targets, sources, chunk)
-
-
-def hessian(
-    function: Callable[..., Any],
-    argnum: int = 0,
-    *,
-    chunk_size: int | None = None,
-    ad: Engine | None = None,
-) -> Callable[..., Any]:
-    """Make a function that returns the Hessian of a scalar function, forward over reverse.
-
-    For an argument of shape ``t`` the Hessian has shape ``t + t``; trees nest as in `jacobian`,
-    and `chunk_size` is that of `jacobian`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import portanet as pn
-    >>> pn.hessian(lambda x: x[0] ** 2 * x[1])(np.array([2.0, 3.0]))
-    array([[6., 4.],
-           [4., 0.]])
-    """
-    gradient = grad(function, argnum, ad=ad)
-    return jacobian(gradient, argnum, mode="forward", chunk_size=chunk_size, ad=ad)
-
-
-def hvp(function: Callable[[Any], Any], x: Any, v: Any, *, ad: Engine | None = None) -> Any:
-    """Return the product of the Hessian of a scalar function at `x` with `v`.
-
-    Forward over reverse: the cost of a few gradients, and no matrix.
-
-    Parameters
-    ----------
-    function : callable
-        Takes `x`, returns a real floating-point array of shape ``()``.
-    x, v : trees of floating-point arrays of one structure, with equal shapes and dtypes
-    ad : engine, optional
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import portanet as pn
-    >>> pn.hvp(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
-    array([ 6., 12.])
-    """
-    arguments.function("hvp", function)
-    leaves, structure = flat.primals(x, "x")
-    backend = choose(ad, leaves)
-    along = flat.matched(backend, v, trees.unflatten(structure, leaves), "v")
-
-    def value(*arrays: Any) -> list[Any]:
-        return [scalar(backend, function(trees.unflatten(structure, arrays)))]
-
-    def gradient(*arrays: Any) -> list[Any]:
-        parts = backend.value_and_grad(value, arrays)[1]
-        return flat.zeros_for_missing(backend, parts, arrays)
-
-    products = backend.jvp(gradient, leaves, along)[1]
-    return trees.unflatten(structure, flat.zeros_for_missing(backend, products, leaves))
-
-
-def derivative(function: Callable[[Any], Any], *, ad: Engine | None = None) -> Callable[[Any], Any]:
-    """Make a function that returns the derivative of a function of one number.
-
-    Parameters
-    ----------
-    function : callable
-        Takes a floating-point array of shape ``()`` or a Python float, returns any tree.
-    ad : engine, optional
-
-    Examples
-    --------
-    >>> import portanet as pn
-    >>> df = pn.derivative(lambda x: 3 * x**2 + 2 * x + 1)
-    >>> float(df(1.0)), float(pn.derivative(df)(1.0))
-    (8.0, 6.0)
-    """
-    arguments.function("derivative", function)
-
-    @functools.wraps(function)
-    def wrapped(t: Any) -> Any:
-        leaves, structure = flat.primals(t, "t")
-        if structure != trees.flatten(0.0)[1]:
-            raise ShapeError(f"derivative needs a number, not a tree: {type(t).__name__}")
-        (leaf,) = leaves
-        if leaf.shape != ():
-            raise ShapeError(f"derivative needs a number: t.shape {tuple(leaf.shape)} != ()")
-        backend = choose(ad, [leaf])
-        return jvp(function, (leaf,), (backend.xp.ones_like(leaf),), ad=ad)[1]
-
-    return wrapped

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
 from portanet.autodiff import arguments, flat
 from portanet.autodiff.engines import Engine, choose
+from portanet.errors import ShapeError
 
 
 def vjp(
@@ -157,3 +159,35 @@ def vector_jacobian_product(
     array([1., 2., 3.])
     """
     return vjp(function, x, ad=ad)[1](u)[0]
+
+
+def derivative(function: Callable[[Any], Any], *, ad: Engine | None = None) -> Callable[[Any], Any]:
+    """Make a function that returns the derivative of a function of one number.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a floating-point array of shape ``()`` or a Python float, returns any tree.
+    ad : engine, optional
+
+    Examples
+    --------
+    >>> import portanet as pn
+    >>> df = pn.derivative(lambda x: 3 * x**2 + 2 * x + 1)
+    >>> float(df(1.0)), float(pn.derivative(df)(1.0))
+    (8.0, 6.0)
+    """
+    arguments.function("derivative", function)
+
+    @functools.wraps(function)
+    def wrapped(t: Any) -> Any:
+        leaves, structure = flat.primals(t, "t")
+        if structure != trees.flatten(0.0)[1]:
+            raise ShapeError(f"derivative needs a number, not a tree: {type(t).__name__}")
+        (leaf,) = leaves
+        if leaf.shape != ():
+            raise ShapeError(f"derivative needs a number: t.shape {tuple(leaf.shape)} != ()")
+        backend = choose(ad, [leaf])
+        return jvp(function, (leaf,), (backend.xp.ones_like(leaf),), ad=ad)[1]
+
+    return wrapped

@@ -1,16 +1,19 @@
 """Array libraries as values: find one by its arrays or by its name.
 
-A third party registers its own under the entry-point group ``portanet.backends``.
+A third party names its own under the entry-point group ``portanet.backends``, or calls `register`.
 """
 
-from portanet.backends.base import Backend, TapeBackend
+from portanet.backends.base import Backend
 from portanet.backends.registry import (
     array_namespace,
     available,
     backend_of,
     get_backend,
     is_array,
+    is_array_of,
+    register,
 )
+from portanet.backends.tape_backend import TapeBackend
 
 __all__ = [
     "Backend",
@@ -20,4 +23,6 @@ __all__ = [
     "backend_of",
     "get_backend",
     "is_array",
+    "is_array_of",
+    "register",
 ]

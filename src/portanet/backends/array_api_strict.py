@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from portanet import tape
-from portanet.backends.base import TapeBackend
+from portanet.backends.tape_backend import TapeBackend
+from portanet.errors import TracedValueError
+
+_ASSIGNED = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
 
 
 class StrictBackend(TapeBackend):
@@ -48,4 +51,13 @@ def _box(array: type) -> type[tape.Box]:
     def new(cls: type, *_: Any) -> Any:
         return object.__new__(cls)
 
-    return type("StrictBox", (tape.Box, array), {"__slots__": (), "__new__": new})
+    def storage(self: Any) -> Any:
+        raise TracedValueError(
+            "array_api_strict cannot index or combine with a traced array here: to look up entries "
+            "of an array by a batched index use xp.take"
+        )
+
+    # Without these, Python would take the array's own, which write into a storage.
+    replacing = {f"__i{s}__": getattr(tape.Box, f"__{s}__") for s in _ASSIGNED}
+    body = {"__slots__": (), "__new__": new, "_array": property(storage), **replacing}
+    return type("StrictBox", (tape.Box, array), body)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from portanet import tape
-from portanet.backends import host_random
-from portanet.errors import BackendNotAvailableError, DeviceError, DTypeError
+from portanet.backends import fallbacks, host_random
+from portanet.errors import BackendNotAvailableError, DeviceError, DTypeError, NoDerivativeError
+from portanet.tape.rule import Rule
 
 Array = Any
 Function = Callable[..., Sequence[Array]]
@@ -33,8 +33,13 @@ class Backend(ABC):
         Top-level modules of its array types: how an array is recognised without an import.
     distribution : str
         What pip installs.
+    jit : str
+        How `portanet.jit` speeds a function up: ``"source"`` by NumPy's calls on memory that is
+        kept, ``"calls"`` by the recorded calls of the library, ``"library"`` by the library's own
+        compiler, `compile`; ``"none"`` runs it as it is.
     """
 
+    jit: ClassVar[str] = "none"
     name: ClassVar[str]
     modules: ClassVar[tuple[str, ...]]
     distribution: ClassVar[str]
@@ -48,6 +53,19 @@ class Backend(ABC):
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
         """Native bodies for functions of `portanet.functional`, by name."""
         return {}
+
+    def ruled(self, function: Callable[..., Any], rule: Rule) -> Callable[..., Any]:
+        """Return a generic body with `rule` as its derivative, where the library's own may differ.
+
+        By default it is `function` itself, differentiated through its operations.
+        """
+        return function
+
+    def holds(self, kind: type) -> bool:
+        """Whether objects of class `kind` are arrays of this library, plain or traced."""
+        modules = {base.__module__.partition(".")[0] for base in kind.__mro__}
+        ours = not modules.isdisjoint(self.modules)
+        return ours and hasattr(kind, "shape") and hasattr(kind, "dtype")
 
     def unavailable_reason(self) -> str | None:
         """Return why the library cannot be used here, or None if it can."""
@@ -63,9 +81,11 @@ class Backend(ABC):
 
     def version(self) -> str | None:
         """Return the installed version without importing the library, None without one."""
+        from importlib import metadata
+
         try:
-            return importlib.metadata.version(self.distribution)
-        except importlib.metadata.PackageNotFoundError:
+            return metadata.version(self.distribution)
+        except metadata.PackageNotFoundError:
             return None
 
     def devices(self) -> list[Any]:
@@ -106,7 +126,10 @@ class Backend(ABC):
 
     def receive(self, x: Array, source: Backend, device: Any) -> Array:
         """Return an array of the backend `source` as one of this library, on `device`."""
-        return self.from_numpy(source.to_numpy(x), device)
+        moved = self.from_numpy(source.to_numpy(x), device)
+        if source.dtype_name(x.dtype) == "bfloat16" and hasattr(self.xp, "bfloat16"):
+            return self.xp.astype(moved, self.dtype("bfloat16"))  # NumPy lacks it: it was float32
+        return moved
 
     def transfer(self, x: Array, device: Any) -> Array:
         """Move an array between two devices of this library."""
@@ -121,7 +144,7 @@ class Backend(ABC):
 
     def dtype_name(self, dtype: Any) -> str:
         """Return the name of one of the library's dtypes."""
-        return str(dtype).rpartition(".")[2]
+        return dtype.__name__ if isinstance(dtype, type) else str(dtype).rpartition(".")[2]
 
     @abstractmethod
     def vjp(
@@ -138,6 +161,12 @@ class Backend(ABC):
     ) -> tuple[list[Array], list[Array | None]]:
         """Run `function` along `tangents`; a tangent of None means no dependence."""
 
+    def linearize(
+        self, function: Function, primals: Sequence[Array]
+    ) -> tuple[list[Array], Callable[[Sequence[Array]], list[Array | None]]]:
+        """Return the outputs of `function` and the linear map from tangents to theirs."""
+        return fallbacks.linearize(self, function, primals)
+
     def value_and_grad(
         self, function: Function, primals: Sequence[Array]
     ) -> tuple[list[Array], list[Array | None]]:
@@ -146,15 +175,54 @@ class Backend(ABC):
         seed = self.xp.ones_like(outputs[0])
         return outputs, pullback([seed] + [None] * (len(outputs) - 1))
 
+    def custom(self, operation: tape.Operation, arrays: Sequence[Array]) -> list[Array]:
+        """Call an operation that brings its derivatives along."""
+        raise NoDerivativeError(f"backend {self.name!r} has no custom derivatives")
+
+    def checkpoint(self, function: Function, arrays: Sequence[Array]) -> Sequence[Array]:
+        """Call `function` so that its derivatives recompute it instead of storing its steps.
+
+        A library that cannot do that stores them.
+        """
+        return function(*arrays)
+
+    def vmap(
+        self, function: Function, arrays: Sequence[Array], axes: Sequence[int | None]
+    ) -> list[Array | None]:
+        """Run `function` for all entries of `arrays` along `axes`; None gives all of an array.
+
+        The outputs have the batch axis first; an output of None stays None. At least one of
+        `axes` is not None, and the lengths along them agree. A library that can runs the function
+        once; here it runs entry by entry.
+        """
+        return fallbacks.vmap(self, function, arrays, axes)
+
+    def compile(self, function: Function) -> Function:
+        """Return a function of lists of arrays and numbers as the library's compiler makes it."""
+        return function
+
+    def is_traced(self, x: Array) -> bool:
+        """Whether an array is inside a derivative, a batch or a compilation."""
+        return isinstance(x, tape.Box)
+
     def is_floating(self, dtype: Any) -> bool:
         """Whether arrays of `dtype` can be differentiated: real or complex floating point."""
-        known = self._floating
-        if dtype not in known:
-            known[dtype] = self.xp.isdtype(dtype, ("real floating", "complex floating"))
-        return known[dtype]
+        return self._is_kind(dtype, ("real floating", "complex floating"))
+
+    def is_real(self, dtype: Any) -> bool:
+        """Whether `dtype` is real floating point."""
+        return self._is_kind(dtype, "real floating")
+
+    def _is_kind(self, dtype: Any, kind: Any) -> bool:
+        known = self._known_kinds
+        try:
+            return known[dtype, kind]
+        except KeyError:
+            answer = known[dtype, kind] = bool(self.xp.isdtype(dtype, kind))
+            return answer
 
     @functools.cached_property
-    def _floating(self) -> dict[Any, bool]:
+    def _known_kinds(self) -> dict[Any, bool]:
         return {}
 
     def uniform(self, words: tuple[int, int], shape: tuple[int, ...], like: Array) -> Array:
@@ -182,20 +250,3 @@ class Backend(ABC):
         self, device: Any = None
     ) -> None:
         """Wait until `device` has finished its work."""
-
-
-class TapeBackend(Backend):
-    """A library without differentiation of its own: the tape supplies it."""
-
-    def vjp(
-        self, function: Function, primals: Sequence[Array]
-    ) -> tuple[list[Array], Callable[[Sequence[Array | None]], list[Array | None]]]:
-        return tape.vjp(function, primals, self._box)
-
-    def jvp(
-        self, function: Function, primals: Sequence[Array], tangents: Sequence[Array]
-    ) -> tuple[list[Array], list[Array | None]]:
-        return tape.jvp(function, primals, tangents, self._box)
-
-    def _box(self, x: Array) -> type[tape.Box]:
-        return self.xp.box

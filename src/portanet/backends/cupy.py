@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from portanet import tape
-from portanet.backends.base import Array, Backend, TapeBackend
+from portanet.backends.base import Array, Backend
+from portanet.backends.tape_backend import TapeBackend
 
 _DISTRIBUTIONS = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from portanet import tape
 from portanet.backends import numpy_functions, numpy_kernels
-from portanet.backends.base import TapeBackend
+from portanet.backends.tape_backend import TapeBackend
 from portanet.tape.numpy_box import NumPyBox
 
 
@@ -21,6 +21,7 @@ class NumPyBackend(TapeBackend):
     name = "numpy"
     modules = ("numpy",)
     distribution = "numpy"
+    jit = "source"
     _knows_autograd = False
 
     @cached_property

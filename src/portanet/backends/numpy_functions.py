@@ -15,26 +15,29 @@ from portanet.tape.rules.indexing import has_integer_array
 
 Axis = int | tuple[int, ...] | None
 _SMALL = 4096  # entries that are sooner copied than viewed
+_add_up: Any = np.add.reduce  # typed loosely: NumPy's types know keepdims as a keyword only
+_largest: Any = np.maximum.reduce
+_smallest: Any = np.minimum.reduce
 _MEANS = frozenset("fdgFDG")  # dtypes whose mean needs no wider sum
 
 
 def _sum(x: Any, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    return np.add.reduce(x, axis, dtype, None, keepdims)
+    return _add_up(x, axis, dtype, None, keepdims)
 
 
 def _mean(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
     if x.dtype.char not in _MEANS or not x.size:
         return np.mean(x, axis=axis, keepdims=keepdims)
-    total = np.add.reduce(x, axis, None, None, keepdims)
+    total = _add_up(x, axis, None, None, keepdims)
     return total / (x.size // total.size)
 
 
 def _max(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
-    return np.maximum.reduce(x, axis, None, None, keepdims)
+    return _largest(x, axis, None, None, keepdims)
 
 
 def _min(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
-    return np.minimum.reduce(x, axis, None, None, keepdims)
+    return _smallest(x, axis, None, None, keepdims)
 
 
 def _reshape(x: Any, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Any:
@@ -43,6 +46,10 @@ def _reshape(x: Any, /, shape: tuple[int, ...], *, copy: bool | None = None) -> 
 
 def _permute_dims(x: Any, /, axes: tuple[int, ...]) -> Any:
     return x.transpose(axes)
+
+
+def _matmul(x: Any, y: Any, /) -> Any:
+    return np.dot(x, y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
 
 
 def _matrix_transpose(x: Any, /) -> Any:
@@ -72,6 +79,7 @@ def _scatter_take(g: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> np
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "broadcast_to": _broadcast_to,
+    "matmul": _matmul,
     "matrix_transpose": _matrix_transpose,
     "max": _max,
     "mean": _mean,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from portanet.backends.base import Backend
-from portanet.errors import BackendMismatchError, BackendNotAvailableError
+from portanet.errors import ArgumentError, BackendMismatchError, BackendNotAvailableError
 from portanet.tape import Box
+
+B = TypeVar("B", bound=Backend)
 
 ENTRY_POINT_GROUP = "portanet.backends"
 
@@ -18,27 +19,79 @@ _BUILT_IN = {
     "array_api_strict": "portanet.backends.array_api_strict:StrictBackend",
     "cupy": "portanet.backends.cupy:CuPyBackend",
     "torch": "portanet.backends.torch:TorchBackend",
+    "jax": "portanet.backends.jax:JaxBackend",
 }
 
+_registered: dict[str, Backend] = {}
 _by_type: dict[type, Backend | None] = {}
 _namespaces: dict[type, Any] = {}
 
 
 @cache
 def _sources() -> dict[str, str]:
-    found = {e.name: e.value for e in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)}
+    from importlib import metadata
+
+    found = {e.name: e.value for e in metadata.entry_points(group=ENTRY_POINT_GROUP)}
     return {**found, **_BUILT_IN}
 
 
 @cache
-def _load(name: str) -> Backend:
+def _import(name: str) -> Backend:
     module, _, attribute = _sources()[name].partition(":")
     return getattr(importlib.import_module(module), attribute)()
 
 
+def _load(name: str) -> Backend:
+    return _registered[name] if name in _registered else _import(name)
+
+
 def names() -> list[str]:
     """Return the names of all known backends, installed or not."""
-    return list(_sources())
+    return [*_sources(), *_registered]
+
+
+def register(kind: type[B]) -> type[B]:
+    """Make a backend known in this process; a package names it as an entry point instead.
+
+    Parameters
+    ----------
+    kind : subclass of Backend
+        Made without arguments, once. Registering a class of the same name again replaces it.
+
+    Returns
+    -------
+    type
+        `kind`, so that this is a decorator too.
+
+    Raises
+    ------
+    ArgumentError
+        If `kind` is no class of that family, lacks an abstract method, or has the name of a
+        backend that is installed.
+
+    Examples
+    --------
+    >>> from portanet.backends import available, register
+    >>> from portanet.backends.numpy import NumPyBackend
+    >>> @register
+    ... class Mine(NumPyBackend):
+    ...     name = distribution = "mylibrary"
+    ...     modules = ("mylibrary",)
+    >>> available()["mylibrary"]
+    'not installed: pip install "mylibrary"'
+    """
+    if not (isinstance(kind, type) and issubclass(kind, Backend)):
+        raise ArgumentError(f"register takes a subclass of pn.backends.Backend: got {kind!r}")
+    missing = [part for part in ("name", "modules", "distribution") if not hasattr(kind, part)]
+    missing += sorted(kind.__abstractmethods__)
+    if missing:
+        raise ArgumentError(f"{kind.__name__} has no {', '.join(missing)}: a backend needs them")
+    if kind.name in _sources():
+        raise ArgumentError(f"the name {kind.name!r} of {kind.__name__} is taken: choose another")
+    _registered[kind.name] = kind()
+    _by_type.clear()
+    _namespaces.clear()
+    return kind
 
 
 def get_backend(name: str) -> Backend:
@@ -55,7 +108,7 @@ def get_backend(name: str) -> Backend:
     >>> pn.backends.get_backend("numpy").name
     'numpy'
     """
-    if name not in _sources():
+    if name not in names():
         raise BackendNotAvailableError(f"unknown backend {name!r}; known are {names()}")
     backend = _load(name)
     backend.require()
@@ -91,18 +144,19 @@ def _search(kind: type) -> Backend | None:
         if xp is not None:
             if backend.unavailable_reason() is None and backend.xp is xp:
                 return backend
-        elif any(_is_array(base, backend) for base in kind.__mro__):
+        elif backend.holds(kind):
             return backend
     return None
-
-
-def _is_array(kind: type, backend: Backend) -> bool:
-    return kind.__module__.partition(".")[0] in backend.modules and hasattr(kind, "shape")
 
 
 def is_array(x: Any) -> bool:
     """Whether `x` is an array, plain or traced, of a known library."""
     return _backend_of_type(type(x)) is not None
+
+
+def is_array_of(backend: Backend, x: Any) -> bool:
+    """Whether `x` is an array, plain or traced, of `backend`."""
+    return _backend_of_type(type(x)) is backend
 
 
 def backend_of(*arrays: Any) -> Backend:
@@ -115,9 +169,11 @@ def backend_of(*arrays: Any) -> Backend:
     """
     found: Backend | None = None
     for x in arrays:
-        if x is None or isinstance(x, bool | int | float | complex):
-            continue
-        backend = _backend_of_type(type(x))
+        backend = _by_type.get(type(x))
+        if backend is None:
+            if x is None or isinstance(x, bool | int | float | complex):
+                continue
+            backend = _backend_of_type(type(x))
         if backend is None and isinstance(x, Box):
             backend = backend_of(x.value)  # a Param, whose library is that of its array
         if backend is None:

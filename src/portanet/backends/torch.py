@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from portanet import tape
 from portanet.backends.base import Array, Backend, Function
 from portanet.errors import DTypeError, TracedValueError
 
@@ -20,6 +21,8 @@ class TorchBackend(Backend):
     """Tensors of PyTorch, differentiated by PyTorch.
 
     A transfer to or from NumPy copies: a later write to one side never shows on the other.
+    As everywhere in torch, ``float(x)`` and ``x.item()`` of a tensor that is being differentiated
+    give a constant (torch warns of the first); on the other libraries they raise.
     """
 
     name = "torch"
@@ -47,6 +50,18 @@ class TorchBackend(Backend):
         from portanet.backends import torch_autodiff
 
         return torch_autodiff
+
+    @cached_property
+    def _custom(self) -> Any:
+        from portanet.backends import torch_custom
+
+        return torch_custom
+
+    @cached_property
+    def _checkpoint(self) -> Any:
+        from portanet.backends import torch_checkpoint
+
+        return torch_checkpoint
 
     def devices(self) -> list[Any]:
         return [self._torch.device("cpu"), *self.accelerators()]
@@ -106,6 +121,17 @@ class TorchBackend(Backend):
     ) -> tuple[list[Array], list[Array | None]]:
         return self._autodiff.value_and_grad(function, primals)
 
+    def vmap(
+        self, function: Function, arrays: Sequence[Array], axes: Sequence[int | None]
+    ) -> list[Array | None]:
+        return self._autodiff.vmap(function, arrays, axes)
+
+    def custom(self, operation: tape.Operation, arrays: Sequence[Array]) -> list[Array]:
+        return self._custom.custom(operation, arrays)
+
+    def checkpoint(self, function: Function, arrays: Sequence[Array]) -> Sequence[Array]:
+        return self._checkpoint.checkpoint(function, arrays, self)
+
     def synchronize(self, device: Any = None) -> None:
         torch = self._torch
         if device is not None and device.type == "mps":
@@ -122,6 +148,8 @@ def _namespace() -> Any:
     import array_api_compat.torch as compat
     import torch
 
+    from portanet.backends.torch_namespace import REPLACEMENTS
+
     def asarray(
         obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None
     ) -> Any:
@@ -135,7 +163,7 @@ def _namespace() -> Any:
 
     asarray.__doc__ = compat.asarray.__doc__
     namespace = types.ModuleType(compat.__name__, compat.__doc__)
-    namespace.__dict__.update({**vars(compat), "asarray": asarray})
+    namespace.__dict__.update({**vars(compat), **REPLACEMENTS, "asarray": asarray})
     return namespace
 
 

@@ -7,23 +7,19 @@ of one, and under forward mode, only ``torch.func.vjp`` is right.
 
 from __future__ import annotations
 
-import functools
-import threading
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
-from torch._C._functorch import maybe_current_level
-from torch.autograd import forward_ad
+
+from portanet.backends.torch_graph import IN_PLACE, Record, cut, first_gradients, run, traced
+from portanet.backends.torch_modes import forward_mode, transformed
+from portanet.errors import TracedValueError
 
 Pullback = Callable[[Sequence[Any]], list[Any]]
 
 # Typed loosely: what these return depends on has_aux.
 _transforms: Any = torch.func
-
-# torch counts the levels of forward mode for the whole process, not for each thread.
-_forward_mode = threading.RLock()
 
 
 def vjp(function: Callable[..., Sequence[Any]], primals: Sequence[Any]) -> tuple[list, Pullback]:
@@ -33,15 +29,15 @@ def vjp(function: Callable[..., Sequence[Any]], primals: Sequence[Any]) -> tuple
     among `primals`, one that `function` captured, or the variable of an enclosing derivative. Like
     everywhere in torch, that ends under `torch.no_grad`.
     """
-    if _transformed() or torch.is_inference_mode_enabled():
+    if transformed() or torch.is_inference_mode_enabled():
         return _transform_vjp(function, primals)
-    record = _Record(function, primals)
+    record = Record(function, primals)
 
     def pullback(cotangents: Sequence[Any]) -> list[Any]:
         pairs = [
             (y, g)
             for y, g in zip(record.results, cotangents, strict=True)
-            if g is not None and _traced(y)
+            if g is not None and traced(y)
         ]
         if not pairs:
             return [None] * len(record.inputs)
@@ -55,14 +51,17 @@ def value_and_grad(
     function: Callable[..., Sequence[Any]], primals: Sequence[Any]
 ) -> tuple[list, list]:
     """Return the outputs and the gradients of the first; see `Backend.value_and_grad`."""
-    if _transformed() or torch.is_inference_mode_enabled():
+    if transformed() or torch.is_inference_mode_enabled():
         outputs, pull = _transform_vjp(function, primals)
         return outputs, pull([torch.ones_like(outputs[0])] + [None] * (len(outputs) - 1))
-    record = _Record(function, primals)
+    record = Record(function, primals)
     value = record.results[0]
-    if not _traced(value):
+    if not traced(value):
         return record.outputs(), [None] * len(primals)
-    gradients = record.pull((value,), None, again=False)
+    if record.linked:
+        gradients = record.pull((value,), None, again=False)
+    else:
+        gradients = first_gradients(value, record.inputs)
     return record.outputs(), gradients
 
 
@@ -71,32 +70,56 @@ def jvp(
 ) -> tuple[list[Any], list[Any]]:
     """Run ``function(*primals)`` along `tangents` in forward mode; see `Backend.jvp`."""
     parted = _Parted(function)
-    with _forward_mode:
-        _load_forward_mode()
+    versions = _versions(primals)
+    with forward_mode():
         smooth, directions, others = _transforms.jvp(
-            parted, tuple(primals), tuple(tangents), has_aux=True
+            parted, tuple(map(_dense, visible(primals))), tuple(tangents), has_aux=True
         )
+    if _versions(primals) != versions:  # torch itself would return a wrong tangent
+        raise TracedValueError(IN_PLACE)
+    # torch gives a tensor of no axes times a Python float a tangent in float64.
+    directions = [t.to(y.dtype) for y, t in zip(smooth, directions, strict=True)]
+    if not transformed():
+        smooth, directions = [cut(y) for y in smooth], [cut(t) for t in directions]
     return parted.join(smooth, others), parted.join_tangents(directions)
 
 
-@functools.cache
-def _load_forward_mode() -> None:
-    """Use forward mode once: what torch loads for it warns about a part of torch."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.func.jvp(torch.sin, (torch.zeros(()),), (torch.zeros(()),))
+def vmap(
+    function: Callable[..., Sequence[Any]], arrays: Sequence[Any], axes: Sequence[int | None]
+) -> list[Any]:
+    """Run `function` for all entries of `arrays` along `axes`; see `Backend.vmap`."""
+    missing: list[bool] = []
+
+    def present(*entries: Any) -> tuple[Any, ...]:
+        outputs = function(*entries)
+        missing[:] = [y is None for y in outputs]
+        return tuple(y for y in outputs if y is not None)
+
+    results = iter(torch.func.vmap(present, tuple(axes))(*arrays))
+    return [None if absent else next(results) for absent in missing]
 
 
-def _transformed() -> bool:
-    """Whether a transform of ``torch.func`` or forward mode is under way."""
-    return maybe_current_level() is not None or forward_ad._current_level >= 0
+def _versions(tensors: Sequence[torch.Tensor]) -> list[int]:
+    return [0 if x.is_inference() else x._version for x in tensors]
+
+
+def _dense(x: torch.Tensor) -> torch.Tensor:
+    """Return `x` with memory for each of its elements, which forward mode wants."""
+    return x.contiguous() if 0 in x.stride() else x
+
+
+def visible(tensors: Sequence[Any]) -> list[Any]:
+    """Show tensors to the torch function modes under way, which may put others in their places."""
+    if torch._C._len_torch_function_stack() == 0:
+        return list(tensors)
+    return [x.view_as(x) for x in tensors]
 
 
 def _transform_vjp(
     function: Callable[..., Sequence[Any]], primals: Sequence[Any]
 ) -> tuple[list[Any], Pullback]:
     parted = _Parted(function)
-    smooth, pull, others = _transforms.vjp(parted, *primals, has_aux=True)
+    smooth, pull, others = _transforms.vjp(parted, *visible(primals), has_aux=True)
 
     def pullback(cotangents: Sequence[Any]) -> list[Any]:
         given = [cotangents[i] for i in parted.smooth] or [None]
@@ -107,23 +130,20 @@ def _transform_vjp(
 
 
 class _Parted:
-    """A function whose outputs are parted into what ``torch.func`` takes as smooth, as aux, or not.
+    """A function whose outputs are parted as ``torch.func`` wants them.
 
-    Smooth outputs are floating tensors; aux are other tensors; arrays of other libraries go around.
+    Floating tensors come first; all others are its aux.
     """
 
     def __init__(self, function: Callable[..., Sequence[Any]]) -> None:
         self.function = function
         self.smooth: list[int] = []
         self.others: list[int] = []
-        self.foreign: dict[int, Any] = {}
 
     def __call__(self, *arrays: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        outputs = self.function(*arrays)
+        outputs = run(self.function, arrays)
         for i, y in enumerate(outputs):
-            if not isinstance(y, torch.Tensor):
-                self.foreign[i] = y
-            elif y.dtype.is_floating_point or y.dtype.is_complex:
+            if y.dtype.is_floating_point or y.dtype.is_complex:
                 self.smooth.append(i)
             else:
                 self.others.append(i)
@@ -133,88 +153,10 @@ class _Parted:
 
     def join(self, smooth: Iterable[Any], others: Iterable[Any]) -> list[Any]:
         """Put the parts back into the order in which the function returned them."""
-        parts = dict(self.foreign)
-        parts.update(zip(self.smooth, smooth, strict=False))
+        parts = dict(zip(self.smooth, smooth, strict=False))
         parts.update(zip(self.others, others, strict=True))
         return [parts[i] for i in range(len(parts))]
 
     def join_tangents(self, tangents: Iterable[Any]) -> list[Any]:
         parts = dict(zip(self.smooth, tangents, strict=False))
-        return [parts.get(i) for i in range(len(self.smooth + self.others) + len(self.foreign))]
-
-
-class _Record:
-    """One run of a function on torch's ordinary graph.
-
-    Inputs that require a gradient stay connected to where they come from; the others become new
-    leaves, which nobody else has.
-    """
-
-    __slots__ = ("inputs", "leaves", "linked", "results")
-
-    def __init__(self, function: Callable[..., Sequence[Any]], primals: Sequence[Any]) -> None:
-        outer = torch.is_grad_enabled()
-        self.inputs = inputs = [
-            x.view_as(x) if outer and x.requires_grad else x.detach().requires_grad_()
-            for x in primals
-        ]
-        if outer:
-            self.results = function(*inputs)
-        else:
-            with torch.enable_grad():
-                self.results = function(*inputs)
-        self.leaves = set(map(id, inputs))
-        self.linked = outer and _reaches_others(filter(_traced, self.results), self.leaves)
-
-    def pull(self, ends: Sequence[Any], seeds: Sequence[Any] | None, again: bool) -> list[Any]:
-        tracked = self.linked or (seeds is not None and any(g.requires_grad for g in seeds))
-        create = (tracked and torch.is_grad_enabled()) or _transformed()
-        gradients = torch.autograd.grad(
-            ends,
-            self.inputs,
-            seeds,
-            retain_graph=again or create,
-            create_graph=create,
-            allow_unused=True,
-        )
-        return list(gradients)
-
-    def outputs(self) -> list[Any]:
-        """Return the results without their connection to the inputs, unless they have others."""
-        return [
-            y.detach()
-            if _traced(y) and not (self.linked and _reaches_others((y,), self.leaves))
-            else y
-            for y in self.results
-        ]
-
-
-def _traced(y: Any) -> bool:
-    return isinstance(y, torch.Tensor) and y.requires_grad
-
-
-_expanded: Any = torch.ones((), requires_grad=True).expand(1)
-_Leaf: Any = type(_expanded.grad_fn.next_functions[0][0])
-
-
-def _reaches_others(tensors: Iterable[torch.Tensor], own: set[int]) -> bool:
-    """Whether the graph behind `tensors` ends in a leaf whose id is not in `own`."""
-    pending: list[Any] = []
-    for x in tensors:
-        if x.grad_fn is None:
-            if id(x) not in own:
-                return True
-        else:
-            pending.append(x.grad_fn)
-    seen = set(pending)
-    while pending:
-        for node, _ in pending.pop().next_functions:
-            if node is None or node in seen:
-                continue
-            if type(node) is _Leaf:
-                if id(node.variable) not in own:
-                    return True
-            else:
-                seen.add(node)
-                pending.append(node)
-    return False
+        return [parts.get(i) for i in range(len(self.smooth + self.others))]

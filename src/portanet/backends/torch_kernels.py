@@ -5,13 +5,18 @@ Each is the same function as the generic body, with the same derivative at every
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch.nn import functional
 
+from portanet.backends.torch_modes import transformed
+
 Tensor = torch.Tensor
+_C: Any = torch._C
+
+_many: Any = torch  # the operations on lists, which torch.optim uses, are not in torch's types
 
 
 def gelu(x: Tensor) -> Tensor:
@@ -39,8 +44,9 @@ def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
     return torch.log_softmax(x, axis)
 
 
-def mean_square(x: Tensor) -> Tensor:
-    return x.square().mean()
+def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
+    """Without the broadcasting of ``functional.mse_loss``: the shapes are equal."""
+    return _C._nn.mse_loss(prediction, target, 1)
 
 
 def layer_norm(
@@ -52,6 +58,34 @@ def layer_norm(
     epsilon: float = 1e-5,
 ) -> Tensor:
     return functional.layer_norm(x, x.shape[x.ndim - rank :], scale, bias, epsilon)
+
+
+def contract(*operands: Tensor, plan: Any) -> Tensor:
+    return torch.einsum(plan.subscripts, *operands)
+
+
+def convolution(x: Tensor, w: Tensor, *, shape: Any) -> Tensor:
+    rank = len(shape.window)
+    if rank > 3:  # torch has no more: the generic body, made of its slices and products
+        from portanet.functional import convolution as generic
+
+        return generic.convolution.__wrapped__(x, w, shape=shape)
+    native = (functional.conv1d, functional.conv2d, functional.conv3d)[rank - 1]
+    x, w = x.movedim(-1, 1), w.movedim((-1, -2), (0, 1))
+    if any(map(any, shape.padding)):
+        x = functional.pad(x, [n for pair in reversed(shape.padding) for n in pair])
+    return native(x, w, None, shape.stride, 0, shape.dilation, shape.groups).movedim(1, -1)
+
+
+def add_at(x: Tensor, y: Tensor, *, index: Any) -> Tensor:
+    places = torch.arange(x.numel(), device=x.device).reshape(x.shape)[index]
+    return x.reshape(-1).index_add(0, places.reshape(-1), y.reshape(-1)).reshape(x.shape)
+
+
+def replace_at(x: Tensor, y: Tensor, *, index: Any) -> Tensor:
+    x = x.clone()
+    x[index] = y
+    return x
 
 
 def adam_update(
@@ -68,9 +102,39 @@ def adam_update(
     return mean, square, mean / (square.sqrt() + epsilon) * lr
 
 
+def adam_update_all(
+    gs: Sequence[Tensor],
+    means: Sequence[Tensor],
+    squares: Sequence[Tensor],
+    beta1: float,
+    beta2: float,
+    lr: float,
+    epsilon: float,
+) -> tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]]:
+    """Compute `adam_update` of many tensors, as ``torch.optim`` does: one call an operation."""
+    scalars = beta1, beta2, lr, epsilon
+    if transformed() or any(g.requires_grad for g in gs):
+        rows = [adam_update(*row, *scalars) for row in zip(gs, means, squares, strict=True)]
+        means, squares, steps = zip(*rows, strict=True)
+        return means, squares, steps
+    means = _many._foreach_lerp(means, gs, 1.0 - beta1)
+    squares = _many._foreach_mul(squares, beta2)
+    _many._foreach_addcmul_(squares, gs, gs, 1.0 - beta2)
+    steps = _many._foreach_sqrt(squares)
+    _many._foreach_add_(steps, epsilon)
+    steps = _many._foreach_div(means, steps)
+    _many._foreach_mul_(steps, lr)
+    return means, squares, steps
+
+
 KERNELS: dict[str, Callable[..., Any]] = {
     "adam_update": adam_update,
+    "add_at": add_at,
+    "adam_update_all": adam_update_all,
     "celu": functional.celu,
+    "contract": contract,
+    "convolution": convolution,
+    "detach": torch.Tensor.detach,
     "elu": functional.elu,
     "embedding": functional.embedding,
     "erf": torch.erf,
@@ -83,16 +147,15 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "linear": functional.linear,
     "log_sigmoid": functional.logsigmoid,
     "log_softmax": log_softmax,
-    "mean_square": mean_square,
-    "mish": functional.mish,
+    "mean_squared_error": mean_squared_error,
     "relu": torch.relu,
     "relu6": functional.relu6,
+    "replace_at": replace_at,
     "selu": torch.selu,
     "sigmoid": torch.sigmoid,
     "silu": functional.silu,
     "soft_shrink": soft_shrink,
     "softmax": softmax,
     "softplus": softplus,
-    "stop_gradient": torch.Tensor.detach,
     "threshold_relu": threshold_relu,
 }

@@ -74,7 +74,7 @@ def integral(name: str, x: Any) -> None:
     if not _is_kind(name, x, _integral, "integral"):
         raise DTypeError(
             f"{name}.dtype is an integer: {_dtype_name(x)}: convert it with "
-            f'pn.astype({name}, "int64")'
+            f"xp.astype({name}, xp.int64)"
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet import devices
+from portanet import devices, precision
 from portanet.core.layer import Layer
 from portanet.errors import HyperparameterError
 
@@ -60,7 +60,7 @@ def setup(
         place = devices.device(device) if isinstance(device, str) else device
         trees = place(trees)
     if dtype is not None:
-        trees = devices.astype(trees, dtype)
+        trees = precision.astype(trees, dtype)
     return trees
 
 

@@ -1,6 +1,7 @@
 """Stateless functions, each written once on the Array API standard."""
 
 from portanet.functional.at import at
+from portanet.functional.convolution import conv, conv_transpose
 from portanet.functional.dropout import dropout
 from portanet.functional.einsum import einsum
 from portanet.functional.elus import celu, elu, selu
@@ -13,6 +14,7 @@ from portanet.functional.linear import bilinear, linear
 from portanet.functional.losses import inner_product, mean_squared_error
 from portanet.functional.normalization import batch_norm, layer_norm
 from portanet.functional.pad import pad
+from portanet.functional.pooling import max_pool, mean_pool
 from portanet.functional.rectifiers import identity, leaky_relu, relu, relu6, rrelu, threshold_relu
 from portanet.functional.sigmoids import (
     log_cosh,
@@ -25,7 +27,6 @@ from portanet.functional.sigmoids import (
 )
 from portanet.functional.softmax import log_softmax, logsumexp, softmax
 from portanet.functional.special import erf, erfc
-from portanet.functional.windows import conv, conv_transpose, max_pool, mean_pool
 
 __all__ = [
     "at",

@@ -8,7 +8,7 @@ from array_api_compat import device
 
 from portanet import tape
 from portanet.backends import array_namespace
-from portanet.functional._kernel import kernel
+from portanet.functional.kernel import kernel
 from portanet.tape.rules.indexing import has_integer_array
 
 __all__ = ["at"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from portanet.backends import array_namespace
 from portanet.errors import ShapeError
-from portanet.functional._kernel import kernel
+from portanet.functional.kernel import kernel
 
 __all__ = ["einsum"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.backends import array_namespace
-from portanet.functional._kernel import kernel
+from portanet.functional.kernel import kernel
 
 
 @kernel

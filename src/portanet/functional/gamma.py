@@ -7,7 +7,7 @@ from typing import Any
 
 from portanet.backends import array_namespace
 from portanet.errors import HyperparameterError
-from portanet.functional._kernel import kernel
+from portanet.functional.kernel import kernel
 from portanet.tape.rule import Elementwise
 
 __all__ = ["digamma", "lgamma", "polygamma"]
@@ -177,7 +177,7 @@ def polygamma(n: int, x: Any) -> Any:
     [1.64493407]
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
-        raise HyperparameterError(f"n in 0, 1, 2, …: {n!r}")
+        raise HyperparameterError(f"n is an integer >= 0: got {n!r}")
     return digamma(x) if n == 0 else higher_gamma(x, order=n)
 
 

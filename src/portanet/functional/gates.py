@@ -7,7 +7,7 @@ from typing import Any
 
 from portanet.backends import array_namespace
 from portanet.errors import ShapeError
-from portanet.functional._kernel import kernel
+from portanet.functional.kernel import kernel
 from portanet.functional.sigmoids import sigmoid, softplus
 from portanet.functional.special import erfc, limited
 from portanet.tape.rule import Elementwise

@@ -6,7 +6,7 @@ from typing import Any
 
 from portanet import tape, trees
 from portanet.backends import is_array
-from portanet.functional._kernel import kernel
+from portanet.functional.kernel import kernel
 
 
 @kernel

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from portanet.backends import array_namespace
-from portanet.functional._kernel import kernel
 from portanet.functional.gradient import stop_gradient
+from portanet.functional.kernel import kernel
 
 
 @kernel

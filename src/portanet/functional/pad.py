@@ -9,7 +9,7 @@ from array_api_compat import device
 
 from portanet.backends import array_namespace
 from portanet.errors import HyperparameterError, ShapeError
-from portanet.functional._kernel import kernel
+from portanet.functional.kernel import kernel
 
 __all__ = ["pad"]
 
@@ -58,7 +58,7 @@ def pad(x: Any, widths: Widths, mode: str = "constant", value: float = 0.0) -> A
     """
     xp = array_namespace(x)
     if mode not in _MODES:
-        raise HyperparameterError(f"mode in {_MODES}: {mode!r}")
+        raise HyperparameterError(f"mode in {_MODES}: got {mode!r}")
     for axis, (before, after) in enumerate(_pairs(widths, x.ndim)):
         if before == after == 0:
             continue
@@ -77,9 +77,9 @@ def _pairs(widths: Any, rank: int) -> list[tuple[int, int]]:
     if len(widths) == 2 and all(isinstance(n, int) for n in widths):
         widths = [tuple(widths)] * rank
     if len(widths) != rank or any(len(pair) != 2 for pair in widths):
-        raise ShapeError(f"widths: one pair for each of the {rank} axes of x, not {widths}")
+        raise ShapeError(f"widths has one pair for each of the {rank} axes of x: got {widths}")
     if any(n < 0 for pair in widths for n in pair):
-        raise HyperparameterError(f"widths >= 0: {widths}")
+        raise HyperparameterError(f"widths >= 0: got {widths}")
     return list(widths)
 
 
@@ -94,8 +94,11 @@ def _constant(xp: Any, x: Any, axis: int, before: int, after: int, value: float)
 
 def _sources(n: int, axis: int, before: int, after: int, mode: str) -> list[int]:
     """The positions along an axis from which a padded one is read."""
-    if n < (2 if mode == "reflect" else 1):
-        raise ShapeError(f"x.shape[{axis}] >= {2 if mode == 'reflect' else 1}: {n}")
+    least = 2 if mode == "reflect" else 1
+    if n < least:
+        raise ShapeError(
+            f"x.shape[{axis}] >= {least}: {n} < {least}: too few to pad with mode={mode!r}"
+        )
     positions = range(-before, n + after)
     if mode == "edge":
         return [min(max(i, 0), n - 1) for i in positions]

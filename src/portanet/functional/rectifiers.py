@@ -10,7 +10,7 @@ from typing import Any
 
 from portanet import random
 from portanet.backends import array_namespace
-from portanet.functional._kernel import kernel
+from portanet.functional.kernel import kernel
 from portanet.tape.rule import Elementwise, Explicit
 
 __all__ = ["identity", "leaky_relu", "relu", "relu6", "rrelu", "threshold_relu"]

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from portanet.backends import array_namespace
-from portanet.functional._kernel import kernel
+from portanet.functional.kernel import kernel
 from portanet.tape.rule import Explicit
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]

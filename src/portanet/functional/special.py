@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from portanet.backends import array_namespace
-from portanet.functional._kernel import kernel
+from portanet.functional.kernel import kernel
 from portanet.tape.rule import Elementwise
 
 __all__ = ["erf", "erfc"]

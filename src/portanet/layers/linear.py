@@ -89,12 +89,33 @@ class Dense(Layer):
         return parameters
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+        if not self._fits(x, ps):
+            self._check(x, ps)
+        bias = ps["bias"] if self.use_bias else None
+        return self.activation(linear(x, ps["weight"], bias)), st
+
+    def _fits(self, x: Any, ps: Any) -> bool:
+        """Whether everything is as it mostly is: what `_check` finds out, at once."""
+        try:
+            weight = ps["weight"]
+            bias = ps["bias"] if self.use_bias else weight
+            return (
+                type(x) is type(weight) is type(bias)
+                and x.dtype == weight.dtype == bias.dtype
+                and x.device == weight.device == bias.device
+                and x.shape[-1] == self.in_features
+                and weight.shape == (self.out_features, self.in_features)
+                and (bias is weight or bias.shape == (self.out_features,))
+            )
+        except (AttributeError, IndexError, KeyError, TypeError):
+            return False
+
+    def _check(self, x: Any, ps: Any) -> None:
         shape = self.out_features, self.in_features
         weight = checks.member(ps, "weight", shape, "(out_features, in_features)")
-        bias = bias_of(self, ps, weight, (self.out_features,), "(out_features,)")
+        bias_of(self, ps, weight, (self.out_features,), "(out_features,)")
         checks.last_axis("x", x, self.in_features, "in_features")
         checks.same_kind("x", x, "weight", weight)
-        return self.activation(linear(x, weight, bias)), st
 
 
 @dataclass(frozen=True)

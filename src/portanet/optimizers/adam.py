@@ -8,7 +8,7 @@ from typing import Any
 
 from portanet import checks
 from portanet.backends import array_namespace, backend_of
-from portanet.functional._kernel import kernel
+from portanet.functional.kernel import kernel
 from portanet.optimizers.base import Array, Rule, cast, zero_mean
 from portanet.tracing.host import Counter
 

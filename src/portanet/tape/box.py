@@ -110,7 +110,7 @@ class Box:
     def _refuse_mutation(self, *_: Any, **__: Any) -> NoReturn:
         raise TracedValueError(
             "a traced array cannot be written in place: build the new array with xp.where, "
-            "xp.concat or xp.stack instead"
+            "xp.concat, xp.stack or pn.functional.at(x)[index].set(y) instead"
         )
 
     __setitem__ = __delitem__ = _refuse_mutation

@@ -112,7 +112,9 @@ def _first_run(function: Function, arrays: Sequence[Any]) -> tuple[list[Any], li
             break
         known |= missed
     if any(map(is_traced, outputs)):
-        raise TracedValueError("a checkpointed function computes in threads of its own")
+        raise TracedValueError(
+            "a checkpointed function computes in threads of its own: compute in the calling thread"
+        )
     return outputs, list(run.captured.values())
 
 

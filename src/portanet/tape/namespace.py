@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from portanet.errors import NoDerivativeError
-from portanet.tape.batch import Batched
 from portanet.tape.box import Box, set_arithmetic, strip
 from portanet.tape.bundle import Several, bundled
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
-from portanet.tape.rules import COMPOSITES, CONSTANTS, EXTENSIONS, RULES, fft, linalg
+from portanet.tape.rules import COMPOSITES, CONSTANTS, EXTENSIONS, RULES
 from portanet.tape.trace import call
-
-_TABLES = {"linalg": linalg, "fft": fft}
 
 _OPERATORS = {
     "equal": operator.eq,
@@ -81,6 +79,8 @@ class Namespace:
     @functools.cached_property
     def batch_box(self) -> type[Box]:
         """The class of the boxes of a batch."""
+        from portanet.tape.batch import Batched
+
         return type(f"Batched_{self.box.__name__}", (Batched, self.box), {"__slots__": ()})
 
     def __repr__(self) -> str:
@@ -98,7 +98,8 @@ class Namespace:
 
     def _make(self, name: str) -> Any:
         if name in ("linalg", "fft"):
-            return _Extension(self, name, _TABLES[name])
+            table = importlib.import_module(f"portanet.tape.rules.{name}")
+            return _Extension(self, name, table)
         if name in EXTENSIONS:
             rule, generic = EXTENSIONS[name]
             return self.primitive(name, functools.partial(generic, self.raw), rule)
@@ -118,7 +119,7 @@ class Namespace:
     ) -> Callable[..., Any]:
         """Return the recorded function `name`, computed by the native kernel if there is one."""
         compute = self.kernels.get(name, body)
-        return Primitive(name, compute, rule, self, self.box, generic).function(rule.arity)
+        return Primitive(name, compute, rule, self, self.box, generic).function()
 
 
 class _Operators:
@@ -127,7 +128,7 @@ class _Operators:
     def __init__(self, xp: Namespace) -> None:
         for name, function in _OPERATORS.items():
             if name in RULES:
-                function = Primitive(name, function, RULES[name], xp, xp.box).function(2)
+                function = Primitive(name, function, RULES[name], xp, xp.box).function()
             else:
                 function = plain(xp, name, function)
             setattr(self, name, function)

@@ -146,7 +146,10 @@ class NumPyBox(Box):
         space = self.xp.operators if name in _OPERATORS else self.xp
         function = getattr(space, name, None)
         if function is None:
-            raise NoDerivativeError(f"numpy.{ufunc.__name__} has no derivative rule")
+            raise NoDerivativeError(
+                f"numpy.{ufunc.__name__} has no derivative rule: use a function of "
+                "pn.array_namespace(x)"
+            )
         return function(*args)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
@@ -161,7 +164,7 @@ class NumPyBox(Box):
         return self.xp.astype(self, self.xp.raw.dtype(dtype) if isinstance(dtype, str) else dtype)
 
     def copy(self) -> Box:
-        return self
+        return self.xp.convert(self, self.dtype) if self.lifted else self
 
     def flatten(self) -> Any:
         return self.xp.reshape(self, (-1,))

@@ -57,7 +57,9 @@ def _svd(
 
 def _qr(xp: Any, a: Any, mode: str = "reduced") -> Any:
     if mode == "raw":
-        raise NoDerivativeError("numpy.linalg.qr with mode='raw' has no derivative rule")
+        raise NoDerivativeError(
+            "numpy.linalg.qr with mode='raw' has no derivative rule: use 'reduced'"
+        )
     return xp.linalg.qr(a).R if mode == "r" else xp.linalg.qr(a, mode=mode)
 
 

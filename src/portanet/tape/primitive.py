@@ -52,8 +52,9 @@ class Primitive:
     def __call__(self, *args: Any, **options: Any) -> Any:
         return call(self, args, options)
 
-    def function(self, arity: int | None) -> Callable[..., Any]:
-        """Return the plain Python function that users call; `arity` picks a cheaper check."""
+    def function(self) -> Callable[..., Any]:
+        """Return the plain Python function that users call, which checks as little as it can."""
+        arity = self.rule.arity
         make = _unary if arity == 1 else _binary if arity == 2 else _variadic
         function = make(self, self.compute)
         function.__name__ = function.__qualname__ = self.name

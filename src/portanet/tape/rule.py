@@ -87,7 +87,9 @@ class Rule:
         kwargs: dict[str, Any],
         argnums: Sequence[int],
     ) -> Iterable[Any]:
-        raise NoDerivativeError(f"{primitive.name} has no reverse derivative")
+        raise NoDerivativeError(
+            f"{primitive.name} has no reverse derivative: use forward mode, pn.jvp"
+        )
 
     def jvp(
         self,
@@ -98,7 +100,9 @@ class Rule:
         kwargs: dict[str, Any],
         argnums: Sequence[int],
     ) -> Any:
-        raise NoDerivativeError(f"{primitive.name} has no forward derivative")
+        raise NoDerivativeError(
+            f"{primitive.name} has no forward derivative: use reverse mode, pn.vjp"
+        )
 
 
 class Elementwise(Rule):
@@ -118,6 +122,11 @@ class Elementwise(Rule):
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         xp = primitive.xp
         conjugated = is_complex(xp, cotangent.dtype)
+        if len(args) == 1 and not conjugated:
+            (x,) = args
+            part = self.scales[0](xp, cotangent, result, x, **kwargs)
+            fits = part.shape == x.shape and part.dtype is x.dtype
+            return (part if fits else fit(xp, part, x),)
         if conjugated:
             cotangent = xp.conj(cotangent)
         parts = []

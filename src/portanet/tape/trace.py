@@ -20,7 +20,7 @@ from portanet.tape.box import Box
 _order = itertools.count(1)
 
 
-_FIRST, _SECOND, _BOTH = (0,), (1,), (0, 1)
+_FIRST, _SECOND, _BOTH, _ALL = (0,), (1,), (0, 1), (0, 1, 2)
 
 
 class Trace:
@@ -57,6 +57,11 @@ class Trace:
             if not (isinstance(x, Box) and x.trace is self):
                 return (x, y.value), _SECOND, (y.note,)
             return (x.value, y.value), _BOTH, (x.note, y.note)
+        if len(args) == 3:
+            x, y, z = args
+            boxed = isinstance(x, Box) and isinstance(y, Box) and isinstance(z, Box)
+            if boxed and x.trace is y.trace is z.trace is self:
+                return (x.value, y.value, z.value), _ALL, (x.note, y.note, z.note)
         own = [isinstance(x, Box) and x.trace is self for x in args]
         argnums = [i for i, mine in enumerate(own) if mine]
         values = [x.value if mine else x for x, mine in zip(args, own, strict=True)]
@@ -86,19 +91,26 @@ class ReverseTrace(Trace):
         A root that no seed reaches gets None.
         """
         cotangents: dict[int, Any] = {}
+        get, pop = cotangents.get, cotangents.pop
         for record, cotangent in seeds:
-            before = cotangents.get(id(record))
+            before = get(id(record))
             cotangents[id(record)] = cotangent if before is None else before + cotangent
         for record in reversed(self.calls):
-            cotangent = cotangents.pop(id(record), None)
+            cotangent = pop(id(record), None)
             if cotangent is None:
                 continue
             primitive, result, args, kwargs, argnums, parents = record
             parts = primitive.pull(primitive, cotangent, result, args, kwargs, argnums)
+            if len(parents) == 1:
+                (part,) = parts
+                key = id(parents[0])
+                before = get(key)
+                cotangents[key] = part if before is None else before + part
+                continue
             for parent, part in zip(parents, parts, strict=True):
-                before = cotangents.get(id(parent))
+                before = get(id(parent))
                 cotangents[id(parent)] = part if before is None else before + part
-        return [cotangents.get(id(root)) for root in roots]
+        return [get(id(root)) for root in roots]
 
 
 reverse_trace: ContextVar[type[ReverseTrace]] = ContextVar("reverse_trace", default=ReverseTrace)

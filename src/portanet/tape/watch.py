@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from portanet.errors import TracedValueError
-from portanet.tape.box import strip
+from portanet.tape.box import Box, strip
 from portanet.tape.trace import ReverseTrace, reverse_trace
 
 
@@ -38,7 +38,7 @@ class WatchedTrace(ReverseTrace):
 
 
 def _arrays(record: Sequence[Any]) -> list[Any]:
-    plain = map(strip, (record[1], *record[2]))
+    plain = [x for x in map(strip, (record[1], *record[2])) if not isinstance(x, Box)]
     return [x for x in plain if hasattr(x, "shape") and hasattr(x, "dtype")]
 
 

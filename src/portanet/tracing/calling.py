@@ -11,7 +11,7 @@ from typing import Any
 
 from portanet.backends import is_array
 
-_STATIC = (bool, int, float, complex, str, bytes, type(None))
+_STATIC = (bool, int, str, bytes)
 
 
 class _Unknown(Exception):
@@ -32,7 +32,7 @@ def matcher(arguments: Any, is_input: Callable[[Any], bool]) -> Callable[[Any], 
         "def match(arguments):",
         "    try:",
         *(f"        {line}" for line in writer.lines),
-        "    except (KeyError, AttributeError):",
+        "    except (KeyError, AttributeError, IndexError):",
         "        return None",
         f"    return ({''.join(f'{name}, ' for name in writer.inputs)})",
     ]
@@ -62,6 +62,8 @@ class _MatcherWriter:
             self._require(f"{name} is None")
         elif self.is_input(value):
             self._visit_input(name, value)
+        elif kind in (float, complex):
+            self._require(f"type({name}) is {kind.__name__} and repr({name}) == {repr(value)!r}")
         elif kind in _STATIC:
             self._require(f"type({name}) is {kind.__name__} and {name} == {self._constant(value)}")
         else:
@@ -72,6 +74,8 @@ class _MatcherWriter:
         if is_array(value):
             shape, dtype = tuple(value.shape), self._constant(value.dtype)
             condition += f" and {name}.shape == {shape!r} and {name}.dtype is {dtype}"
+            if type(value).__module__ != "numpy":
+                condition += f" and {name}.device == {self._constant(value.device)}"
         self._require(condition)
         self.inputs.append(name)
 

@@ -75,6 +75,8 @@ def form_of(operation: Operation) -> Form | None:
     """Return the form of an operation, None where only its own function computes it."""
     if isinstance(operation.primitive, HostFunction):
         return Form(fresh=operation.primitive.text)
+    if operation.name == "pow" and _is_two(operation.args[1]):
+        return Form("np.square({0}, {out})", "np.square({0})", elementwise=True)
     ufunc = UFUNCS.get(operation.name)
     if ufunc is not None and not operation.options:
         names = ", ".join(f"{{{i}}}" for i in range(len(operation.args)))
@@ -83,6 +85,10 @@ def form_of(operation: Operation) -> Form | None:
         return Form(f"np.{ufunc}({names}, {out})", f"np.{ufunc}({names})", elementwise=True)
     make = _FORMS.get(operation.name)
     return None if make is None else make(operation, *operation.args, **operation.options)
+
+
+def _is_two(exponent: Any) -> bool:
+    return type(exponent) in (int, float) and exponent == 2
 
 
 def _matmul(operation: Operation, x: Any, y: Any) -> Form:

@@ -30,21 +30,15 @@ class HostFunction:
     text: str
 
 
-class HostVariable(Variable):
-    """A number or a key of a program."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__((), None)
-
-
 class RecordedNumber:
     """A Python number that has another value in each call, such as the count of steps."""
 
     __slots__ = ("trace", "value", "variable")
 
     __array_ufunc__ = None
+
+    def __jax_array__(self) -> Any:
+        return self.trace.number(self)
 
     def __init__(self, value: Any, trace: Any, variable: Variable) -> None:
         self.value = value
@@ -109,11 +103,16 @@ class RecordedKey(Key):
         return RecordedKey(super()._child(label), self.trace, variable)
 
     def draw(self, backend: Any, name: str, shape: tuple[int, ...], like: Any) -> Any:
-        sample = backend.xp.raw.empty(0, dtype=like.dtype, device=backend.device_of(like))
-        values = getattr(backend, name)(self.words, shape, sample)
-        function = HostFunction(name, getattr(backend, name), "{1}({0}.words, {2}, {3})")
-        operation = Operation(
-            function, [self.variable, function.compute, shape, sample], {},
-            Variable(values.shape, values.dtype),
-        )  # fmt: skip
-        return self.trace.drawn(backend.xp, operation, values)
+        return self.trace.draw(self, backend, name, shape, like)
+
+
+def draw_operation(
+    key: RecordedKey, backend: Any, name: str, shape: tuple[int, ...], like: Any
+) -> tuple[Operation, Any]:
+    """Return the operation that draws random numbers, and those of this run."""
+    sample = backend.xp.empty(0, dtype=like.dtype, device=backend.device_of(like))
+    compute = getattr(backend, name)
+    values = compute(key.words, shape, sample)
+    function = HostFunction(name, compute, "{1}({0}.words, {2}, {3})")
+    result = Variable(values.shape, values.dtype)
+    return Operation(function, [key.variable, compute, shape, sample], {}, result), values

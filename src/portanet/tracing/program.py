@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,15 @@ class Variable:
         return size
 
 
+class Opaque(Variable):
+    """What is no array: a number, a key, or the results of one operation together."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__((), None)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """One call of a primitive.
@@ -30,16 +39,19 @@ class Operation:
     ----------
     primitive : Primitive
     args : sequence
-        Variables, constant arrays and static values, by position.
+        Variables, constant arrays and static values, by position; also within tuples and lists.
     options : dict
-        Static values and constant arrays, by keyword.
+        The same, by keyword.
     result : Variable
+    seen : tuple of Variable
+        The arguments at whose memory the result may look.
     """
 
     primitive: Any
     args: Sequence[Any]
     options: dict[str, Any]
     result: Variable
+    seen: tuple[Any, ...] = ()
 
     @property
     def name(self) -> str:
@@ -48,7 +60,26 @@ class Operation:
     @property
     def operands(self) -> list[Variable]:
         """The variables among the arguments."""
-        return [x for x in self.args if isinstance(x, Variable)]
+        return [*variables(self.args), *variables(tuple(self.options.values()))]
+
+
+def variables(x: Any) -> Iterator[Variable]:
+    """Yield the variables in a value, within tuples and lists too."""
+    if isinstance(x, Variable):
+        yield x
+    elif isinstance(x, tuple | list):
+        for part in x:
+            yield from variables(part)
+
+
+def replaced(function: Callable[[Any], Any], x: Any) -> Any:
+    """Apply a function to a value, or to each part of a tuple or list that it changes."""
+    if type(x) not in (tuple, list):
+        return function(x)
+    parts = [replaced(function, part) for part in x]
+    if all(new is old for new, old in zip(parts, x, strict=True)):
+        return x
+    return type(x)(parts)
 
 
 @dataclass(slots=True)

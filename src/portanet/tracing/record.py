@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from portanet.errors import TracedValueError
 from portanet.random import Key
+from portanet.tape import box as tape_box
 from portanet.tape.box import Box
+from portanet.tape.bundle import Bundle
+from portanet.tape.custom import CustomRule
 from portanet.tape.lifted import Lifted
 from portanet.tape.trace import Trace
 from portanet.tracing.forms import is_known
-from portanet.tracing.host import HostFunction, HostVariable, RecordedKey, RecordedNumber
-from portanet.tracing.program import Operation, Program, Variable
+from portanet.tracing.host import HostFunction, RecordedKey, RecordedNumber, draw_operation
+from portanet.tracing.program import Opaque, Operation, Program, Variable, replaced, variables
+
+
+class Captured(Exception):
+    """The function uses an array from around it of an outer trace or of another library."""
 
 
 class Recorded(Lifted):
@@ -38,36 +48,115 @@ class Recorded(Lifted):
 class RecordTrace(Trace):
     """Run every call on the values at hand and append it to a program."""
 
-    __slots__ = ("program",)
+    __slots__ = ("finished", "program", "xp")
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, xp: Any) -> None:
         super().__init__()
         self.program = program
+        self.xp = xp
+        self.finished = False
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        self._check_running()
+        if primitive.xp is not self.xp:
+            raise Captured
+        if isinstance(primitive.rule, CustomRule):
+            return primitive.compute(*args, **kwargs)
         if primitive.generic is not None and not is_known(primitive.name):
             return primitive.generic(*args, **kwargs)
-        values, operands = list(args), list(args)
-        for i, x in enumerate(args):
-            if isinstance(x, Box) and x.trace is self:
-                values[i], operands[i] = x.value, x.note
-            elif isinstance(x, RecordedNumber):
-                values[i], operands[i] = x.value, x.variable
-        value = primitive.compute(*values, **kwargs)
-        result = Variable(value.shape, value.dtype)
-        self.program.operations.append(Operation(primitive, operands, kwargs, result))
-        return recorded_box(primitive.xp)(value, self, result)
+        values = [replaced(self._value, x) for x in args]
+        operands = [replaced(self._variable, x) for x in args]
+        options = kwargs and {k: replaced(self._value, x) for k, x in kwargs.items()}
+        noted = kwargs and {k: replaced(self._variable, x) for k, x in kwargs.items()}
+        _check_size(primitive.name, operands)
+        value = primitive.compute(*values, **options)
+        kind = primitive.box
+        several = isinstance(value, tuple | list)
+        if several:
+            result, kind = Opaque(), Bundle
+        else:
+            result, kind = Variable(value.shape, value.dtype), recorded_box(primitive.xp)
+        pairs = zip((*values, *options.values()), (*operands, *noted.values()), strict=True)
+        seen = [v for x, parts in pairs if _may_look_at(value, x) for v in variables(parts)]
+        call = Operation(primitive, operands, noted, result, tuple(seen))
+        self.program.operations.append(call)
+        box = kind(value, self, result)
+        if not several or primitive.box is Bundle:
+            return box
+        parts = [primitive.xp.part(box, i) for i in range(len(value))]
+        return getattr(type(value), "_make", type(value))(parts)
+
+    def _check_running(self) -> None:
+        if self.finished:
+            raise TracedValueError(
+                "an array or a key of a function inside pn.jit was kept and used after the call: "
+                "return it instead"
+            )
+
+    def _value(self, x: Any) -> Any:
+        if isinstance(x, RecordedNumber):
+            return x.value
+        if isinstance(x, Box):
+            if type(x) is tape_box.Key:
+                return replaced(self._value, x.value)
+            if x.trace is not self:
+                raise Captured
+            return x.value
+        return x
+
+    def _variable(self, x: Any) -> Any:
+        if isinstance(x, RecordedNumber):
+            return x.variable
+        if isinstance(x, Box):
+            return replaced(self._variable, x.value) if type(x) is tape_box.Key else x.note
+        return x
 
     def host(self, function: HostFunction, operands: Sequence[Any]) -> Variable:
         """Append a call of a host function and return the variable of its result."""
-        variable = HostVariable()
+        self._check_running()
+        variable = Opaque()
         self.program.operations.append(Operation(function, operands, {}, variable))
         return variable
 
-    def drawn(self, xp: Any, operation: Operation, value: Any) -> Any:
+    def draw(self, key: Any, backend: Any, *request: Any) -> Any:
         """Append a draw of random numbers and return the recorded array."""
+        self._check_running()
+        if backend.xp is not self.xp:
+            raise Captured
+        operation, values = draw_operation(key, backend, *request)
         self.program.operations.append(operation)
-        return recorded_box(xp)(value, self, operation.result)
+        return recorded_box(backend.xp)(values, self, operation.result)
+
+
+def _check_size(name: str, operands: Sequence[Any]) -> None:
+    """Refuse a function whose result has another shape for other values."""
+    masked = name == "getitem" and any(
+        str(v.dtype).endswith("bool") for v in variables(operands[1])
+    )
+    repeated = name == "repeat" and isinstance(operands[1], Variable)
+    if masked or repeated or name in _OF_NO_SIZE:
+        what = "an index by a condition" if masked else name
+        raise TracedValueError(
+            f"{what} inside pn.jit: the shape of its result depends on values, which differ from "
+            "call to call: keep the shape and choose entry by entry with xp.where, or leave this "
+            "function out of jit"
+        )
+
+
+_OF_NO_SIZE = {"nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values"}
+
+
+def _may_look_at(y: Any, x: Any) -> bool:
+    """Whether a result lies in the memory of an argument, or might for another layout of it."""
+    if isinstance(y, tuple | list):
+        return any(_may_look_at(part, x) for part in y)
+    if isinstance(x, tuple | list):
+        return any(_may_look_at(y, part) for part in x)
+    if not (isinstance(y, np.ndarray) and isinstance(x, np.ndarray)):
+        return y is x
+    if np.may_share_memory(y, x):
+        return True
+    return x.size == y.size and x.dtype == y.dtype and not x.flags.c_contiguous
 
 
 def recorded_box(xp: Any) -> type[Box]:
@@ -87,18 +176,21 @@ def record(
     An input is an array, a `Key` or a number; all of them change between calls.
     """
     program = Program([_variable(x) for x in inputs])
-    trace = RecordTrace(program)
+    trace = RecordTrace(program, xp)
     lifted = [_lifted(x, v, trace, xp) for x, v in zip(inputs, program.inputs, strict=True)]
     outputs = []
-    for y in function(*lifted):
-        value, variable = _lowered(y, trace)
-        outputs.append(value)
-        program.outputs.append(variable)
+    try:
+        for y in function(*lifted):
+            value, variable = _lowered(y, trace)
+            outputs.append(value)
+            program.outputs.append(variable)
+    finally:
+        trace.finished = True
     return program, outputs
 
 
 def _variable(x: Any) -> Variable:
-    return Variable(x.shape, x.dtype) if hasattr(x, "shape") else HostVariable()
+    return Variable(x.shape, x.dtype) if hasattr(x, "shape") else Opaque()
 
 
 def _lifted(x: Any, variable: Variable, trace: RecordTrace, xp: Any) -> Any:
@@ -115,6 +207,8 @@ def _lowered(y: Any, trace: RecordTrace) -> tuple[Any, Any]:
         return Key(y.words), y.variable
     if isinstance(y, RecordedNumber):
         return y.value, y.variable
-    if isinstance(y, Box) and y.trace is trace:
+    if isinstance(y, Box):
+        if y.trace is not trace:
+            raise Captured
         return y.value, y.note
     return y, y

@@ -6,18 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.tracing.host import HostFunction
-from portanet.tracing.program import Operation, Program, Variable
+from portanet.tracing.program import Operation, Program, Variable, replaced, variables
 
 _FILLED = {"empty_like", "ones_like", "zeros_like"}
 
 
-def simplify(program: Program) -> Program:
+def simplify(program: Program, xp: Any) -> Program:
     """Fold constants, compute nothing twice, and drop what no output needs."""
-    return without_unused(without_repeats(program))
+    return without_unused(without_repeats(program, xp))
 
 
-def without_repeats(program: Program) -> Program:
-    """Compute each operation once, and those of constants here and now."""
+def without_repeats(program: Program, xp: Any) -> Program:
+    """Compute each operation once, and those of constants here and now.
+
+    `xp` makes arrays that stand for those of which only the shape and dtype matter; without it
+    operations on these are left to the replay.
+    """
     values: dict[Variable, Any] = {}
     known: dict[Any, Variable] = {}
     kept: list[Operation] = []
@@ -26,8 +30,9 @@ def without_repeats(program: Program) -> Program:
         return values.get(x, x) if isinstance(x, Variable) else x
 
     for operation in program.operations:
-        args = [current(x) for x in operation.args]
-        constant = _constant(operation, args)
+        args = [replaced(current, x) for x in operation.args]
+        options = {k: replaced(current, x) for k, x in operation.options.items()}
+        constant = _constant(operation, args, options, xp)
         if constant is not None:
             values[operation.result] = constant
             continue
@@ -35,30 +40,24 @@ def without_repeats(program: Program) -> Program:
         if neutral is not None and (same := neutral(args, operation.result)) is not None:
             values[operation.result] = same
             continue
-        key = operation.name, _keys(args), _keys(sorted(operation.options.items()))
+        key = operation.name, _keys(args), _keys(sorted(options.items()))
         found = known.setdefault(key, operation.result)
         if found is not operation.result:
             values[operation.result] = found
             continue
-        kept.append(Operation(operation.primitive, args, operation.options, operation.result))
+        seen = tuple(variables(tuple(map(current, operation.seen))))
+        kept.append(Operation(operation.primitive, args, options, operation.result, seen))
     return Program(program.inputs, kept, [current(y) for y in program.outputs])
 
 
-def _constant(operation: Operation, args: list[Any]) -> Any:
-    if operation.name in _FILLED:
-        result = operation.result
-        args = [_like(result)]
-    elif any(isinstance(x, Variable) for x in args) or isinstance(
-        operation.primitive, HostFunction
-    ):
+def _constant(operation: Operation, args: list[Any], options: dict[str, Any], xp: Any) -> Any:
+    if operation.name in _FILLED and xp is not None:
+        args = [xp.empty(operation.result.shape, dtype=operation.result.dtype)]
+    elif isinstance(operation.primitive, HostFunction):
         return None
-    return operation.primitive.compute(*args, **operation.options)
-
-
-def _like(variable: Variable) -> Any:
-    import numpy as np
-
-    return np.empty(variable.shape, variable.dtype)
+    if any(True for _ in variables((args, tuple(options.values())))):
+        return None
+    return operation.primitive.compute(*args, **options)
 
 
 def _keys(values: Any) -> tuple[Any, ...]:
@@ -77,7 +76,7 @@ def _key(x: Any) -> Any:
 
 
 def _is_number(x: Any, number: float) -> bool:
-    if isinstance(x, Variable) or isinstance(x, bool):
+    if isinstance(x, Variable | bool):
         return False
     if isinstance(x, int | float):
         return x == number

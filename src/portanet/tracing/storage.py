@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -32,18 +32,19 @@ class Slots:
         bisect.insort(self._free, (self.sizes[slot], slot))
 
 
-def last_uses(steps: Iterable[Any], roots: Mapping[Any, Any]) -> dict[Any, int]:
+def last_uses(steps: Iterable[Any], owners: Any) -> dict[Any, int]:
     """Return for each variable that owns memory the number of the last step that reads it.
 
     Parameters
     ----------
     steps : iterable
         Each has `reads`, the variables that it reads.
-    roots : mapping
-        The owner of the memory that a variable looks at.
+    owners : Owners
+        Whose memory a variable looks at.
     """
     last: dict[Any, int] = {}
     for number, step in enumerate(steps):
         for variable in step.reads:
-            last[roots.get(variable, variable)] = number
+            for owner in owners.of(variable):
+                last[owner] = number
     return last

@@ -1,19 +1,18 @@
 """All parameters as one vector, where the optimizer treats each element alike.
 
 One operation on a vector costs less than one on each small array. Between steps the vector is
-kept, and the trees are cut out of it when somebody asks for them.
+kept; a training state cuts its trees out of it when somebody asks for them.
 """
 
 from __future__ import annotations
 
-import functools
 import math
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
 from portanet import trees
-from portanet.backends import array_namespace, backend_of
-from portanet.backends.base import TapeBackend
+from portanet.backends import TapeBackend, array_namespace, backend_of
 from portanet.optimizers import OptimizerState
 from portanet.tracing.host import Counter
 from portanet.training.state import TrainState
@@ -33,7 +32,7 @@ class Layout:
     rule_structure : TreeStructure
         Of the rule's state for one parameter.
     state : OptimizerState
-        The state that the layout was made for; its rules and structure are those of all steps.
+        One of the optimizer without arrays; its rules and structure are those of all steps.
     """
 
     structure: Any
@@ -78,6 +77,10 @@ class Layout:
         return OptimizerState(state.structure, state.rules, states, state.frozen)
 
 
+_MOST_LAYOUTS = 64
+_layouts: OrderedDict[Any, Layout] = OrderedDict()
+
+
 def layout_of(ts: TrainState) -> Layout | None:
     """Return the layout of a training state, None if its parameters have to stay apart."""
     state = ts.optimizer_state
@@ -97,7 +100,18 @@ def layout_of(ts: TrainState) -> Layout | None:
     for (parts, own), x in zip(rows, leaves, strict=True):
         if own != rule_structure or not all(map(_alike, parts, rows[0][0], [x] * len(parts))):
             return None
-    return Layout(structure, tuple(x.shape for x in leaves), rule, rule_structure, state)
+    key = structure, tuple(x.shape for x in leaves), rule, rule_structure, state.structure
+    try:
+        layout = _layouts.get(key)
+    except TypeError:  # a rule without a hash
+        return None
+    if layout is None:
+        states = () if rows[0][0] else state.states
+        bare = OptimizerState(state.structure, state.rules, states, state.frozen)
+        layout = _layouts[key] = Layout(*key[:4], bare)
+        if len(_layouts) > _MOST_LAYOUTS:
+            _layouts.popitem(last=False)
+    return layout
 
 
 def _alike(part: Any, first: Any, x: Any) -> bool:
@@ -106,29 +120,33 @@ def _alike(part: Any, first: Any, x: Any) -> bool:
     return part.shape == x.shape and part.dtype == first.dtype
 
 
-class FlatTrainState(TrainState):
-    """A training state whose parameters and optimizer state are kept as vectors."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Flat:
+    """The parameters and the optimizer's state of a training state as vectors."""
 
     layout: Layout
-    flat: Any
+    vector: Any
+    rule_state: Any
+
+    def parameters(self) -> Any:
+        return self.layout.parameters(self.vector)
+
+    def optimizer_state(self) -> OptimizerState:
+        return self.layout.optimizer_state(self.rule_state)
 
     @classmethod
-    def after(cls, ts: TrainState, layout: Layout, states: Any, flat: Any) -> FlatTrainState:
-        """Return the state after one step from `ts`."""
-        self = object.__new__(cls)
-        self.__dict__.update(
-            model=ts.model, optimizer=ts.optimizer, step=ts.step + 1, states=states,
-            layout=layout, flat=flat,
-        )  # fmt: skip
-        return self
+    def of(cls, ts: TrainState) -> Flat | None:
+        """Return what a training state keeps flat, or could keep."""
+        flat = ts.__dict__.get("flat")
+        if flat is not None:
+            return flat
+        layout = layout_of(ts)
+        return None if layout is None else cls(layout, *layout.flatten(ts))
 
-    @functools.cached_property
-    def parameters(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.layout.parameters(self.flat[0])
-
-    @functools.cached_property
-    def optimizer_state(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.layout.optimizer_state(self.flat[1])
-
-
-trees.register_tree(FlatTrainState, static=("model", "optimizer", "step"))
+    def after(self, ts: TrainState, states: Any) -> TrainState:
+        """Return the training state of the step after `ts`, kept flat."""
+        new = object.__new__(TrainState)
+        new.__dict__.update(
+            model=ts.model, optimizer=ts.optimizer, step=ts.step + 1, states=states, flat=self
+        )
+        return new

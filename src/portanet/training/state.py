@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from portanet import optimizers
@@ -52,13 +52,30 @@ class TrainState:
     parameters: Tree
     states: Tree
     optimizer: Rule
-    optimizer_state: OptimizerState | None = None
+    optimizer_state: OptimizerState | None = field(default_factory=lambda: None)
     step: int = 0
 
     def __post_init__(self) -> None:
         if self.optimizer_state is None:
             state = optimizers.setup(self.optimizer, self.parameters)
             object.__setattr__(self, "optimizer_state", state)
+
+    def __getattr__(self, name: str) -> Any:
+        """Make the fields of a state that is kept flat, when they are first asked for."""
+        flat = self.__dict__.get("flat")
+        if flat is None or name not in ("parameters", "optimizer_state"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        value = self.__dict__[name] = getattr(flat, name)()
+        return value
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in TrainState.__dataclass_fields__}
+
+    def replaced(self, **changes: Any) -> TrainState:
+        """Return this state with other fields, which are taken as they are."""
+        other = object.__new__(TrainState)
+        other.__dict__.update({**self.__getstate__(), **changes})
+        return other
 
     def __str__(self) -> str:
         model = str(self.model).replace("\n", "\n    ")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from portanet import optimizers
 from portanet.autodiff.gradients import evaluate
 from portanet.backends import is_array
-from portanet.errors import DTypeError, ShapeError
-from portanet.training.compiled import compiled_step
+from portanet.errors import ArgumentError, DTypeError, ShapeError
+from portanet.training.compiled import can_be_compiled, compiled_step
 from portanet.training.state import TrainState
 from portanet.trees import Tree
 
@@ -67,7 +66,7 @@ def compute_gradients(
     {'weight': array([[-2.]]), 'bias': array([-2.])}
     """
     grads, value, states, stats = _gradients(loss, ts.model, ts.parameters, ts.states, data, ad)
-    return grads, value, stats, dataclasses.replace(ts, states=states)
+    return grads, value, stats, ts.replaced(states=states)
 
 
 def _gradients(
@@ -136,7 +135,7 @@ def apply_gradients(ts: TrainState, grads: Tree) -> TrainState:
     """
     assert ts.optimizer_state is not None
     state, parameters = optimizers.update(ts.optimizer_state, ts.parameters, grads)
-    return dataclasses.replace(ts, parameters=parameters, optimizer_state=state, step=ts.step + 1)
+    return ts.replaced(parameters=parameters, optimizer_state=state, step=ts.step + 1)
 
 
 def train_step(
@@ -150,6 +149,11 @@ def train_step(
     ----------
     loss, data, ts, ad
         As in `compute_gradients`.
+    jit : bool, default False
+        Whether the step is recorded by `portanet.jit` and then replayed, which is several times
+        as fast where the arrays are small. `loss` and the model must be fit for that: no branches
+        on values, no effects beside the result. Define `loss` once, outside of the loop: each new
+        function is recorded anew. On torch the step runs as it is.
 
     Returns
     -------
@@ -164,6 +168,8 @@ def train_step(
     ------
     DTypeError, ShapeError
         As in `compute_gradients`.
+    ArgumentError
+        If `jit` is to go with an engine.
 
     Examples
     --------
@@ -180,7 +186,11 @@ def train_step(
     >>> float(value) < 1e-6
     True
     """
-    if jit:
+    if jit and ad is not None:
+        raise ArgumentError(
+            f"train_step: jit=True takes the library's own derivatives: leave out ad={ad!r}"
+        )
+    if jit and can_be_compiled(ts):
         return compiled_step(_gradients, loss, data, ts)
     grads, value, stats, ts = compute_gradients(loss, data, ts, ad=ad)
     return value, stats, apply_gradients(ts, grads)

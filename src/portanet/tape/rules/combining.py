@@ -105,7 +105,7 @@ def _asarray(
         obj = _joined(xp, obj, _first_box(obj))
     if device is not None:
         obj = obj.to_device(device)
-    return obj if dtype is None else xp.astype(obj, dtype)
+    return obj if dtype is None and not copy else xp.astype(obj, dtype or obj.dtype)
 
 
 def _first_box(obj: Any) -> Any:

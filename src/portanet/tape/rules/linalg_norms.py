@@ -73,7 +73,7 @@ def _matrix_norm(xp: Any, x: Any, /, *, keepdims: bool = False, ord: Any = "fro"
     if ord is None or ord == "fro":
         return xp.linalg.vector_norm(x, axis=(-2, -1), keepdims=keepdims)
     if ord not in _REDUCED:
-        raise HyperparameterError(f"ord in {['fro', *_REDUCED]}: {ord!r}")
+        raise HyperparameterError(f"ord in {['fro', *_REDUCED]}: got {ord!r}")
     reduction, summed = _REDUCED[ord]
     sizes = xp.linalg.svdvals(x) if summed is None else xp.sum(xp.abs(x), axis=summed)
     norm = getattr(xp, reduction)(sizes, axis=-1)

@@ -54,7 +54,7 @@ def _convert(xp: Any, x: Any, dtype: Any, /, *, copy: bool = True, device: Any =
     if device is not None:
         x = x.to_device(device)
     if x.dtype == dtype:
-        return x
+        return xp.convert(x, dtype) if copy and x.lifted else x
     if xp.isdtype(dtype, ("real floating", "complex floating")):
         return xp.convert(x, dtype)
     return xp.constants.astype(x, dtype, copy=copy)

@@ -1,0 +1,63 @@
+"""Which derivatives of torch are under way, and entering its forward mode."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+import warnings
+from collections.abc import Iterator
+
+import torch
+from torch._C._functorch import TransformType, get_interpreter_stack, maybe_current_level
+from torch.autograd import forward_ad
+
+from portanet.errors import NoDerivativeError
+
+# torch counts the levels of forward mode for the whole process, not for each thread.
+_one_thread = threading.RLock()
+_own_levels: list[int] = []
+
+
+@contextlib.contextmanager
+def forward_mode() -> Iterator[None]:
+    """Enter forward mode, one thread at a time."""
+    with _one_thread:
+        if _in_forward_mode() and not _own_levels and maybe_current_level() is None:
+            raise NoDerivativeError(
+                "torch cannot nest its forward mode inside forward_ad.dual_level: use pn.jvp in "
+                "the place of dual_level, or pn.vjp inside it"
+            )
+        _own_levels.append(threading.get_ident())
+        try:
+            _load_forward_mode()
+            yield
+        finally:
+            _own_levels.pop()
+
+
+def _in_forward_mode() -> bool:
+    """Whether forward mode is under way; if portanet has entered it, whether in this thread."""
+    if forward_ad._current_level < 0:
+        return False
+    return not _own_levels or _own_levels[-1] == threading.get_ident()
+
+
+@functools.cache
+def _load_forward_mode() -> None:
+    """Use forward mode once: what torch loads for it warns about a part of torch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.func.jvp(torch.sin, (torch.zeros(()),), (torch.zeros(()),))
+
+
+def transformed() -> bool:
+    """Whether a transform of ``torch.func`` or forward mode is under way."""
+    return maybe_current_level() is not None or _in_forward_mode()
+
+
+def differentiated() -> bool:
+    """Whether a transform other than vmap, or forward mode, is under way."""
+    stack = get_interpreter_stack() or ()
+    vmap_only = all(level.key() == TransformType.Vmap for level in stack)
+    return _in_forward_mode() or not vmap_only

@@ -1,0 +1,196 @@
+"""Proving an adapter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import portanet as pn
+from portanet.backends import Backend, array_namespace, backend_of, get_backend
+from portanet.errors import BackendMismatchError, DeviceError, DTypeError
+from portanet.testing.compare import assert_close, assert_same_kind, require, to_numpy
+from portanet.testing.layers import check_layer
+from portanet.testing.rules import check_rule
+
+_X = np.asarray([[0.3, -0.7, 1.2], [0.9, 0.4, -1.6]])
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "arithmetic": lambda xp, x: (x + 1.5) * x / (x * x + 2.0) - x**3,
+    "broadcasting": lambda xp, x: x * x[0, :] + x[:, :1],
+    "concat and stack": lambda xp, x: xp.stack([xp.concat([x, x * x], axis=1)], axis=0),
+    "elementwise": lambda xp, x: xp.exp(xp.sin(x)) + xp.tanh(x) * xp.sqrt(xp.abs(x)),
+    "indexing": lambda xp, x: x[1, :] * x[0, 1:2] + x[..., None][0, :, 0],
+    "matmul": lambda xp, x: x @ xp.matrix_transpose(x * x),
+    "reductions": lambda xp, x: xp.sum(x * x, axis=0) * xp.mean(x) + xp.max(x, axis=1)[0],
+    "reshape and permute": lambda xp, x: xp.permute_dims(xp.reshape(x * x, (3, 2)), (1, 0)),
+    "where": lambda xp, x: xp.where(x > 0, x * x, xp.exp(x)),
+}
+
+
+def check_backend(backend: str | type[Backend]) -> None:
+    """Check that an adapter keeps the contract of `portanet.backends.Backend`.
+
+    - It is registered, its library can be used, and its arrays are recognised.
+    - Arrays go there from NumPy and come back with their numbers, dtype and shape, on every
+      device; devices and dtypes are found by their names, unknown ones are refused.
+    - The main functions of its namespace compute what NumPy does; their derivatives in both
+      modes and to second order are those of finite differences, and float32 stays float32.
+    - What a result does not depend on has a zero derivative; complex gradients descend.
+    - Random numbers are those of their key, in the dtype and on the device asked for.
+    - A layer keeps its contract.
+
+    Parameters
+    ----------
+    backend : str or subclass of Backend
+        Its name, or its class.
+
+    Raises
+    ------
+    AssertionError
+        With the part of the contract that does not hold.
+
+    Examples
+    --------
+    >>> import portanet as pn
+    >>> pn.testing.check_backend("numpy")
+    """
+    name = backend if isinstance(backend, str) else backend.name
+    reason = pn.backends.available().get(name, "not registered: call pn.backends.register")
+    require(reason is None, f"backend {name!r} is {reason}")
+    adapter = get_backend(name)
+    try:
+        _check_identity(adapter)
+        _check_names(adapter)
+        for device in adapter.devices():
+            _check_transfer(adapter, device)
+            _check_draws(adapter, device)
+        _check_functions(adapter)
+        _check_independence(adapter)
+        _check_complex(adapter)
+        x = np.random.default_rng(0).normal(size=(4, 3))
+        check_layer(pn.Dense(3, 2, pn.tanh), x, backends=[name])
+    except AssertionError as error:
+        raise AssertionError(f"backend {name!r}: {error}") from error
+
+
+def _check_identity(adapter: Backend) -> None:
+    x = adapter.from_numpy(np.ones(2, np.float32))
+    kind = f"{type(x).__module__}.{type(x).__qualname__}"
+    require(
+        adapter.holds(type(x)) and backend_of(x) is adapter,
+        f"{kind} is not recognised as one of its arrays: modules is {adapter.modules}",
+    )
+    require(array_namespace(x) is adapter.xp, "xp changes from one use to the next")
+    if adapter.name != "numpy":
+        try:
+            array_namespace(x, np.ones(2))
+        except BackendMismatchError:
+            return
+        raise AssertionError("its arrays and NumPy's are taken for one library")
+
+
+def _check_names(adapter: Backend) -> None:
+    devices = adapter.devices()
+    require(devices, "it has no device")
+    require(adapter.parse_device(None) == devices[0], "parse_device(None) is the first device")
+    for device in devices:
+        text = adapter.device_name(device)
+        require(adapter.parse_device(text) == device, f"parse_device({text!r}) is another device")
+    _refuses(DeviceError, "the device 'no such device'", adapter.parse_device, "no such device")
+    _refuses(DTypeError, "the dtype 'float33'", adapter.dtype, "float33")
+    for name in ("bool", "int32", "float32"):
+        found = adapter.dtype_name(adapter.dtype(name))
+        require(found == name, f"dtype_name(dtype({name!r})) is {found!r}")
+
+
+def _refuses(error: type[Exception], what: str, function: Callable[..., Any], given: str) -> None:
+    try:
+        function(given)
+    except error:
+        return
+    except Exception as other:
+        message = f"{what} is refused by {type(other).__name__}, not {error.__name__}"
+        raise AssertionError(message) from other
+    raise AssertionError(f"{what} is not refused")
+
+
+def _check_transfer(adapter: Backend, device: Any) -> None:
+    place = adapter.device_name(device)
+    for name in ("float32", "float64", "int32", "int64", "bool"):
+        for host in (_X.astype(name), np.ones((), name), np.ones((0, 2), name), _X.astype(name).T):
+            try:
+                x = adapter.from_numpy(host, device)
+            except (TypeError, ValueError) as error:
+                if name != "float32":
+                    continue
+                raise AssertionError(f"float32 cannot be moved to {place}: {error}") from error
+            found = adapter.dtype_name(x.dtype)
+            require(found == name, f"from_numpy on {place} turns {name} into {found}")
+            there = adapter.device_of(x)
+            require(there == device, f"device_of is {there} after from_numpy to {place}")
+            assert_same_kind(adapter.to_numpy(x), host, f"to_numpy from {place}")
+            assert_close(x, host, 0.0, 0.0, f"there and back on {place}")
+    x = adapter.from_numpy(_X.astype("float32"))
+    moved = adapter.transfer(x, device)
+    require(adapter.device_of(moved) == device, f"transfer does not reach {place}")
+    assert_close(moved, x, 0.0, 0.0, f"transfer to {place}")
+    adapter.synchronize(device)
+
+
+def _check_draws(adapter: Backend, device: Any) -> None:
+    like = adapter.from_numpy(np.ones(1, np.float32), device)
+    key, other = pn.random.key(1).split()
+    for draw in (pn.random.uniform, pn.random.normal):
+        name = draw.__name__
+        x = draw(key, (1000, 2), like=like)
+        assert_same_kind(x[:1, 0], like, f"{name} numbers")
+        require(adapter.device_of(x) == device, f"{name} numbers are not on the device asked for")
+        host = to_numpy(x)
+        assert_close(draw(key, (1000, 2), like=like), x, 0.0, 0.0, f"{name} numbers of one key")
+        fresh = to_numpy(draw(other, (1000, 2), like=like))
+        require(np.mean(host == fresh) < 0.01, f"{name} numbers do not depend on the key")
+        mean, std = (0.5, math.sqrt(1 / 12)) if name == "uniform" else (0.0, 1.0)
+        error = abs(float(host.mean()) - mean) / std * math.sqrt(host.size)
+        require(error < 5, f"{name} numbers have the mean {host.mean()}, not {mean}")
+        require(abs(host.std() / std - 1) < 0.15, f"{name} numbers deviate by {host.std()}")
+        inside = name == "normal" or (host.min() >= 0 and host.max() < 1)
+        require(inside, "uniform numbers are not in [0, 1)")
+
+
+def _check_functions(adapter: Backend) -> None:
+    numpy = get_backend("numpy").xp
+    x = adapter.from_numpy(_X)
+    for name, function in FUNCTIONS.items():
+        what = f"{name}: value"
+        assert_close(function(adapter.xp, x), function(numpy, _X), 1e-13, 1e-14, what)
+
+        def alone(x: Any, function: Callable[..., Any] = function) -> Any:
+            return function(adapter.xp, x)
+
+        alone.__name__ = name
+        check_rule(alone, x)
+
+
+def _check_independence(adapter: Backend) -> None:
+    xp, x = adapter.xp, adapter.from_numpy(_X)
+    value, gradient = pn.value_and_grad(lambda p: xp.sum(p["used"]))({"used": x, "unused": x})
+    require(value.shape == (), "the value of a scalar function is not a scalar")
+    assert_close(gradient["unused"], np.zeros_like(_X), 0.0, 0.0, "gradient of what is not used")
+    (y, places), (_, still) = pn.jvp(lambda x: (x * 2.0, xp.argmax(x, axis=1)), (x,), (x,))
+    assert_same_kind(still, places, "tangent of integers")
+    require(not np.any(to_numpy(still)), "the tangent of integers is not zero")
+    assert_close(y, 2.0 * _X, 1e-15, 0.0, "value beside integers")
+
+
+def _check_complex(adapter: Backend) -> None:
+    try:
+        z = adapter.from_numpy(np.asarray([1.0 + 2.0j]))
+    except (TypeError, ValueError):
+        return
+    xp = adapter.xp
+    gradient = pn.grad(lambda z: xp.sum(xp.real(z * xp.conj(z))))(z)
+    what = "gradient of |z|², with which z - rate * gradient descends"
+    assert_close(gradient, np.asarray([2.0 + 4.0j]), 1e-15, 0.0, what)

@@ -1,0 +1,46 @@
+"""Why a function is recorded anew, for the one who wonders where the time goes."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+
+def difference(old: tuple[Any, ...], new: tuple[Any, ...]) -> str:
+    """Say in what the arguments of two calls differ, by the keys of their programs.
+
+    A key is the structure, then the type and value of each static leaf, and the type, shape,
+    dtype and device of each array.
+    """
+    if old[0] != new[0]:
+        return "the structure of its arguments differs from call to call"
+    for before, now in zip(old[1:], new[1:], strict=True):
+        if before != now:
+            break
+    else:
+        return "its arguments differ from call to call"
+    if not (isinstance(before, tuple) and isinstance(now, tuple) and len(before) == len(now)):
+        return "an argument has another type from call to call"
+    if len(now) == 2:
+        return (
+            f"an argument that is no array was {before[1]} and then {now[1]}: pass a number that "
+            "changes as an array"
+        )
+    what = next(name for name, a, b in zip(_PARTS, before, now, strict=True) if a != b)
+    place = _PARTS.index(what)
+    return (
+        f"the {what} of an array was {before[place]} and then {now[place]}: give it few of them, "
+        "for example by padding the last batch or leaving it out"
+    )
+
+
+_PARTS = ("type", "shape", "dtype", "device")
+
+
+def warn_of_anew(what: str, reason: str) -> None:
+    """Warn that something is recorded in nearly every call, at the user's line."""
+    frame, depth = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("portanet."):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(f"{what} is recorded anew in nearly every call: {reason}", stacklevel=depth)

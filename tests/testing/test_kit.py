@@ -1,0 +1,285 @@
+"""The kit passes what is right and names what is wrong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import portanet as pn
+from portanet import testing
+
+X = np.random.default_rng(0).normal(size=(4, 3))
+V = np.asarray([0.5, 1.5, -2.0])
+
+
+@pytest.fixture
+def refused():
+    def check(message, function, *args, **options):
+        with pytest.raises(AssertionError, match=re.escape(message)):
+            function(*args, **options)
+
+    return check
+
+
+class TestRules:
+    def test_right_rules_on_every_library(self, backend):
+        xp = backend.xp
+        pn.testing.check_rule(pn.softplus, V, backends=[backend.name])
+        pn.testing.check_rule(
+            lambda tree, n: {"a": tree["x"] ** n * tree["y"], "n": n},
+            {"x": backend.asarray(V), "y": backend.asarray(V)},
+            3,
+        )
+        pn.testing.check_rule(lambda z: z * xp.conj(z) * z, backend.asarray(V + 1j))
+
+    @staticmethod
+    def square(forward, backward):
+        @pn.custom_vjp
+        def square(x):
+            return x * x
+
+        square.defvjp(forward, backward)
+        return square
+
+    def test_a_wrong_factor(self, refused):
+        rule = self.square(lambda x: (x * x, x), lambda x, g: (g * x,))
+        message = "square on numpy: forward derivative.0: 3 of 3 numbers differ, most at [2]: "
+        refused(message, testing.check_rule, rule, V)
+
+    def test_reverse_mode_alone_is_wrong(self, refused):
+        @pn.custom_jvp
+        def double(x):
+            return 2.0 * x
+
+        @double.defjvp
+        def rule(primals, tangents):
+            return 2.0 * primals[0], 2.0 * pn.stop_gradient(tangents[0])
+
+        message = "double on numpy: reverse derivative[0] along a direction: "
+        refused(message, testing.check_rule, double, V)
+
+    def test_a_wrong_second_derivative(self, refused):
+        rule = self.square(
+            lambda x: (x * x, pn.stop_gradient(x)), lambda x, g: (2.0 * g * pn.stop_gradient(x),)
+        )
+        message = "square on numpy: second derivative, forward over reverse.0: 3 of 3 numbers"
+        refused(message, testing.check_rule, rule, V)
+        testing.check_rule(rule, V, order=1)
+
+    def test_another_value_when_traced(self, refused):
+        rule = self.square(lambda x: (x * x + 1.0, x), lambda x, g: (2.0 * g * x,))
+        message = "square on numpy: value in forward mode.0: 3 of 3 numbers differ"
+        refused(message, testing.check_rule, rule, V, order=1)
+
+    def test_a_lost_dtype(self, refused):
+        refused("wide on numpy: float32 goes in, float64 comes out", testing.check_rule, wide, V)
+
+    def test_nothing_to_differentiate(self, refused):
+        refused("no array among the arguments", testing.check_rule, pn.tanh, 1.0)
+        message = "no floating-point array goes in and comes out"
+        refused(message, testing.check_rule, lambda x: x > 0, V)
+
+
+def wide(x):
+    return pn.astype(x, "float64") * 2.0
+
+
+@dataclass(frozen=True)
+class Shift(pn.Layer):
+    features: int
+
+    def initial_parameters(self, rng):
+        return {"shift": np.ones(self.features, np.float32)}
+
+    def __call__(self, x, ps, st):
+        return x + ps["shift"], st
+
+
+@dataclass(frozen=True)
+class Mutates(Shift):
+    def __call__(self, x, ps, st):
+        ps["seen"] = True
+        return x, st
+
+
+@dataclass(frozen=True)
+class WritesIntoItsInput(Shift):
+    def __call__(self, x, ps, st):
+        x[0, 0] = 5.0
+        return x + ps["shift"], st
+
+
+@dataclass(frozen=True)
+class Counts(Shift):
+    def initial_states(self, rng):
+        return {"calls": 0}
+
+    def __call__(self, x, ps, st):
+        return x + ps["shift"], {"calls": st["calls"], "more": 1}
+
+
+@dataclass(frozen=True)
+class Forgets(Shift):
+    def __call__(self, x, ps, st):
+        return x + np.random.default_rng().normal(), st
+
+
+@dataclass(frozen=True)
+class Widens(Shift):
+    def __call__(self, x, ps, st):
+        return pn.astype(x + ps["shift"], "float64"), st
+
+
+@dataclass(frozen=True)
+class MovesToTheHost(Shift):
+    def __call__(self, x, ps, st):
+        return pn.cpu_device()(x), st
+
+
+@dataclass(frozen=True, repr=False)
+class Unprintable(Shift):
+    def __repr__(self):
+        return "<a layer>"
+
+
+@dataclass(frozen=True)
+class Unhashable(Shift):
+    __hash__ = None
+
+
+@dataclass(frozen=True)
+class NeedsSamples(Shift):
+    def __call__(self, x, ps, st):
+        x[0, 0]
+        return x + ps["shift"], st
+
+
+@dataclass(frozen=True)
+class Detached(Shift):
+    def __call__(self, x, ps, st):
+        return x + pn.stop_gradient(x) + ps["shift"], st
+
+
+class TestLayers:
+    def test_right_layers_on_every_library(self, backend):
+        places = [backend.name]
+        testing.check_layer(Shift(3), X, backends=places)
+        model = pn.Chain(pn.Dense(3, 2, pn.tanh), pn.BatchNorm(2), pn.Dropout(0.5))
+        testing.check_layer(model, X, backends=places, order=1)
+        testing.check_layer(
+            pn.Embedding(5, 2), np.asarray([[0, 4], [2, 2]]), backends=places, order=1
+        )
+        testing.check_layer(pn.Bilinear((3, 3), 2), X, X, backends=places, order=1)
+
+    @pytest.mark.parametrize(
+        ("layer", "message"),
+        [
+            (Mutates(3), "Mutates(3) on numpy, train mode, float32: ps was changed by the call"),
+            (WritesIntoItsInput(3), "float32: x was changed by the call"),
+            (Counts(3), "Counts(3) on numpy, train mode, float32: new state: structure "),
+            (Forgets(3), "Forgets(3) on numpy, train mode, float32: a second call.0: 12 of 12"),
+            (Widens(3), "Widens(3) on numpy, train mode, float32: {dtype('float32')} goes in, "),
+            (Unprintable(3), "<a layer> constructs no layer (invalid syntax (<string>, line 1))"),
+            (Unhashable(3), "a layer is hashable: unhashable type"),
+            (NeedsSamples(3), "train mode, a batch without samples: IndexError: index 0 is out"),
+            (Detached(3), "Detached(3) on numpy, train mode: forward derivative.0: 12 of 12"),
+        ],
+        ids=lambda value: type(value).__name__ if isinstance(value, pn.Layer) else "",
+    )
+    def test_a_broken_layer(self, refused, layer, message):
+        refused(message, testing.check_layer, layer, X, backends=["numpy"])
+
+    def test_a_layer_that_leaves_its_library(self, refused):
+        pytest.importorskip("array_api_strict")
+        message = "array_api_strict:cpu_device goes in, numpy:cpu comes out"
+        refused(message, testing.check_layer, MovesToTheHost(3), X, backends=["array_api_strict"])
+
+
+def shelf_of_the_docs():
+    """Return the adapter that ``docs/extending.md`` shows, run from its text."""
+    page = Path(__file__).parents[2] / "docs" / "extending.md"
+    namespace = {"__name__": "shelf_of_the_docs"}
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text("utf-8"), re.M | re.S)
+    for block in blocks[:2]:
+        exec(block.replace("@pn.backends.register", ""), namespace)
+    return namespace["ShelfBackend"]
+
+
+Shelf = shelf_of_the_docs()
+
+
+class LosesTheDtype(Shelf):
+    def from_numpy(self, x, device=None):
+        return super().from_numpy(x.astype("float64"), device)
+
+
+class LosesNumbers(Shelf):
+    def to_numpy(self, x):
+        return np.zeros_like(x.data)
+
+
+class DrawsTheSame(Shelf):
+    def uniform(self, words, shape, like):
+        return super().uniform((0, 0), shape, like)
+
+
+class ForgetsItsDevices(Shelf):
+    def parse_device(self, text):
+        return "cpu"
+
+
+class HasNoForwardMode(Shelf):
+    def jvp(self, function, primals, tangents):
+        return super().jvp(function, primals, [t * 0.0 for t in tangents])
+
+
+class TestBackends:
+    def test_the_one_of_the_docs(self):
+        pn.backends.register(Shelf)
+        testing.check_backend(Shelf)
+
+    def test_every_library_here(self, backend):
+        testing.check_backend(backend.name)
+
+    @pytest.mark.parametrize(
+        ("kind", "message"),
+        [
+            (LosesTheDtype, "backend 'shelf': from_numpy on cpu turns float32 into float64"),
+            (LosesNumbers, "there and back on cpu: "),
+            (DrawsTheSame, "uniform numbers do not depend on the key"),
+            (HasNoForwardMode, "arithmetic on shelf: forward derivative.0: 6 of 6 numbers differ"),
+            (ForgetsItsDevices, "the device 'no such device' is not refused"),
+        ],
+    )
+    def test_a_broken_adapter(self, refused, kind, message):
+        pn.backends.register(kind)
+        refused(message, testing.check_backend, kind)
+
+    def test_unusable(self, refused):
+        message = "backend 'shelf' is not registered: call pn.backends.register"
+        refused(message, testing.check_backend, Shelf)
+        refused("backend 'lux' is not registered", testing.check_backend, "lux")
+
+
+def test_slope_is_exact_for_polynomials_of_degree_four():
+    (found,) = testing.slope(lambda t: [np.asarray(3.0 * t - t**2 + t**3 - 2.0 * t**4)])
+    assert found == pytest.approx(3.0, rel=1e-12)
+
+
+def test_assert_close_knows_infinities_and_shapes(refused):
+    odd = np.asarray([np.inf, np.nan, 1.0])
+    other = np.asarray([np.inf, 2.0, 1.0])
+    testing.assert_close(odd, odd.copy())
+    refused(
+        "result: 1 of 3 numbers differ, most at [1]",
+        testing.assert_close,
+        odd,
+        other,
+    )
+    refused("result: shape (3,) != (1, 3)", testing.assert_close, odd, odd[None])
+    refused("tree: structure ", testing.assert_close, {"a": odd}, {"b": odd}, what="tree")
+    refused("tree.a: 1 != 2", testing.assert_close, {"a": 1}, {"a": 2}, what="tree")

@@ -1,0 +1,240 @@
+"""train_step with jit and without takes the same steps."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from contract.cases import RULES
+from contract.probes import place
+from tracing.same import check_same
+
+import portanet as pn
+from portanet import errors, trees
+from portanet.training import TrainState, train_step
+
+opt = pn.optimizers
+
+MODELS = {
+    "Dense": lambda: pn.Chain(pn.Dense(3, 8, pn.tanh), pn.Dense(8, 2)),
+    "BatchNorm": lambda: pn.Chain(
+        pn.Dense(3, 8, use_bias=False), pn.BatchNorm(8, pn.relu), pn.Dense(8, 2)
+    ),
+    "Dropout": lambda: pn.Chain(pn.Dense(3, 8), pn.Dropout(0.5), pn.Dense(8, 2)),
+    "LayerNorm": lambda: pn.Chain(pn.Dense(3, 4), pn.LayerNorm(4), pn.gelu, pn.Dense(4, 2)),
+}
+
+
+def with_stats(model, ps, st, data):
+    x, y = data
+    prediction, st = model(x, ps, st)
+    xp = pn.array_namespace(prediction)
+    error = prediction - y
+    return xp.mean(error * error), st, {"largest": xp.max(xp.abs(error)), "name": "mine"}
+
+
+def start(backend, model="Dense", rule=None, dtype="float64"):
+    layer = MODELS[model]()
+    ps, st = pn.setup(0, layer)
+    rng = np.random.default_rng(1)
+    batches = [(rng.normal(size=(6, 3)), rng.normal(size=(6, 2))) for _ in range(3)]
+    ps, st, batches = place(backend, (ps, st, batches), dtype)
+    return TrainState(layer, ps, st, rule or opt.Adam(0.05)), batches
+
+
+def check_steps(ts, batches, loss=with_stats, steps=10, rtol=1e-9, atol=1e-11):
+    """Train with jit and without; the same loss, statistics and state after each step."""
+    plain = ts
+    for i in range(steps):
+        batch = batches[i % len(batches)]
+        value, stats, plain = train_step(loss, batch, plain)
+        other, also, ts = train_step(loss, batch, ts, jit=True)
+        check_same((other, also), (value, stats), rtol, atol)
+    assert ts.step == plain.step
+    check_same(ts, plain, rtol, atol)
+    assert str(ts) == str(plain)
+    return ts
+
+
+@pytest.mark.parametrize("make", RULES.values(), ids=RULES)
+def test_optimizers(replayer, make):
+    check_steps(*start(replayer, rule=make()))
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("rule", [opt.Adam(0.01), opt.SGD(0.1, momentum=0.9)], ids=type)
+def test_models(recorder, model, rule):
+    check_steps(*start(recorder, model, rule))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "longdouble"])
+def test_dtypes(dtype):
+    library = type("L", (), {"place": "numpy"})
+    rtol = {"float16": 2e-2, "float32": 2e-4}.get(dtype, 1e-9)
+    check_steps(*start(library, dtype=dtype), steps=4, rtol=rtol, atol=rtol / 10)
+
+
+def test_loss_objects(recorder):
+    check_steps(*start(recorder), loss=pn.MSELoss())
+
+
+def test_torch_takes_the_step_as_it_is():
+    pytest.importorskip("torch")
+    check_steps(*start(type("L", (), {"place": "torch"})), steps=3)
+
+
+def test_frozen_parameters(replayer):
+    ts, batches = start(replayer)
+    ts = opt.freeze(ts, "layer_1")
+    after = check_steps(ts, batches)
+    check_same(after.parameters["layer_1"], ts.parameters["layer_1"])
+    check_steps(opt.thaw(after), batches)
+
+
+def test_adjusted_hyperparameters(replayer):
+    ts, batches = start(replayer)
+    ts = check_steps(ts, batches, steps=3)
+    ts = check_steps(opt.adjust(ts, lr=0.2), batches, steps=3)
+    check_steps(opt.adjust(ts, lr=0.01), batches, steps=3)
+
+
+def test_parameters_of_two_dtypes():
+    ps = {"wide": np.ones(3), "narrow": np.ones(2, np.float32)}
+
+    def loss(model, ps, st, x):
+        squares = np.sum((x * ps["wide"] - 1.0) ** 2)
+        return squares + np.sum(ps["narrow"] ** 2).astype("float64"), st, {}
+
+    ts = TrainState(pn.NoOp(), ps, {}, opt.Adam(0.1))
+    check_steps(ts, [np.asarray([1.0, 2.0, 3.0])], loss, rtol=1e-6, atol=1e-7)
+
+
+def test_a_model_without_parameters():
+    model = pn.Chain(pn.tanh)
+    x = np.ones((2, 3))
+    check_steps(TrainState(model, *pn.setup(0, model), opt.Adam(0.1)), [(x, 2.0 * x)])
+
+
+def test_component_vectors():
+    library = type("L", (), {"place": "numpy"})
+    ts, batches = start(library)
+    ps = pn.ComponentVector(ts.parameters)
+    check_steps(TrainState(ts.model, ps, ts.states, ts.optimizer), batches)
+
+
+HANDLED = {
+    "pickle": lambda ts: pickle.loads(pickle.dumps(ts)),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "replace": lambda ts: dataclasses.replace(ts, step=ts.step),
+    "map_leaves": lambda ts: trees.map_leaves(lambda x: x, ts),
+    "flatten": lambda ts: trees.unflatten(*trees.flatten(ts)[::-1]),
+    "device": lambda ts: pn.cpu_device()(ts),
+    "nothing": lambda ts: ts,
+}
+
+
+@pytest.mark.parametrize("handle", HANDLED.values(), ids=HANDLED)
+@pytest.mark.parametrize("rule", [opt.Adam(0.05), RULES["OptimizerChain"]()], ids=type)
+def test_a_state_is_an_ordinary_one(handle, rule):
+    library = type("L", (), {"place": "numpy"})
+    ts, batches = start(library, "BatchNorm", rule)
+    plain = ts
+    for i in range(6):
+        _, _, plain = train_step(with_stats, batches[i % 3], plain)
+        _, _, ts = train_step(with_stats, batches[i % 3], ts, jit=i % 3 != 2)
+        ts = handle(ts)
+        assert type(ts) is TrainState
+        check_same(ts, plain, 1e-9, 1e-11)
+
+
+def test_handling_a_state_does_not_record_anew():
+    library = type("L", (), {"place": "numpy"})
+    ts, batches = start(library)
+    calls = []
+
+    def loss(*args):
+        calls.append(1)
+        return with_stats(*args)
+
+    for i in range(9):
+        _, _, ts = train_step(loss, batches[0], ts, jit=True)
+        ts = pn.cpu_device()(dataclasses.replace(ts, step=i))
+    assert len(calls) == 1
+
+
+def test_old_states_keep_their_numbers():
+    library = type("L", (), {"place": "numpy"})
+    ts, batches = start(library)
+    states, kept = [], []
+    for i in range(5):
+        _, _, ts = train_step(with_stats, batches[i % 3], ts, jit=True)
+        states.append(ts)
+        kept.append([x.copy() for x in trees.leaves(ts) if isinstance(x, np.ndarray)])
+    for ts, copies in zip(states, kept, strict=True):
+        arrays = [x for x in trees.leaves(ts) if isinstance(x, np.ndarray)]
+        assert all(map(np.array_equal, arrays, copies))
+
+
+def test_a_new_function_each_call_warns_once_and_is_let_go():
+    from portanet.training import compiled
+
+    library = type("L", (), {"place": "numpy"})
+    ts, batches = start(library)
+    text = r"train_step\(jit=True\) is recorded anew in nearly every call: the loss is another "
+
+    def steps(ts):
+        for _ in range(80):
+            _, _, ts = train_step(lambda *args: with_stats(*args), batches[0], ts, jit=True)
+
+    with pytest.warns(UserWarning, match=text) as seen:
+        steps(ts)
+    assert len(seen) == 1
+    assert seen[0].filename == __file__
+    assert len(compiled._steps) <= 64
+
+
+def test_a_new_rule_each_call_warns():
+    library = type("L", (), {"place": "numpy"})
+    ts, batches = start(library)
+
+    def loss(*args):
+        return with_stats(*args)
+
+    def steps(ts):
+        for i in range(10):
+            ts = opt.adjust(ts, lr=0.1 / (i + 1))
+            _, _, ts = train_step(loss, batches[0], ts, jit=True)
+
+    with pytest.warns(UserWarning, match="the hyperparameters of the optimizer are others"):
+        steps(ts)
+
+
+def test_models_in_turns_do_not_warn():
+    library = type("L", (), {"place": "numpy"})
+    runs = [start(library, name) for name in ("Dense", "LayerNorm")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for ts, batches in runs * 5:
+            check_steps(ts, batches, loss=pn.MSELoss(), steps=2)
+
+
+def test_an_engine_and_jit_exclude_each_other():
+    library = type("L", (), {"place": "numpy"})
+    ts, batches = start(library)
+    with pytest.raises(errors.ArgumentError, match="jit=True takes the library's own derivatives"):
+        train_step(with_stats, batches[0], ts, ad=pn.AutoAutograd(), jit=True)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_bad_losses_are_refused_alike(jit):
+    library = type("L", (), {"place": "numpy"})
+    ts, batches = start(library)
+    with pytest.raises(errors.DTypeError, match="returns a tuple of 3"):
+        train_step(lambda *args: 1.0, batches[0], ts, jit=jit)
+    with pytest.raises(errors.ShapeError, match=r"value\.shape == \(\)"):
+        train_step(lambda m, ps, st, d: (d[0], st, {}), batches[0], ts, jit=jit)
