@@ -45,3 +45,9 @@ def test_nothing_leaks_from_the_top():
     modules = {name for name, thing in public.items() if isinstance(thing, ModuleType)}
     assert {public[name].__name__ for name in modules} <= {f"portanet.{name}" for name in modules}
     assert set(public) - modules <= set(pn.__all__)
+
+
+def test_names_that_are_loaded_later_are_those_of_their_modules():
+    assert set(pn._NAMES["layers"]) == set(pn.layers.__all__)
+    for name, module in pn._LATER.items():
+        assert getattr(pn, name) is getattr(importlib.import_module(f"portanet.{module}"), name)

@@ -17,17 +17,11 @@ from portanet import (
     backends,
     errors,
     functional,
-    initializers,
-    layers,
-    losses,
     random,
     trees,
 )
-from portanet._parts import non_trainable, trainable
 from portanet.autodiff import *  # noqa: F403
 from portanet.backends import array_namespace
-from portanet.compact import compact
-from portanet.component_vector import ComponentVector
 from portanet.core import (
     Container,
     Layer,
@@ -73,39 +67,81 @@ from portanet.functional import (
     tanh_shrink,
     threshold_relu,
 )
-from portanet.layers import *  # noqa: F403
-from portanet.losses import (
-    BinaryCrossEntropyLoss,
-    CrossEntropyLoss,
-    HuberLoss,
-    MAELoss,
-    MSELoss,
-)
 from portanet.precision import astype
 from portanet.random import replicate
 from portanet.ravel import map_parameters, ravel
-from portanet.stateful import StatefulModel
 from portanet.trees import register_tree
 
 if _typing.TYPE_CHECKING:
-    from portanet import optimizers, testing, training
+    from portanet import initializers, layers, losses, optimizers, testing, training
+    from portanet._compact import compact
+    from portanet._parts import non_trainable, trainable
+    from portanet.component_vector import ComponentVector
+    from portanet.layers import (
+        BatchNorm,
+        Bilinear,
+        BranchLayer,
+        Chain,
+        Dense,
+        Dropout,
+        Embedding,
+        Flatten,
+        LayerNorm,
+        Maxout,
+        NoOp,
+        PairwiseFusion,
+        Parallel,
+        RepeatedLayer,
+        Reshape,
+        Scale,
+        SelectDim,
+        SkipConnection,
+        WrappedFunction,
+    )
+    from portanet.losses import (
+        BinaryCrossEntropyLoss,
+        CrossEntropyLoss,
+        HuberLoss,
+        MAELoss,
+        MSELoss,
+    )
+    from portanet.stateful import StatefulModel
     from portanet.tracing.jit import Jitted, jit
     from portanet.versions import show_versions
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BatchNorm",
+    "Bilinear",
     "BinaryCrossEntropyLoss",
+    "BranchLayer",
+    "Chain",
     "ComponentVector",
     "Container",
     "CrossEntropyLoss",
+    "Dense",
     "Device",
+    "Dropout",
+    "Embedding",
+    "Flatten",
     "HuberLoss",
     "Jitted",
     "Layer",
+    "LayerNorm",
     "MAELoss",
     "MSELoss",
+    "Maxout",
+    "NoOp",
+    "PairwiseFusion",
+    "Parallel",
+    "RepeatedLayer",
+    "Reshape",
+    "Scale",
+    "SelectDim",
+    "SkipConnection",
     "StatefulModel",
+    "WrappedFunction",
     "apply",
     "array_namespace",
     "astype",
@@ -172,23 +208,50 @@ __all__ = [
     "update_state",
 ]
 __all__ += autodiff.__all__
-__all__ += layers.__all__
 
-_LATER = {
-    "Jitted": "portanet.tracing.jit",
-    "jit": "portanet.tracing.jit",
-    "show_versions": "portanet.versions",
+_MODULES = ("initializers", "layers", "losses", "optimizers", "testing", "training")
+_NAMES = {
+    "_compact": ("compact",),
+    "_parts": ("non_trainable", "trainable"),
+    "component_vector": ("ComponentVector",),
+    "layers": (
+        "BatchNorm",
+        "Bilinear",
+        "BranchLayer",
+        "Chain",
+        "Dense",
+        "Dropout",
+        "Embedding",
+        "Flatten",
+        "LayerNorm",
+        "Maxout",
+        "NoOp",
+        "PairwiseFusion",
+        "Parallel",
+        "RepeatedLayer",
+        "Reshape",
+        "Scale",
+        "SelectDim",
+        "SkipConnection",
+        "WrappedFunction",
+    ),
+    "losses": ("BinaryCrossEntropyLoss", "CrossEntropyLoss", "HuberLoss", "MAELoss", "MSELoss"),
+    "stateful": ("StatefulModel",),
+    "tracing.jit": ("Jitted", "jit"),
+    "versions": ("show_versions",),
 }
-"""Names whose modules are loaded when they are first used: who only predicts needs none of them."""
+_LATER = {name: module for module, names in _NAMES.items() for name in names}
+"""Where names come from that are loaded when they are first used: gradients need none of them."""
 
 
 def __getattr__(name: str) -> _typing.Any:
-    if name in ("optimizers", "testing", "training"):
+    if name in _MODULES:
         return _importlib.import_module(f"portanet.{name}")
-    if name in _LATER:
-        value = globals()[name] = getattr(_importlib.import_module(_LATER[name]), name)
-        return value
-    raise AttributeError(f"module 'portanet' has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module 'portanet' has no attribute {name!r}")
+    value = getattr(_importlib.import_module(f"portanet.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
