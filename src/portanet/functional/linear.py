@@ -12,6 +12,8 @@ from portanet.tape.rule import Rule, conj
 class _LinearRule(Rule):
     """The derivative of ``x @ weight.T + bias``, one operation on the tape."""
 
+    arity = 3
+
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         xp, (x, weight) = primitive.xp, args[:2]
         rows = _rows(xp, cotangent)

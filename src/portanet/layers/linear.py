@@ -89,26 +89,26 @@ class Dense(Layer):
         return parameters
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        if not self._fits(x, ps):
-            self._check(x, ps)
-        bias = ps["bias"] if self.use_bias else None
-        return self.activation(linear(x, ps["weight"], bias)), st
-
-    def _fits(self, x: Any, ps: Any) -> bool:
-        """Whether everything is as it mostly is: what `_check` finds out, at once."""
+        # What `_check` finds out, at once, as long as everything is as it mostly is. NumPy has
+        # one device, and dtypes that are equal are mostly one object.
         try:
             weight = ps["weight"]
-            bias = ps["bias"] if self.use_bias else weight
-            return (
-                type(x) is type(weight) is type(bias)
-                and x.dtype == weight.dtype == bias.dtype
-                and x.device == weight.device == bias.device
+            bias = ps["bias"] if self.use_bias else None
+            like = weight if bias is None else bias
+            fits = (
+                type(x) is type(weight) is type(like)
+                and x.dtype is weight.dtype is like.dtype
+                and (type(x) is np.ndarray or x.device == weight.device == like.device)
                 and x.shape[-1] == self.in_features
                 and weight.shape == (self.out_features, self.in_features)
-                and (bias is weight or bias.shape == (self.out_features,))
+                and (bias is None or bias.shape == (self.out_features,))
             )
         except (AttributeError, IndexError, KeyError, TypeError):
-            return False
+            fits = False
+        if not fits:
+            self._check(x, ps)
+            weight, bias = ps["weight"], ps["bias"] if self.use_bias else None
+        return self.activation(linear(x, weight, bias)), st
 
     def _check(self, x: Any, ps: Any) -> None:
         shape = self.out_features, self.in_features

@@ -55,7 +55,7 @@ class Primitive:
     def function(self) -> Callable[..., Any]:
         """Return the plain Python function that users call, which checks as little as it can."""
         arity = self.rule.arity
-        make = _unary if arity == 1 else _binary if arity == 2 else _variadic
+        make = {1: _unary, 2: _binary, 3: _ternary}.get(arity or 0, _variadic)
         function = make(self, self.compute)
         function.__name__ = function.__qualname__ = self.name
         function.__doc__ = getattr(self.compute, "__doc__", None)
@@ -82,6 +82,15 @@ def _binary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., 
         else:
             return compute(x, y, **options)
         return trace.process(primitive, (x, y), options)
+
+    return function
+
+
+def _ternary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
+    def function(x: Any, y: Any = None, z: Any = None, /, **options: Any) -> Any:
+        if isinstance(x, Box) or isinstance(y, Box) or isinstance(z, Box):
+            return call(primitive, (x, y, z), options)
+        return compute(x, y, z, **options)
 
     return function
 
