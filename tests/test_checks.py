@@ -146,7 +146,7 @@ def test_relations_of_dtypes(backend):
     assert text_of(DTypeError, checks.same_kind, "x", whole, "weight", single) == floats
     assert text_of(DTypeError, checks.floating, "x", whole) == floats
     assert text_of(DTypeError, checks.integral, "x", single) == (
-        'x.dtype is an integer: float32: convert it with xp.astype(x, xp.int64)'
+        "x.dtype is an integer: float32: convert it with xp.astype(x, xp.int64)"
     )
     checks.same_kind("x", single, "weight", single)
     checks.floating("x", double)

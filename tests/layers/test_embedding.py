@@ -51,7 +51,7 @@ def test_bad_indices_are_refused(backend, place):
     with pytest.raises(DTypeError) as caught:
         model(backend.asarray(np.zeros(3, np.float32)), ps, st)
     assert str(caught.value) == (
-        'model.layer_1: x.dtype is an integer: float32: convert it with xp.astype(x, xp.int64)'
+        "model.layer_1: x.dtype is an integer: float32: convert it with xp.astype(x, xp.int64)"
     )
 
 
