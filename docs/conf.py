@@ -22,7 +22,7 @@ extensions = [
     "numpydoc",
     "capability_table",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "benchmarks/results.md"]
 
 html_theme = "furo"
 html_title = "portanet"
