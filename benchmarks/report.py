@@ -21,8 +21,8 @@ def duration(seconds: float) -> str:
     """Return a time with the unit that suits it."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} µs"
+            return f"{seconds / size:.3g}\N{NO-BREAK SPACE}{unit}"
+    return f"{seconds * 1e6:.3g}\N{NO-BREAK SPACE}µs"
 
 
 def comparison(title: str, timings: Mapping[str, Timing]) -> str:
