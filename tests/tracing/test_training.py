@@ -27,6 +27,7 @@ MODELS = {
     "Dropout": lambda: pn.Chain(pn.Dense(3, 8), pn.Dropout(0.5), pn.Dense(8, 2)),
     "LayerNorm": lambda: pn.Chain(pn.Dense(3, 4), pn.LayerNorm(4), pn.gelu, pn.Dense(4, 2)),
 }
+LARGE = {"large": lambda: pn.Chain(pn.Dense(3, 400, pn.gelu), pn.Dense(400, 90), pn.Dense(90, 2))}
 
 
 def with_stats(model, ps, st, data):
@@ -38,7 +39,7 @@ def with_stats(model, ps, st, data):
 
 
 def start(backend, model="Dense", rule=None, dtype="float64"):
-    layer = MODELS[model]()
+    layer = {**MODELS, **LARGE}[model]()
     ps, st = pn.setup(0, layer)
     rng = np.random.default_rng(1)
     batches = [(rng.normal(size=(6, 3)), rng.normal(size=(6, 2))) for _ in range(3)]
@@ -63,6 +64,10 @@ def check_steps(ts, batches, loss=with_stats, steps=10, rtol=1e-9, atol=1e-11):
 @pytest.mark.parametrize("make", RULES.values(), ids=RULES)
 def test_optimizers(replayer, make):
     check_steps(*start(replayer, rule=make()))
+
+
+def test_parameters_that_fill_the_cache(recorder):
+    check_steps(*start(recorder, "large", opt.Adam(0.001)))
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -24,6 +24,7 @@ class Box:
     note: Any
     xp: Any
     lifted = False
+    recorded = False
     __array_priority__ = 1000.0
 
     def __init__(self, value: Any, trace: Any, note: Any) -> None:

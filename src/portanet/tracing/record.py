@@ -29,6 +29,7 @@ class Recorded(Lifted):
 
     __slots__ = ()
 
+    recorded = True
     no_condition = (
         "a condition on a value inside pn.jit would be decided once and for all: choose entry by "
         "entry with xp.where(condition, a, b), or leave this function out of jit"
