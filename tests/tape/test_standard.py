@@ -98,7 +98,7 @@ def _ready(backend, name, i):
 
 
 def test_a_traced_call_gives_the_untraced_result(backend, name, i):
-    if capability(name, backend.name).vjp is State.NAMED_ERROR:
+    if capability(name, backend.name).vjp in (State.NAMED_ERROR, State.MISSING):
         pytest.skip(capability(name, backend.name).reason)
     call, arrays, _ = _ready(backend, name, i)
     if name in NUMBERS_ONLY:

@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from portanet.errors import NoDerivativeError
+from portanet.tape.capabilities import REFUSED
 from portanet.tape.rule import Rule
 from portanet.tape.rules import EXTENSIONS, RULES
 from portanet.tape.rules.elementwise import direction
@@ -121,9 +123,24 @@ def namespace() -> Any:
     def sign(x: Any, /) -> Any:
         return direction(xp, xp.abs(x), x) if jnp.iscomplexobj(x) else jnp.sign(x)
 
+    for name in REFUSED:
+        setattr(xp, name, _refusing(name))
     xp.clip, xp.linalg.matrix_norm = clip, matrix_norm
     xp.logistic, xp.sign = jax.nn.sigmoid, sign
     return xp
+
+
+def _refusing(name: str) -> Callable[..., Any]:
+    """Let a function take plain arrays alone: of traced ones JAX would give a zero derivative."""
+    compute = getattr(jnp, name)
+
+    @functools.wraps(compute)
+    def refusing(x: Any, /) -> Any:
+        if isinstance(x, Tracer):
+            raise NoDerivativeError(f"{name} has no derivative rule: {REFUSED[name]}")
+        return compute(x)
+
+    return refusing
 
 
 def _copy(module: types.ModuleType) -> Any:
