@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from contract.activations import ELEMENTWISE
-from contract.cases import Builder, floats, indices, several
+from contract.catalogue.builders import Builder, floats, indices, several
 
 import portanet as pn
 
