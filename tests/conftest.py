@@ -30,14 +30,14 @@ SHARE = 16
 
 
 def pytest_report_header():
-    if not os.environ.get("PORTANET_TEST_BACKEND"):
+    if not (os.environ.get("PORTANET_TEST_BACKEND") or os.environ.get("PORTANET_SWEEPS")):
         return f"jax: 1 in {SHARE} of the sweeps; all of them with PORTANET_TEST_BACKEND=jax"
     return None
 
 
 def pytest_collection_modifyitems(config, items):
     """Leave most of the sweeps on JAX, which compiles every case, to a session of its own."""
-    if os.environ.get("PORTANET_TEST_BACKEND"):
+    if os.environ.get("PORTANET_TEST_BACKEND") or os.environ.get("PORTANET_SWEEPS"):
         return
     left = set(filter(_is_left_out, items))
     config.hook.pytest_deselected(items=list(left))
