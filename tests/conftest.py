@@ -23,7 +23,8 @@ os.environ.setdefault(
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
     "--xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false",
 )
-
+# Torch's compiler takes seconds for each function; what it is given is tested without it.
+os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
 
 SWEEPS = {"contract", "functional", "tape", "tracing"}
 SHARE = 16

@@ -152,6 +152,18 @@ def test_a_captured_array_may_be_returned_as_it_is(backend):
     assert_close(backend, gw, 1 + X)
 
 
+def test_an_argument_may_be_captured_as_well(backend):
+    xp, x = backend.xp, backend.asarray(X)
+
+    def function(x):
+        return xp.sum(pn.checkpoint(lambda y: xp.sin(y) * x)(x))
+
+    slope = np.cos(X) * X + np.sin(X)
+    np.testing.assert_allclose(backend.to_numpy(pn.grad(function)(x)), slope, rtol=1e-12)
+    tangent = pn.jvp(function, (x,), (xp.ones_like(x),))[1]
+    np.testing.assert_allclose(float(backend.to_numpy(tangent)), slope.sum(), rtol=1e-12)
+
+
 def test_a_param_is_found_although_it_is_captured(backend):
     xp = backend.xp
     x, w = backend.asarray(X), pn.Param(backend.asarray(W))

@@ -380,6 +380,56 @@ def test_a_captured_array_is_refused_instead_of_losing_its_derivative(backend, n
             pn.grad(f, 1)(x, w)
 
 
+CAPTURED_BY_RULES = {
+    "vjp backward": lambda w: _with_vjp(
+        lambda x: x * 2, lambda x: (x * 2, None), lambda _, g: (g * w,)
+    ),
+    "vjp kept": lambda w: _with_vjp(
+        lambda x: x * 2, lambda x: (x * 2, w), lambda kept, g: (g * kept,)
+    ),
+    "jvp rule": lambda w: _with_jvp(lambda x: x * 2, lambda p, t: (p[0] * 2, t[0] * w)),
+}
+ORDERS = {
+    "reverse over reverse": lambda xp, f, x, w: pn.grad(
+        lambda w: xp.sum(pn.grad(lambda x: f(x, w))(x))
+    )(w),
+    "reverse over forward": lambda xp, f, x, w: pn.grad(
+        lambda w: pn.jvp(lambda x: f(x, w), (x,), (xp.ones_like(x),))[1]
+    )(w),
+    "forward over reverse": lambda xp, f, x, w: pn.jvp(
+        lambda w: pn.grad(lambda x: f(x, w))(x), (w,), (xp.ones_like(w),)
+    )[1],
+    "forward over forward": lambda xp, f, x, w: pn.jvp(
+        lambda w: pn.jvp(lambda x: f(x, w), (x,), (xp.ones_like(x),))[1], (w,), (xp.ones_like(w),)
+    )[1],
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("name", CAPTURED_BY_RULES)
+def test_a_derivative_by_an_array_that_a_rule_captures_is_right_or_refused(backend, name, order):
+    xp = backend.xp
+    x, w = backend.asarray(X), backend.asarray(Y)
+
+    def f(x, w):
+        return xp.sum(CAPTURED_BY_RULES[name](w)(x) * x)
+
+    assert_close(backend, pn.grad(lambda x: f(x, w))(x), 2 * X + X * Y)
+    try:
+        found = ORDERS[order](xp, f, x, w)
+    except TracedValueError:
+        return
+    assert_close(backend, found, X if found.ndim else np.sum(X))
+
+
+def test_what_a_rule_keeps_or_returns_is_not_made_part_of_a_graph():
+    torch = pytest.importorskip("torch")
+    w = torch.ones(2)
+    f = _with_vjp(lambda x: w, lambda x: (w, w), lambda kept, g: (g * kept,))
+    pn.grad(lambda x: torch.sum(f(x) * x))(torch.ones(2))
+    assert not w.requires_grad
+
+
 def test_a_function_without_a_rule_says_so(backend):
     x = backend.asarray(X)
     with pytest.raises(NoDerivativeError, match=r"custom_vjp\(<lambda>\) has no rule yet"):

@@ -110,7 +110,9 @@ class TestRecognition:
 
     def test_a_traced_array_cannot_leave(self):
         x = pn.device("jax")(X)
-        for target in (pn.cpu_device(), pn.device("array_api_strict")):
+        present = pn.backends.available()
+        others = [n for n in ("numpy", "array_api_strict", "torch") if present[n] is None]
+        for target in map(pn.device, others):
             with pytest.raises(TracedValueError, match="jax is tracing cannot become a NumPy"):
                 pn.grad(lambda x, target=target: target(x).sum())(x)
 

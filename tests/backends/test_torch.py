@@ -124,6 +124,45 @@ class TestNesting:
                 close(actual, wanted)
 
 
+MATRIX = torch.tensor([[2.0, 0.5, 0.1], [0.5, 3.0, -0.2], [0.1, -0.2, 1.0]], dtype=torch.float64)
+OF_A_MATRIX = {
+    "det": lambda xp, x: xp.linalg.det(x),
+    "slogdet": lambda xp, x: xp.linalg.slogdet(x)[1],
+    "solve": lambda xp, x: xp.sum(xp.linalg.solve(x, MATRIX[:, :2]) ** 2),
+    "eigh": lambda xp, x: xp.sum(xp.linalg.eigh((x + x.mT) / 2)[1][:, 0] ** 3),
+}
+
+
+class TestDerivativesOfForwardMode:
+    """Torch's own are wrong or NaN for these functions."""
+
+    @pytest.mark.parametrize("name", OF_A_MATRIX)
+    def test_inside_torch_func(self, name):
+        xp, func, v = pn.array_namespace(MATRIX), torch.func, torch.ones_like(MATRIX)
+
+        def function(x):
+            return OF_A_MATRIX[name](xp, x)
+
+        def along(v):
+            return func.grad(lambda x: func.jvp(function, (x,), (v,))[1])(MATRIX)
+
+        expected = func.grad(lambda x: torch.sum(func.grad(function)(x) * v))(MATRIX)
+        close(along(v), expected)
+        close(func.vmap(along)(torch.stack([v, 2.0 * v]))[1], 2.0 * expected)
+        twice = func.jvp(lambda x: func.jvp(function, (x,), (v,))[1], (MATRIX,), (v,))[1]
+        close(twice, torch.sum(expected * v))
+
+    def test_products_with_a_zero_in_them(self):
+        xp, x = pn.array_namespace(MATRIX), torch.tensor([2.0, 0.0, 3.0], dtype=torch.float64)
+
+        def last(x):
+            return xp.cumulative_prod(x)[-1]
+
+        expected = torch.tensor([[0.0, 3.0, 0.0], [3.0, 0.0, 2.0], [0.0, 2.0, 0.0]])
+        close(pn.hessian(last)(x), expected.double())
+        close(pn.jit(pn.hessian(last))(x), expected.double())
+
+
 class TestConnections:
     """A result stays differentiable exactly where something outside asks for it."""
 

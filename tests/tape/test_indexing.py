@@ -171,3 +171,62 @@ def test_nested_lists_of_traced_numbers_become_arrays(backend):
     np.testing.assert_array_equal(backend.to_numpy(value), [[2.0, 1.0], [6.0, 3.0]])
     seed = backend.asarray(np.asarray([[1.0, 5.0], [1.0, 10.0]], np.float32))
     np.testing.assert_array_equal(backend.to_numpy(pullback(seed)[0]), [4.0, 12.0])
+
+
+def _by_rows(xp, x):
+    """Rows read in a loop, by negative numbers, slices and new axes, some twice, and all of it."""
+    total = xp.sum(x * x)
+    for i in range(x.shape[0]):
+        total = total + (i + 1.0) * xp.sum(x[i, ...] ** 3) + xp.sum(x[-1 - i, None, :] ** 2)
+    for row in xp.unstack(x[1:, :], axis=1):
+        total = total + xp.sum(row**3)
+    return total
+
+
+def _by_rows_at_once(x):
+    weights = np.arange(1.0, x.shape[0] + 1)[:, None]
+    return np.sum(2 * x**2 + weights * x**3) + np.sum(x[1:] ** 3)
+
+
+def _slope_by_rows(x):
+    weights = np.arange(1.0, x.shape[0] + 1)[:, None]
+    late = np.arange(x.shape[0])[:, None] > 0
+    return 4 * x + 3 * (weights + late) * x**2, 4 + 6 * (weights + late) * x
+
+
+def test_rows_read_in_a_loop(backend):
+    xp, host = backend.xp, CUBE[0]
+    x, v = backend.asarray(host), backend.asarray(np.cos(host))
+
+    def function(x):
+        return _by_rows(xp, x)
+
+    slope, curvature = _slope_by_rows(host)
+    along = curvature * np.cos(host)
+    close = np.testing.assert_allclose
+    close(float(backend.to_numpy(function(x))), _by_rows_at_once(host), rtol=1e-12)
+    close(backend.to_numpy(pn.grad(function)(x)), slope, rtol=1e-12)
+    close(backend.to_numpy(pn.hvp(function, x, v)), along, rtol=1e-12)
+    twice = pn.grad(lambda x: xp.sum(pn.grad(function)(x) * v))(x)
+    close(backend.to_numpy(twice), along, rtol=1e-12)
+    mixed = pn.grad(lambda x: pn.jvp(function, (x,), (v,))[1])(x)
+    close(backend.to_numpy(mixed), along, rtol=1e-12)
+    batch = pn.vmap(pn.grad(function))(xp.stack([x, v]))
+    close(backend.to_numpy(batch[1, ...]), _slope_by_rows(np.cos(host))[0], rtol=1e-12)
+    if backend.name != "torch":
+        close(backend.to_numpy(pn.jit(pn.grad(function))(x)), slope, rtol=1e-12)
+
+
+def test_the_gradient_of_a_loop_over_rows_writes_them_into_one_array():
+    def function(x):
+        total = 0.0
+        for row in x:
+            total = total + np.sum(row**3)
+        return total
+
+    x = np.arange(600.0).reshape(300, 2)
+    gradient = pn.jit(pn.grad(function))
+    explained = gradient.explain(x)
+    assert "scatter_sum: 1\n" in explained
+    assert "scatter_getitem" not in explained
+    np.testing.assert_allclose(gradient(x), 3 * x**2)

@@ -164,6 +164,13 @@ def test_derivatives(backend, name, i):
     for actual in (forward_over_reverse, reverse_over_forward, reverse_over_reverse):
         for a, e in zip(actual, second, strict=True):
             np.testing.assert_allclose(backend.to_numpy(a), e, rtol=1e-6, atol=1e-7)
+    forward_over_forward = pn.jvp(lambda *a: pn.jvp(loss, a, tangents)[1], tuple(arrays), tangents)[
+        1
+    ]
+    expected = _inner(second, directions)
+    assert float(backend.to_numpy(forward_over_forward)) == pytest.approx(
+        expected, rel=1e-6, abs=1e-7
+    )
 
 
 def _is_complex(xp, x):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 import weakref
 
 import numpy as np
@@ -15,6 +17,7 @@ import pytest
 import portanet as pn
 
 X = np.asarray([0.4, -1.1, 0.7])
+THOROUGH = bool(os.environ.get("PORTANET_SWEEPS"))
 
 
 def close(backend, actual, expected):
@@ -213,6 +216,38 @@ class TestMemory:
         work(n)
         before = work(n)
         assert work(2 * n) - before < n
+
+    @pytest.mark.skipif(not THOROUGH, reason="in the session `sweeps`")
+    def test_a_hundred_thousand_gradients_leave_nothing(self, backend):
+        xp, x = backend.xp, backend.asarray(X)
+
+        def first(x):
+            return xp.sum(xp.sin(x) * x[0])
+
+        def failing(x):
+            return first(x) / [].pop()
+
+        def work(n):
+            for _ in range(n):
+                pn.grad(first)(x)
+                pn.jvp(first, (x,), (x,))
+                pn.grad(lambda x: xp.sum(pn.grad(first)(x)))(x)
+                with contextlib.suppress(IndexError):
+                    pn.grad(failing)(x)
+            gc.collect()
+            return len(gc.get_objects())
+
+        n = 500 if backend.name == "jax" else 20_000
+        work(100)
+        objects = work(100)
+        tracemalloc.start()
+        try:
+            work(10)
+            before = tracemalloc.get_traced_memory()[0]
+            assert work(n) - objects < 100
+            assert tracemalloc.get_traced_memory()[0] - before < 100_000
+        finally:
+            tracemalloc.stop()
 
 
 def _run(code):

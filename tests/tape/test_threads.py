@@ -1,7 +1,11 @@
-"""Nested derivatives in many threads at once: thousands of calls, no wrong number."""
+"""Nested derivatives in many threads at once: thousands of calls, no wrong number.
+
+``PORTANET_SWEEPS=1`` makes tens of thousands of them.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
@@ -13,6 +17,7 @@ import portanet as pn
 X = np.asarray([0.4, -1.1, 0.7])
 V = np.asarray([1.0, 0.5, -2.0])
 THREADS = 8
+THOROUGH = bool(os.environ.get("PORTANET_SWEEPS"))
 
 
 @pytest.fixture
@@ -49,6 +54,8 @@ def test_nested_derivatives(backend, hurried):
     """Each thread has a function of its own, so that a box from another one changes the number."""
     xp, x, v = backend.xp, backend.asarray(X), backend.asarray(V)
     repeats = {"numpy": 150, "array_api_strict": 40}.get(backend.name, 12)
+    if THOROUGH:  # of 8 threads with 5 derivatives each
+        repeats = {"numpy": 2000, "array_api_strict": 500, "torch": 500}.get(backend.name, 250)
 
     def work(i):
         scale = 1.0 + i

@@ -37,9 +37,19 @@ class Backend(ABC):
         How `portanet.jit` speeds a function up: ``"source"`` by NumPy's calls on memory that is
         kept, ``"calls"`` by the recorded calls of the library, ``"library"`` by the library's own
         compiler, `compile`; ``"none"`` runs it as it is.
+    compiles_slowly : bool
+        Whether that takes so long that only functions given to `portanet.jit` are worth it.
+    hides_traces : bool
+        Whether arrays that are being differentiated are of the same class as others.
+    observes : str
+        What `observe` shows operations of: ``"calls"`` as they run, or ``"programs"`` made of a
+        function first, during which there are no values.
     """
 
     jit: ClassVar[str] = "none"
+    compiles_slowly: ClassVar[bool] = False
+    hides_traces: ClassVar[bool] = False
+    observes: ClassVar[str] = "calls"
     name: ClassVar[str]
     modules: ClassVar[tuple[str, ...]]
     distribution: ClassVar[str]
@@ -197,8 +207,44 @@ class Backend(ABC):
         """
         return fallbacks.vmap(self, function, arrays, axes)
 
-    def compile(self, function: Function) -> Function:
-        """Return a function of lists of arrays and numbers as the library's compiler makes it."""
+    def scan(
+        self,
+        step: Callable[..., tuple[list[Array], list[Array]]],
+        carry: Sequence[Array],
+        xs: Sequence[Array],
+        length: int,
+        reverse: bool,
+    ) -> tuple[list[Array], list[Array]]:
+        """Run ``carry, y = step(carry, x)`` along axis 0 of `xs`; return the last carry and the ys.
+
+        All are flat lists. A carry may hold random keys. Here it is a loop of Python.
+        """
+        return fallbacks.scan(step, carry, xs, length, reverse)
+
+    def observe(
+        self, function: Function, arrays: Sequence[Array], observer: Callable[..., Any]
+    ) -> Sequence[Array]:
+        """Call `function` and show an observer its operations: ``observer(name, run, args)``.
+
+        The observer returns ``run(args)``. Here none is shown.
+        """
+        return function(*arrays)
+
+    def cond(
+        self,
+        predicate: Array,
+        true_function: Callable[..., list[Array]],
+        false_function: Callable[..., list[Array]],
+        operands: Sequence[Array],
+    ) -> list[Array]:
+        """Call one of two functions of arrays and keys, whichever a boolean array asks for."""
+        return (true_function if predicate else false_function)(*operands)
+
+    def compile(self, function: Function, donated: Sequence[int] = ()) -> Function:
+        """Return a function of lists of arrays and numbers as the library's compiler makes it.
+
+        The arrays of the lists at the positions `donated` may be overwritten.
+        """
         return function
 
     def is_traced(self, x: Array) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from portanet import tape
 from portanet.backends.base import Array, Backend, Function
 from portanet.errors import DeviceError, DTypeError, TracedValueError
+from portanet.random import Key
 from portanet.tape.rule import Rule
 
 
@@ -26,6 +27,7 @@ class JaxBackend(Backend):
     modules = ("jax", "jaxlib")
     distribution = "jax"
     jit = "library"
+    observes = "programs"
 
     @cached_property
     def xp(self) -> Any:
@@ -145,8 +147,40 @@ class JaxBackend(Backend):
     ) -> list[Array | None]:
         return list(self._jax.vmap(function, tuple(axes))(*arrays))
 
-    def compile(self, function: Function) -> Function:
-        return self._jax.jit(function)
+    def scan(
+        self,
+        step: Callable[..., tuple[list[Array], list[Array]]],
+        carry: Sequence[Array],
+        xs: Sequence[Array],
+        length: int,
+        reverse: bool,
+    ) -> tuple[list[Array], list[Array]]:
+        """Run a compiled loop; one of Python where the carry holds a key, a value of the host."""
+        if any(isinstance(x, Key) for x in carry):
+            return super().scan(step, carry, xs, length, reverse)
+        return self._jax.lax.scan(step, list(carry), list(xs), length, reverse)
+
+    def observe(
+        self, function: Function, arrays: Sequence[Array], observer: Callable[..., Any]
+    ) -> Sequence[Array]:
+        from portanet.backends.jax_observe import observe
+
+        return observe(function, arrays, observer)
+
+    def cond(
+        self,
+        predicate: Array,
+        true_function: Callable[..., list[Array]],
+        false_function: Callable[..., list[Array]],
+        operands: Sequence[Array],
+    ) -> list[Array]:
+        """Choose by the value; of a traced condition, in the compiled program."""
+        if not self.is_traced(predicate):
+            return super().cond(predicate, true_function, false_function, operands)
+        return self._jax.lax.cond(predicate, true_function, false_function, *operands)
+
+    def compile(self, function: Function, donated: Sequence[int] = ()) -> Function:
+        return self._jax.jit(function, donate_argnums=tuple(donated))
 
     def is_traced(self, x: Array) -> bool:
         return isinstance(x, self._jax.core.Tracer) or super().is_traced(x)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from portanet.backends.jax_namespace import is_smooth
+from portanet.errors import TracedValueError
 
 Pullback = Callable[[Sequence[Any]], list[Any]]
 
@@ -16,12 +18,14 @@ Pullback = Callable[[Sequence[Any]], list[Any]]
 def vjp(function: Callable[..., Sequence[Any]], primals: Sequence[Any]) -> tuple[list, Pullback]:
     """Run ``function(*primals)`` in reverse mode; see `Backend.vjp`."""
     parted = _Parted(function)
-    smooth, pull, others = jax.vjp(parted, *primals, has_aux=True)
+    with _naming_captured():
+        smooth, pull, others = jax.vjp(parted, *primals, has_aux=True)
 
     def pullback(cotangents: Sequence[Any]) -> list[Any]:
         pairs = zip(smooth, (cotangents[i] for i in parted.smooth), strict=True)
         seeds = tuple(jnp.zeros_like(y) if g is None else conjugate(g) for y, g in pairs)
-        return [conjugate(g) for g in pull(seeds)]
+        with _naming_captured():
+            return [conjugate(g) for g in pull(seeds)]
 
     return parted.join(smooth, others), pullback
 
@@ -31,8 +35,22 @@ def jvp(
 ) -> tuple[list[Any], list[Any]]:
     """Run ``function(*primals)`` along `tangents` in forward mode; see `Backend.jvp`."""
     parted = _Parted(function)
-    smooth, directions, others = jax.jvp(parted, tuple(primals), tuple(tangents), has_aux=True)
+    with _naming_captured():
+        smooth, directions, others = jax.jvp(parted, tuple(primals), tuple(tangents), has_aux=True)
     return parted.join(smooth, others), parted.join(directions, [None] * len(others))
+
+
+@contextlib.contextmanager
+def _naming_captured() -> Iterator[None]:
+    """Give JAX's errors of arrays that are out of their place portanet's class."""
+    try:
+        yield
+    except jax.errors.UnexpectedTracerError as error:
+        raise TracedValueError(
+            "an array that is being differentiated is used outside of its function, or by a rule "
+            "of which it is no positional argument, so that its derivative is lost: pass it as an "
+            "argument or return it"
+        ) from error
 
 
 def conjugate(g: Any) -> Any:

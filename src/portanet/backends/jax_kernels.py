@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from portanet.backends import jax_convolution
+
 
 def contract(*operands: jax.Array, plan: Any) -> jax.Array:
     return jnp.einsum(plan.subscripts, *operands)
@@ -22,6 +24,7 @@ def replace_at(x: jax.Array, y: jax.Array, *, index: Any) -> jax.Array:
 
 
 KERNELS: dict[str, Callable[..., Any]] = {
+    **jax_convolution.KERNELS,
     "add_at": add_at,
     "contract": contract,
     "detach": jax.lax.stop_gradient,

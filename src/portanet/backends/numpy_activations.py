@@ -53,3 +53,48 @@ def _reciprocal_of_exp_plus_one(w: np.ndarray) -> np.ndarray:
         np.exp(w, w)
     w += 1.0
     return np.reciprocal(w, w)
+
+
+_BLOCK = 32768  # entries: what is between the passes stays in a second-level cache
+_RATE = 0.265
+_TAIL = (
+    -0.06771121454509035, 0.19500959715899638, -0.06599616958612614, 0.14223273187761146,
+    0.08304590293417403, 0.10781760441838092, 0.10560129652308221,
+)  # fmt: skip
+
+
+def gelu_erf(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Compute `portanet.functional.gelu_erf`; in float32 with a relative error below 5e-6.
+
+    Half of the passes of the generic body: ``max(x, 0) - y * exp(-y * y / 2) * p(t)`` with
+    ``y = abs(x)`` and a polynomial in ``t = 1 / (1 + 0.265 * y)`` that was fitted to this.
+    """
+    if x.dtype != np.float32:
+        from portanet.functional import gates
+
+        y = gates.gelu_erf.__wrapped__(x)
+        return y if out is None else np.positive(y, out)
+    y = np.empty(x.shape, x.dtype) if out is None else out
+    sources, targets = x.reshape(-1), y.reshape(-1)
+    for start in range(0, x.size, _BLOCK):
+        _gelu_erf(sources[start : start + _BLOCK], targets[start : start + _BLOCK])
+    return y
+
+
+def _gelu_erf(x: np.ndarray, y: np.ndarray) -> None:
+    size = np.abs(x)
+    np.minimum(size, 15.0, out=size)  # where the rest is zero
+    t = size * _RATE
+    t += 1.0
+    np.reciprocal(t, t)
+    tail = t * _TAIL[0]
+    for coefficient in _TAIL[1:]:
+        tail += coefficient
+        tail *= t
+    np.multiply(size, size, t)
+    t *= -0.5
+    np.exp(t, t)
+    tail *= t
+    tail *= size
+    np.maximum(x, 0.0, out=y)
+    y -= tail

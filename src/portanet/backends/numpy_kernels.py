@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends import numpy_activations
+from portanet.backends import (
+    numpy_activations,
+    numpy_convolution,
+    numpy_normalization,
+    numpy_pooling,
+    numpy_rows,
+)
 
 _BLOCK = 32768  # entries: six blocks of float32 stay in a second-level cache
 _Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -79,10 +85,16 @@ def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 KERNELS: Mapping[str, Callable[..., Any]] = {
+    **numpy_convolution.KERNELS,
+    **numpy_normalization.KERNELS,
+    **numpy_pooling.KERNELS,
     "adam_update": adam_update,
     "gelu": numpy_activations.gelu,
+    "gelu_erf": numpy_activations.gelu_erf,
     "gelu_scale": numpy_activations.gelu_scale,
     "linear": linear,
     "log_softmax": log_softmax,
+    "masked_softmax": numpy_rows.masked_softmax,
     "sigmoid": numpy_activations.sigmoid,
+    "softmax": numpy_rows.softmax,
 }

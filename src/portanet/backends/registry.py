@@ -139,6 +139,8 @@ def _backend_of_type(kind: type) -> Backend | None:
 
 def _search(kind: type) -> Backend | None:
     xp = getattr(kind, "xp", None)
+    if xp is None and kind.__module__.partition(".")[0] in ("builtins", "portanet"):
+        return None  # no adapter has to be loaded for that
     for name in names():
         backend = _load(name)
         if xp is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from portanet import tape
 from portanet.backends.base import Array, Backend, Function
@@ -35,6 +36,42 @@ class TapeBackend(Backend):
         from portanet.tape.batch import vmap
 
         return vmap(function, arrays, axes, self.xp)
+
+    def scan(
+        self,
+        step: Callable[..., tuple[list[Array], list[Array]]],
+        carry: Sequence[Array],
+        xs: Sequence[Array],
+        length: int,
+        reverse: bool,
+    ) -> tuple[list[Array], list[Array]]:
+        """Run a loop of Python; inside `jit`, record one step and replay it where that can be."""
+        from portanet.tracing.scans import recorded_scan
+
+        recorded = recorded_scan(self, step, carry, xs, length, reverse)
+        return super().scan(step, carry, xs, length, reverse) if recorded is None else recorded
+
+    def observe(
+        self, function: Function, arrays: Sequence[Array], observer: Callable[..., Any]
+    ) -> Sequence[Array]:
+        from portanet.tape.observe import ObserveTrace
+
+        trace = ObserveTrace(observer, self.xp)
+        return [trace.lower(y) for y in function(*map(trace.lift, arrays))]
+
+    def cond(
+        self,
+        predicate: Array,
+        true_function: Callable[..., list[Array]],
+        false_function: Callable[..., list[Array]],
+        operands: Sequence[Array],
+    ) -> list[Array]:
+        """Choose by the value; inside `jit`, in each replay."""
+        from portanet.tracing.branches import is_recorded, recorded_cond
+
+        if is_recorded(predicate):
+            return recorded_cond(self, predicate, true_function, false_function, operands)
+        return super().cond(predicate, true_function, false_function, operands)
 
     def _box(self, x: Array) -> type[tape.Box]:
         return self.xp.box

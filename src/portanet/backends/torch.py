@@ -28,6 +28,9 @@ class TorchBackend(Backend):
     name = "torch"
     modules = ("torch",)
     distribution = "torch"
+    jit = "library"
+    compiles_slowly = True
+    hides_traces = True
 
     @cached_property
     def xp(self) -> Any:
@@ -126,11 +129,29 @@ class TorchBackend(Backend):
     ) -> list[Array | None]:
         return self._autodiff.vmap(function, arrays, axes)
 
+    def observe(
+        self, function: Function, arrays: Sequence[Array], observer: Callable[..., Any]
+    ) -> Sequence[Array]:
+        from portanet.backends.torch_observe import Observing
+
+        with Observing(observer):
+            return function(*arrays)
+
     def custom(self, operation: tape.Operation, arrays: Sequence[Array]) -> list[Array]:
         return self._custom.custom(operation, arrays)
 
     def checkpoint(self, function: Function, arrays: Sequence[Array]) -> Sequence[Array]:
         return self._checkpoint.checkpoint(function, arrays, self)
+
+    def compile(self, function: Function, donated: Sequence[int] = ()) -> Function:
+        from portanet.backends.torch_compile import Compiled
+
+        return Compiled(function)
+
+    def is_traced(self, x: Array) -> bool:
+        torch = self._torch
+        wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+        return isinstance(x, torch.Tensor) and (wrapped(x) or self._custom.is_traced(x))
 
     def synchronize(self, device: Any = None) -> None:
         torch = self._torch
@@ -149,6 +170,7 @@ def _namespace() -> Any:
     import torch
 
     from portanet.backends.torch_namespace import REPLACEMENTS
+    from portanet.backends.torch_ruled import add_rules
 
     def asarray(
         obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None
@@ -162,8 +184,9 @@ def _namespace() -> Any:
         return result
 
     asarray.__doc__ = compat.asarray.__doc__
-    namespace = types.ModuleType(compat.__name__, compat.__doc__)
+    namespace: Any = types.ModuleType(compat.__name__, compat.__doc__)
     namespace.__dict__.update({**vars(compat), **REPLACEMENTS, "asarray": asarray})
+    add_rules(namespace)
     return namespace
 
 

@@ -33,9 +33,10 @@ def checkpoint(function: Function, arrays: Sequence[Any], backend: Any) -> Seque
         return function(*arrays)
     context = contextvars.copy_context()  # that of the first run is that of every other
     draws = _Draws(arrays)
-    collector = _Collector(arrays)
+    given = [x.view_as(x) for x in arrays]  # the function may have captured an argument as well
+    collector = _Collector(given)
     with torch.no_grad(), collector:
-        outputs = context.copy().run(function, *arrays)
+        outputs = context.copy().run(function, *given)
     captured = collector.captured
     count = len(arrays)
 

@@ -61,7 +61,8 @@ class _Call:
             finally:
                 if guard.found:
                     self.operation.refuse_captured()
-        if any(x.requires_grad for x in trees.leaves(outputs)):
+        level = maybe_current_level() or 0
+        if any(x.requires_grad or maybe_get_level(x) > level for x in trees.leaves(outputs)):
             self.operation.refuse_captured()
         return outputs
 
@@ -71,7 +72,8 @@ class _Call:
             outputs, kept = self.constant(self.operation.forward, inputs)
         self.count = len(outputs)
         self.kept = Kept(inputs, outputs, kept)
-        return (*_distinct(outputs), *self.kept.beside)
+        # Torch makes these objects part of its graph; one of them may be a tensor of the caller.
+        return tuple(y.detach() for y in (*outputs, *self.kept.beside))
 
     def beside(self, *arrays: Any) -> list[Any]:
         outputs, kept = self.operation.forward(*arrays)
@@ -83,6 +85,29 @@ class _Call:
         start = end - self.count
         arrays, outputs = saved[:start], saved[start:end]
         return arrays, outputs, self.kept.find(arrays, outputs, saved[end:])
+
+    def cotangents(self, saved: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
+        """Return the cotangents of the arguments."""
+        if torch.is_grad_enabled() or self.level is not None:
+            return self._pulled(saved, cotangents)
+        # Nobody follows the rule itself: what still depends on something has captured it.
+        with torch.enable_grad():
+            totals = self._pulled([x.detach() for x in saved], cotangents)
+        if any(g is not None and g.requires_grad for g in totals):
+            self.operation.refuse_captured()
+        return totals
+
+    def _pulled(self, saved: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
+        context = self.context(saved)
+        arrays, count = context[0], self.count
+        totals: list[Any] = [None] * len(arrays)
+        if any(g is not None for g in cotangents[:count]):
+            totals = list(self.operation.vjp(*context, list(cotangents[:count])))
+        if any(g is not None for g in cotangents[count:]):
+            pull = vjp(self.beside, arrays)[1]
+            pairs = zip(totals, pull(cotangents[count:]), strict=True)
+            totals = [b if a is None else a if b is None else a + b for a, b in pairs]
+        return totals
 
     def tangents(self, saved: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
         """Return the tangents of the outputs and of what is kept beside them."""
@@ -120,17 +145,9 @@ class _Function(torch.autograd.Function):
     def backward(ctx: Any, *cotangents: Any) -> Any:
         call = ctx.call
         # Torch closes the level of a derivative before its pullback is called.
-        context = call.context([*map(unwrap_if_dead, ctx.saved_tensors)])
+        saved = [*map(unwrap_if_dead, ctx.saved_tensors)]
         cotangents = tuple(g if g is None else unwrap_if_dead(g) for g in cotangents)
-        arrays = context[0]
-        totals: list[Any] = [None] * len(arrays)
-        if any(g is not None for g in cotangents[: call.count]):
-            totals = list(call.operation.vjp(*context, list(cotangents[: call.count])))
-        if any(g is not None for g in cotangents[call.count :]):
-            pull = vjp(call.beside, arrays)[1]
-            pairs = zip(totals, pull(cotangents[call.count :]), strict=True)
-            totals = [b if a is None else a if b is None else a + b for a, b in pairs]
-        return (None, *totals)
+        return (None, *call.cotangents(saved, cotangents))
 
     @staticmethod
     def jvp(ctx: Any, _: Any, *tangents: Any) -> Any:
@@ -138,7 +155,10 @@ class _Function(torch.autograd.Function):
         # Torch switches forward mode off here, also for the derivatives further out.
         saved = [*map(_primal, ctx.saved_tensors)]
         with _set_fwd_grad_enabled(True):
-            return call.tangents(saved, tangents)
+            parts = call.tangents(saved, tangents)
+            if any(t is not None and _has_tangent(t) for t in parts):
+                call.operation.refuse_captured()
+            return parts
 
 
 class _Guard(TorchFunctionMode):
@@ -177,9 +197,10 @@ def _primal(x: Any) -> Any:
     return unpack_dual(x).primal
 
 
-def _distinct(tensors: Sequence[Any]) -> list[Any]:
-    """Give every tensor but the first of several equal ones an object of its own."""
-    return [y.detach() if any(y is z for z in tensors[:i]) else y for i, y in enumerate(tensors)]
+def _has_tangent(x: Any) -> bool:
+    while is_batchedtensor(x):
+        x = get_unwrapped(x)
+    return unpack_dual(x).tangent is not None
 
 
 def _is_floating(x: Any) -> bool:

@@ -85,7 +85,8 @@ def traced(y: Any) -> bool:
     return isinstance(y, torch.Tensor) and y.requires_grad
 
 
-_expanded: Any = torch.ones((), requires_grad=True).expand(1)
+with torch.inference_mode(False), torch.enable_grad():  # whatever the first caller has switched off
+    _expanded: Any = torch.ones((), requires_grad=True).expand(1)
 _Leaf: Any = type(_expanded.grad_fn.next_functions[0][0])
 
 

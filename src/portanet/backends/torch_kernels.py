@@ -11,7 +11,10 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from portanet.backends import torch_convolution
+from portanet.backends.torch_attention import attention
 from portanet.backends.torch_modes import transformed
+from portanet.backends.torch_recurrent import gru, lstm
 
 Tensor = torch.Tensor
 _C: Any = torch._C
@@ -62,19 +65,6 @@ def layer_norm(
 
 def contract(*operands: Tensor, plan: Any) -> Tensor:
     return torch.einsum(plan.subscripts, *operands)
-
-
-def convolution(x: Tensor, w: Tensor, *, shape: Any) -> Tensor:
-    rank = len(shape.window)
-    if rank > 3:  # torch has no more: the generic body, made of its slices and products
-        from portanet.functional import convolution as generic
-
-        return generic.convolution.__wrapped__(x, w, shape=shape)
-    native = (functional.conv1d, functional.conv2d, functional.conv3d)[rank - 1]
-    x, w = x.movedim(-1, 1), w.movedim((-1, -2), (0, 1))
-    if any(map(any, shape.padding)):
-        x = functional.pad(x, [n for pair in reversed(shape.padding) for n in pair])
-    return native(x, w, None, shape.stride, 0, shape.dilation, shape.groups).movedim(1, -1)
 
 
 def add_at(x: Tensor, y: Tensor, *, index: Any) -> Tensor:
@@ -128,12 +118,13 @@ def adam_update_all(
 
 
 KERNELS: dict[str, Callable[..., Any]] = {
+    **torch_convolution.KERNELS,
     "adam_update": adam_update,
     "add_at": add_at,
     "adam_update_all": adam_update_all,
+    "attention": attention,
     "celu": functional.celu,
     "contract": contract,
-    "convolution": convolution,
     "detach": torch.Tensor.detach,
     "elu": functional.elu,
     "embedding": functional.embedding,
@@ -141,12 +132,14 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "erfc": torch.erfc,
     "gelu": gelu,
     "gelu_erf": functional.gelu,
+    "gru": gru,
     "hard_tanh": functional.hardtanh,
     "layer_norm": layer_norm,
     "leaky_relu": functional.leaky_relu,
     "linear": functional.linear,
     "log_sigmoid": functional.logsigmoid,
     "log_softmax": log_softmax,
+    "lstm": lstm,
     "mean_squared_error": mean_squared_error,
     "relu": torch.relu,
     "relu6": functional.relu6,

@@ -6,10 +6,17 @@ import contextlib
 import functools
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
-from torch._C._functorch import TransformType, get_interpreter_stack, maybe_current_level
+from torch._C._functorch import (
+    TransformType,
+    get_interpreter_stack,
+    get_unwrapped,
+    is_functorch_wrapped_tensor,
+    maybe_current_level,
+)
 from torch.autograd import forward_ad
 
 from portanet.errors import NoDerivativeError
@@ -23,7 +30,7 @@ _own_levels: list[int] = []
 def forward_mode() -> Iterator[None]:
     """Enter forward mode, one thread at a time."""
     with _one_thread:
-        if _in_forward_mode() and not _own_levels and maybe_current_level() is None:
+        if in_forward_mode() and not _own_levels and maybe_current_level() is None:
             raise NoDerivativeError(
                 "torch cannot nest its forward mode inside forward_ad.dual_level: use pn.jvp in "
                 "the place of dual_level, or pn.vjp inside it"
@@ -36,7 +43,7 @@ def forward_mode() -> Iterator[None]:
             _own_levels.pop()
 
 
-def _in_forward_mode() -> bool:
+def in_forward_mode() -> bool:
     """Whether forward mode is under way; if portanet has entered it, whether in this thread."""
     if forward_ad._current_level < 0:
         return False
@@ -53,11 +60,29 @@ def _load_forward_mode() -> None:
 
 def transformed() -> bool:
     """Whether a transform of ``torch.func`` or forward mode is under way."""
-    return maybe_current_level() is not None or _in_forward_mode()
+    return maybe_current_level() is not None or in_forward_mode()
 
 
 def differentiated() -> bool:
     """Whether a transform other than vmap, or forward mode, is under way."""
     stack = get_interpreter_stack() or ()
     vmap_only = all(level.key() == TransformType.Vmap for level in stack)
-    return _in_forward_mode() or not vmap_only
+    return in_forward_mode() or not vmap_only
+
+
+def differentiates_forward_mode(tensors: Iterable[Any]) -> bool:
+    """Whether forward mode is under way inside of a derivative that `tensors` may be part of."""
+    if not in_forward_mode():
+        return False
+    kinds = [level.key() for level in get_interpreter_stack() or ()]
+    kinds = [kind for kind in kinds if kind in (TransformType.Grad, TransformType.Jvp)]
+    if TransformType.Jvp in kinds[1:]:
+        return True
+    return any(isinstance(x, torch.Tensor) and _innermost(x).requires_grad for x in tensors)
+
+
+def _innermost(x: torch.Tensor) -> torch.Tensor:
+    """Return the tensor inside of all transforms."""
+    while is_functorch_wrapped_tensor(x):
+        x = get_unwrapped(x)
+    return x

@@ -8,7 +8,7 @@ and shares add up. So the traces themselves know nothing of tuples.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from portanet.errors import NoDerivativeError
@@ -25,18 +25,21 @@ class Bundle(Box):
 
 
 class Share:
-    """The cotangent of a tuple: that of each result which has one, by its index."""
+    """The cotangent of a tuple: that of each result which has one, by its index.
+
+    Only the walk backwards holds it, so that a sum of many takes them in one by one.
+    """
 
     __slots__ = ("parts",)
 
-    def __init__(self, parts: Mapping[int, Any]) -> None:
+    def __init__(self, parts: dict[int, Any]) -> None:
         self.parts = parts
 
     def __add__(self, other: Share) -> Share:
-        parts = dict(self.parts)
+        parts = self.parts
         for i, part in other.parts.items():
             parts[i] = parts[i] + part if i in parts else part
-        return Share(parts)
+        return self
 
 
 class _Part(Rule):

@@ -120,18 +120,6 @@ REFUSED: dict[str, str] = {
 # Where a library that differentiates by itself departs from the table:
 # (backend, function) -> (states of vjp, jvp and second order, reason).
 EXCEPTIONS: dict[tuple[str, str], tuple[State, State, State, str]] = {
-    ("torch", "cumulative_prod"): (
-        State.WORKS, State.WORKS, State.MISSING,
-        "torch's second derivative is NaN where an entry is 0, and right elsewhere",
-    ),
-    **{
-        ("torch", f"linalg.{name}"): (
-            State.WORKS, State.WORKS, State.MISSING,
-            "torch's reverse derivative of a forward derivative is wrong; forward over reverse, "
-            "as in hvp, and reverse over reverse are right",
-        )
-        for name in ("det", "eigh", "slogdet", "solve")
-    },
     ("jax", "linalg.eig"): (
         State.MISSING, State.MISSING, State.MISSING,
         "JAX differentiates the eigenvectors of general matrices only when it is told to",

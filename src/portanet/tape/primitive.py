@@ -66,7 +66,7 @@ def _unary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., A
     def function(x: Any, /, **options: Any) -> Any:
         if isinstance(x, Box):
             return x.trace.process(primitive, (x,), options)
-        return compute(x, **options)
+        return compute(x, **options) if options else compute(x)
 
     return function
 
@@ -79,8 +79,10 @@ def _binary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., 
                 trace = y.trace
         elif isinstance(y, Box):
             trace = y.trace
-        else:
+        elif options:
             return compute(x, y, **options)
+        else:
+            return compute(x, y)
         return trace.process(primitive, (x, y), options)
 
     return function
@@ -90,7 +92,7 @@ def _ternary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[...,
     def function(x: Any, y: Any = None, z: Any = None, /, **options: Any) -> Any:
         if isinstance(x, Box) or isinstance(y, Box) or isinstance(z, Box):
             return call(primitive, (x, y, z), options)
-        return compute(x, y, z, **options)
+        return compute(x, y, z, **options) if options else compute(x, y, z)
 
     return function
 

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from portanet.errors import NoDerivativeError
 from portanet.tape.box import Box
+from portanet.tape.scattered import Scattered, summed
 
 _order = itertools.count(1)
 
@@ -99,18 +100,21 @@ class ReverseTrace(Trace):
             cotangent = pop(id(record), None)
             if cotangent is None:
                 continue
+            if type(cotangent) is Scattered:
+                cotangent = cotangent.total()
             primitive, result, args, kwargs, argnums, parents = record
             parts = primitive.pull(primitive, cotangent, result, args, kwargs, argnums)
             if len(parents) == 1:
                 (part,) = parts
                 key = id(parents[0])
                 before = get(key)
-                cotangents[key] = part if before is None else before + part
+                cotangents[key] = part if before is None else summed(before, part)
                 continue
             for parent, part in zip(parents, parts, strict=True):
                 before = get(id(parent))
-                cotangents[id(parent)] = part if before is None else before + part
-        return [get(id(root)) for root in roots]
+                cotangents[id(parent)] = part if before is None else summed(before, part)
+        found = [get(id(root)) for root in roots]
+        return [g.total() if type(g) is Scattered else g for g in found]
 
 
 reverse_trace: ContextVar[type[ReverseTrace]] = ContextVar("reverse_trace", default=ReverseTrace)

@@ -17,6 +17,7 @@ from portanet.tape.batching import (
     manipulation,
     products,
     reductions,
+    windows,
 )
 from portanet.tape.batching._parts import Finished, Rule, copies, loop, map_results, natural
 from portanet.tape.custom import CustomRule
@@ -32,6 +33,7 @@ RULES: dict[str, Rule] = {
     **manipulation.RULES,
     **products.RULES,
     **reductions.RULES,
+    **windows.RULES,
     "part": natural,
 }
 

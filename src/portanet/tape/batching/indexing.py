@@ -12,6 +12,7 @@ from typing import Any
 from portanet.errors import TracedValueError
 from portanet.tape.batching._parts import Rule, copies, flat, positive, spread
 from portanet.tape.box import seen
+from portanet.tape.rules.indexing import is_basic
 
 
 def _positions(xp: Any, shape: tuple[int, ...], like: Any) -> Any:
@@ -26,16 +27,6 @@ def _of_entries(xp: Any, positions: Any, size: int) -> Any:
 
 def _parts(key: Any) -> tuple[Any, ...]:
     return key if isinstance(key, tuple) else (key,)
-
-
-def _is_basic(key: Any) -> bool:
-    """Whether a key holds only integers, slices, an ellipsis and new axes."""
-    return all(
-        part is None
-        or part is Ellipsis
-        or (isinstance(part, int | slice) and type(part) is not bool)
-        for part in _parts(key)
-    )
 
 
 def _chosen(trace: Any, xp: Any, key: Any, shape: tuple[int, ...], like: Any) -> tuple[Any, bool]:
@@ -76,7 +67,7 @@ def _getitem(
     xp, (x, key) = primitive.xp, values
     if batched[1] and type(key) is not tuple:
         key = xp.batch_box(key, trace, None)
-    if _is_basic(key):
+    if is_basic(key):
         return primitive(x, (slice(None), *_parts(key)))
     shape = x.shape[1:] if batched[0] else x.shape
     positions, varied = _chosen(trace, xp, key, shape, x)
@@ -104,7 +95,7 @@ def _scatter_getitem(
     size = math.prod(shape)
     if batched[1] and type(key) is not tuple:
         key = xp.batch_box(key, trace, None)
-    if _is_basic(key):
+    if is_basic(key):
         return primitive(g, (slice(None), *_parts(key)), (trace.size, *shape))
     positions, varied = _chosen(trace, xp, key, shape, g)
     g = flat(xp, spread(xp, g, batched[0], trace.size))
@@ -113,6 +104,16 @@ def _scatter_getitem(
     else:
         y = xp.scatter_take(g, xp.reshape(positions, (-1,)), 1, (trace.size, size))
     return xp.reshape(y, (trace.size, *shape))
+
+
+def _scatter_sum(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    parts = [
+        spread(primitive.xp, g, own, trace.size) for g, own in zip(values, batched, strict=True)
+    ]
+    keys = tuple((slice(None), *_parts(key)) for key in kwargs["keys"])
+    return primitive(*parts, keys=keys, shape=(trace.size, *kwargs["shape"]))
 
 
 def _scatter_own(xp: Any, g: Any, positions: Any, shape: tuple[int, ...]) -> Any:
@@ -177,6 +178,7 @@ def _take_along_axis(
 RULES: dict[str, Rule] = {
     "getitem": _getitem,
     "scatter_getitem": _scatter_getitem,
+    "scatter_sum": _scatter_sum,
     "scatter_take": _scatter_take,
     "take": _take,
     "take_along_axis": _take_along_axis,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.errors import ShapeError
-from portanet.tape.batching._parts import Rule, behind, flat, positive, through
+from portanet.tape.batching._parts import Rule, behind, flat, natural, positive, through
 
 
 def _reduce(
@@ -68,6 +68,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("cumulative_prod", "cumulative_sum"), _accumulate),
     **dict.fromkeys(("argsort", "log_softmax", "softmax"), _along),
     "logsumexp": _logsumexp,
+    "masked_softmax": natural,
     "inner_product": through(lambda xp, x, y: xp.sum(x * y)),
     "mean_squared_error": through(lambda xp, x, y: xp.mean((x - y) * (x - y))),
 }

@@ -14,10 +14,20 @@ from typing import Any
 
 from portanet.tape.box import strip
 from portanet.tape.rule import Linear, Rule
+from portanet.tape.scattered import Scattered
+
+
+def is_basic(key: Any) -> bool:
+    """Whether an index holds only integers, slices, an ellipsis and new axes."""
+    return all(
+        part is None
+        or part is Ellipsis
+        or (isinstance(part, int | slice) and type(part) is not bool)
+        for part in (key if isinstance(key, tuple) else (key,))
+    )
 
 
 def has_integer_array(key: Any) -> bool:
-    """Whether an index may name an entry more than once."""
     """Whether an index may name an element twice."""
     parts = key if isinstance(key, tuple) else (key,)
     return any(
@@ -43,12 +53,43 @@ def _scatter_getitem(raw: Any, g: Any, key: Any, shape: tuple[int, ...]) -> Any:
     if has_integer_array(key):
         return _add_at(raw, g, _positions(raw, g, shape)[key], shape)
     fresh = raw.zeros(shape, dtype=g.dtype, device=g.device)
-    parts = key if isinstance(key, tuple) else (key,)
-    kept = tuple(part for part in parts if part is not None)
-    if len(kept) < len(parts):
-        key, g = kept, raw.reshape(g, fresh[kept].shape)
+    key, g = _without_new_axes(raw, g, key, fresh)
     fresh[key] = g
     return fresh
+
+
+def _without_new_axes(raw: Any, g: Any, key: Any, fresh: Any) -> tuple[Any, Any]:
+    """Drop the new axes of an index, with which the standard cannot write."""
+    parts = key if isinstance(key, tuple) else (key,)
+    kept = tuple(part for part in parts if part is not None)
+    if len(kept) == len(parts):
+        return key, g
+    return kept, raw.reshape(g, fresh[kept].shape)
+
+
+def _scatter_sum(raw: Any, *parts: Any, keys: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    fresh = raw.zeros(shape, dtype=parts[0].dtype, device=parts[0].device)
+    for g, key in zip(parts, keys, strict=True):
+        key, g = _without_new_axes(raw, g, key, fresh)
+        fresh[key] = fresh[key] + g
+    return fresh
+
+
+class _ScatterSum(Rule):
+    """The sum of arrays of zeros in each of which one part was written, linear in all parts."""
+
+    def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
+        return [cotangent[kwargs["keys"][i]] for i in argnums]
+
+    def jvp(self, primitive, tangents, result, args, kwargs, argnums):
+        keys = tuple(kwargs["keys"][i] for i in argnums)
+        return primitive(*tangents, keys=keys, shape=kwargs["shape"])
+
+
+def _getitem_transpose(xp: Any, g: Any, x: Any, key: Any) -> Any:
+    if is_basic(key):
+        return Scattered(xp, g, key, x.shape)
+    return xp.scatter_getitem(g, key, x.shape)
 
 
 def _scatter_take(raw: Any, g: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
@@ -58,13 +99,14 @@ def _scatter_take(raw: Any, g: Any, indices: Any, axis: int, shape: tuple[int, .
 
 EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
     "getitem": (
-        Linear(lambda xp, g, x, key: xp.scatter_getitem(g, key, x.shape), arity=None),
+        Linear(_getitem_transpose, arity=None),
         lambda raw, x, key: operator.getitem(x, key),
     ),
     "scatter_getitem": (
         Linear(lambda xp, g, x, key, shape: g[key], arity=None),
         _scatter_getitem,
     ),
+    "scatter_sum": (_ScatterSum(), _scatter_sum),
     "scatter_take": (
         Linear(lambda xp, g, x, indices, axis, shape: xp.take(g, indices, axis=axis), arity=None),
         _scatter_take,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.tape.bundle import Several
-from portanet.tape.rule import Explicit, Rule, conj, is_complex
+from portanet.tape.rule import Explicit, Rule, cast, conj, is_complex
 from portanet.tape.rules.linalg_helpers import adjoint, diagonal_matrix, rows
 from portanet.tape.rules.reductions import products_of_others
 
@@ -23,7 +23,7 @@ def _matrix(x: Any) -> Any:
 def _outside(xp: Any, u: Any, inner: Any, vh: Any) -> Any:
     """The cofactors of ``u m vh`` from those of ``m``, for unitary `u` and `vh`."""
     sign = xp.linalg.det(u) * xp.linalg.det(vh)
-    return _matrix(sign) * (conj(xp, u) @ inner @ conj(xp, vh))
+    return _matrix(sign) * (conj(xp, u) @ cast(xp, inner, u.dtype) @ conj(xp, vh))
 
 
 def _cofactors(xp: Any, x: Any) -> Any:

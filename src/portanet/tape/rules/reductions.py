@@ -185,7 +185,9 @@ def _cumulative_prod_jvp(
     t, wide = (xp.moveaxis(cast(xp, part, y.dtype), axis, -1) for part in (t, x))
     moved = _recurrence(xp, wide, t * _products_before(xp, wide))
     if include_initial:
-        start = xp.zeros((*moved.shape[:-1], 1), dtype=moved.dtype, device=moved.device)
+        start = xp.zeros(
+            (*moved.shape[:-1], 1), dtype=moved.dtype, device=getattr(moved, "device", None)
+        )
         moved = xp.concat([start, moved], axis=-1)
     return xp.moveaxis(moved, -1, axis)
 
