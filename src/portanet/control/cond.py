@@ -1,0 +1,83 @@
+"""`cond`: one of two functions, chosen by a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from portanet.backends import backend_of, is_array
+from portanet.control._carry import Carry, Results, check_function
+from portanet.errors import ArgumentError, DTypeError, ShapeError
+
+
+def cond(
+    predicate: Any,
+    true_function: Callable[..., Any],
+    false_function: Callable[..., Any],
+    *operands: Any,
+) -> Any:
+    """Call `true_function` or `false_function`, whichever a value asks for.
+
+    Parameters
+    ----------
+    predicate : bool or array of bool, shape ()
+    true_function, false_function : callable
+        Take `operands` and return trees of equal structure, shapes and dtypes.
+    *operands : trees
+
+    Returns
+    -------
+    tree
+        What the chosen function returned, with its derivatives.
+
+    Raises
+    ------
+    ArgumentError, ShapeError, DTypeError
+        If `predicate` is not one boolean, or a result is no array.
+    ShapeError, DTypeError, ParameterTreeError
+        If the branches return different trees, where both are looked at: inside `jit`.
+    NoDerivativeError
+        Inside `jit` on NumPy, array_api_strict and CuPy, for another derivative of the branch than
+        one in reverse, or for `vmap`.
+
+    Notes
+    -----
+    Eagerly the value decides and the other branch is not run. Inside `jit` both are recorded once,
+    and each replay runs one: give it what it works on as operands, since what it computes from
+    arrays around it alone is computed before the choice. Under `vmap` a condition has no single
+    value: use ``xp.where``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> x = np.asarray(-2.0)
+    >>> float(pn.cond(x > 0, lambda x: x, lambda x: x**2, x))
+    4.0
+    """
+    check_function("cond", "true_function", true_function)
+    check_function("cond", "false_function", false_function)
+    if isinstance(predicate, bool):
+        return (true_function if predicate else false_function)(*operands)
+    _check_predicate(predicate)
+    given, results = Carry(operands, "cond: operands"), Results("cond: result")
+
+    def branch(function: Callable[..., Any]) -> Callable[..., list[Any]]:
+        return lambda *values: results.split(function(*given.join(values)))
+
+    run = backend_of(predicate).cond
+    return results.join(run(predicate, branch(true_function), branch(false_function), given.values))
+
+
+def _check_predicate(predicate: Any) -> None:
+    if not is_array(predicate):
+        raise ArgumentError(
+            f"cond: predicate is a boolean or an array of one: got {type(predicate).__name__}"
+        )
+    if tuple(predicate.shape) != ():
+        raise ShapeError(
+            f"cond: predicate.shape == (): {tuple(predicate.shape)} != (): choose entry by entry "
+            "with xp.where"
+        )
+    if "bool" not in str(predicate.dtype):
+        raise DTypeError(f"cond: predicate is boolean, not {predicate.dtype}: compare it")

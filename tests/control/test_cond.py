@@ -1,0 +1,154 @@
+"""`cond` on every library: the branch that is taken, its derivatives, what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tracing.same import check_same
+
+import portanet as pn
+from portanet.errors import (
+    ArgumentError,
+    DTypeError,
+    NoDerivativeError,
+    ParameterTreeError,
+    ShapeError,
+    TracedValueError,
+)
+
+W = np.asarray([[1.0, 2.0], [0.5, -1.0]])
+POSITIVE = np.asarray([0.5, 1.5])
+
+
+def loss(w, x):
+    xp = pn.array_namespace(x)
+    return pn.cond(
+        xp.sum(x) > 0.0,
+        lambda x: xp.sum(xp.sqrt(xp.sum(x) * x * x) @ w),
+        lambda x: xp.sum(x * x) * w[0, 0],
+        x,
+    )
+
+
+def expected(x):
+    """The value and the gradients by hand."""
+    total = x.sum()
+    if total <= 0:
+        return x @ x * W[0, 0], np.asarray([[x @ x, 0.0], [0.0, 0.0]]), 2 * x * W[0, 0]
+    root, rows = np.sqrt(total), W.sum(axis=1)
+    value = root * (x @ rows)
+    return value, root * np.stack([x, x], axis=1), root * rows + x @ rows / (2 * root)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_the_branch_and_its_gradient(backend, jit):
+    if jit and backend.name == "torch":
+        pytest.skip("torch: refused, see below")
+    function = pn.value_and_grad(loss, (0, 1))
+    function = pn.jit(function) if jit else function
+    for x in (POSITIVE, -POSITIVE, 2.0 * POSITIVE):
+        value, (of_w, of_x) = function(backend.asarray(W), backend.asarray(x))
+        for found, wanted in zip((value, of_w, of_x), expected(x), strict=True):
+            np.testing.assert_allclose(backend.to_numpy(found), wanted, rtol=1e-12)
+    if jit:
+        assert function.cache_info()[:3] == (2, 1, 1)
+
+
+def test_python_booleans_and_captured_weights(backend):
+    x = backend.asarray(POSITIVE)
+    assert pn.cond(True, lambda: "yes", lambda: "no") == "yes"
+    y = pn.cond(False, lambda x: x, lambda x: 2.0 * x, x)
+    np.testing.assert_array_equal(backend.to_numpy(y), 2.0 * POSITIVE)
+
+
+def test_trees_flags_and_forward_mode():
+    def function(x, flag):
+        return pn.cond(np.sum(x) > 0, lambda x: {"a": x**2, "b": x}, lambda x: {"a": x, "b": x}, x)
+
+    _, tangent = pn.jvp(lambda x: function(x, True), (POSITIVE,), (POSITIVE,))
+    np.testing.assert_allclose(tangent["a"], 2 * POSITIVE**2)
+    check_same(pn.jit(function)(POSITIVE, True), function(POSITIVE, True))
+
+
+def test_the_other_branch_is_not_run_by_a_replay():
+    """It would warn of the root of a negative number, and its derivative be NaN."""
+    jitted = pn.jit(pn.grad(lambda x: pn.cond(
+        np.sum(x) > 0, lambda x: np.sum(np.sqrt(x)), lambda x: np.sum(x * 3.0), x
+    )))  # fmt: skip
+    np.testing.assert_allclose(jitted(-POSITIVE), [3.0, 3.0])
+    np.testing.assert_allclose(jitted(POSITIVE), 0.5 / np.sqrt(POSITIVE))
+    np.testing.assert_allclose(jitted(-POSITIVE), [3.0, 3.0])
+
+
+def test_branches_with_their_own_weights():
+    def function(v, w, x):
+        return np.sum(pn.cond(np.sum(x) > 0, lambda x: x * v, lambda x: x * x * w, x))
+
+    gradient = pn.grad(function, (0, 1, 2))
+    jitted = pn.jit(gradient)
+    for x in (POSITIVE, -POSITIVE, POSITIVE):
+        check_same(jitted(POSITIVE, W[0], x), gradient(POSITIVE, W[0], x))
+
+
+def test_a_branch_inside_a_branch():
+    def function(x):
+        def inner(x):
+            return pn.cond(np.max(x) > 1.0, np.sin, np.cos, x)
+
+        return np.sum(pn.cond(np.sum(x) > 0, inner, lambda x: x * x, x))
+
+    gradient = pn.value_and_grad(function)
+    jitted = pn.jit(gradient)
+    for x in (POSITIVE, -POSITIVE, POSITIVE / 2):
+        check_same(jitted(x), gradient(x))
+
+
+DIFFERENT = {
+    "shape": (lambda x: x[:1], ShapeError, r"cond: result: shape \(1,\) != \(2,\)"),
+    "structure": (lambda x: (x, x), ParameterTreeError, "cond: result: "),
+    "dtype": (
+        lambda x: pn.array_namespace(x).astype(x, np.float32), DTypeError,
+        "cond: result: dtype float32 != float64",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("other", "kind", "text"), DIFFERENT.values(), ids=DIFFERENT)
+def test_branches_that_do_not_fit(other, kind, text):
+    with pytest.raises(kind, match=text):
+        pn.jit(lambda x: pn.cond(np.sum(x) > 0, lambda x: x, other, x))(POSITIVE)
+
+
+PREDICATES = {
+    "number": (1, ArgumentError, "predicate is a boolean or an array of one: got int"),
+    "array": (POSITIVE > 0, ShapeError, r"predicate\.shape == \(\): \(2,\) != \(\): choose entry"),
+    "floating": (np.asarray(1.0), DTypeError, "predicate is boolean, not float64: compare it"),
+}
+
+
+@pytest.mark.parametrize(("predicate", "kind", "text"), PREDICATES.values(), ids=PREDICATES)
+def test_predicates_that_do_not_fit(predicate, kind, text):
+    with pytest.raises(kind, match=text):
+        pn.cond(predicate, lambda: POSITIVE, lambda: POSITIVE)
+
+
+def test_functions_that_are_none():
+    with pytest.raises(ArgumentError, match="cond: false_function is a function: got ndarray"):
+        pn.cond(True, lambda: POSITIVE, POSITIVE)
+
+
+def test_what_a_recorded_branch_does_not_give():
+    text = r"pn\.cond inside pn\.jit has values and reverse derivatives of first order alone"
+    with pytest.raises(NoDerivativeError, match=text):
+        pn.jit(lambda w, x: pn.jvp(loss, (w, x), (w, x)))(W, POSITIVE)
+    with pytest.raises(NoDerivativeError, match=text):
+        pn.jit(lambda w, x: pn.hvp(lambda x: loss(w, x), x, x))(W, POSITIVE)
+    with pytest.raises(TracedValueError, match=r"xp\.where\(condition, a, b\)"):
+        pn.vmap(lambda x: loss(W, x))(np.stack([POSITIVE, -POSITIVE]))
+
+
+def test_torch_refuses_a_branch_on_a_value_inside_jit():
+    torch = pytest.importorskip("torch")
+    jitted = pn.jit(loss)
+    with pytest.raises(TracedValueError, match=r"xp\.where\(condition, a, b\)"):
+        [jitted(torch.tensor(W), torch.tensor(POSITIVE)) for _ in range(2)]
