@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -160,6 +161,83 @@ def test_static_arguments_need_a_hash():
         pn.jit(lambda x, o: x)(X, Options())
 
 
+class Options(dict):
+    """Static by its name, and no tree of numbers."""
+
+    def __hash__(self):
+        return hash(tuple(sorted(self.items())))
+
+
+MARKS = {
+    "position": {"static_argnums": 1},
+    "positions": {"static_argnums": (1,)},
+    "name": {"static_argnames": "options"},
+    "names": {"static_argnames": ["options"]},
+}
+
+
+@pytest.mark.parametrize("marks", MARKS.values(), ids=MARKS)
+def test_marked_arguments_are_static_by_position_and_by_name(marks):
+    calls = []
+
+    def function(x, options):
+        calls.append(options)
+        return x * options["factor"]
+
+    jitted = pn.jit(function, **marks)
+    for factor in (2.0, 2.0, 3.0):
+        check_same(jitted(X, Options(factor=factor)), X * factor)
+        check_same(jitted(X, options=Options(factor=factor)), X * factor)
+    assert calls == [{"factor": 2.0}, {"factor": 2.0}, {"factor": 3.0}, {"factor": 3.0}]
+    other = pickle.loads(pickle.dumps(pn.jit(_scaled, **marks)))
+    check_same(other(X, Options(factor=2.0)), X * 2.0)
+
+
+def _scaled(x, options):
+    return x * options["factor"]
+
+
+def test_static_numbers_are_told_apart():
+    jitted = pn.jit(lambda x, n: (x, n), static_argnums=1)
+    for pair in ((0.0, -0.0), ((1, 2), (True, 2)), (1, 1.0)):
+        for n in pair * 2:
+            assert repr(jitted(X, n)[1]) == repr(n)
+    assert jitted.cache_info().misses == 6
+
+
+def test_static_arguments_that_cannot_be():
+    with pytest.raises(ArgumentError, match="the static argument 'options' tells programs apart"):
+        pn.jit(_scaled, static_argnames="options")(X, options={"factor": 2.0})
+    with pytest.raises(ArgumentError, match="the static argument 1 tells programs apart by its h"):
+        pn.jit(_scaled, static_argnames="options")(X, {"factor": 2.0})
+    with pytest.raises(ArgumentError, match="static_argnums >= 0: got -1"):
+        pn.jit(_scaled, static_argnums=-1)
+    with pytest.raises(ArgumentError, match=r"static_argnames are of type str: got \(1,\)"):
+        pn.jit(_scaled, static_argnames=(1,))  # pyright: ignore
+    with pytest.raises(ArgumentError, match="donate_argnums are of type int: got 'x'"):
+        pn.jit(_scaled, donate_argnums="x")  # pyright: ignore
+
+
+def test_donated_arguments(recorder):
+    def function(x, y):
+        return {"x": x["a"] + y, "y": 2.0 * y}
+
+    jitted = pn.jit(function, donate_argnums=0)
+    for factor in (1.0, 2.0):
+        y = recorder.asarray(X * factor)
+        expected = function({"a": recorder.asarray(X)}, y)
+        for _ in range(3):
+            check_same(jitted({"a": recorder.asarray(X)}, y), expected)
+
+
+def test_programs_in_turns_are_matched():
+    jitted = pn.jit(lambda x: x * 2.0)
+    for _ in range(5):
+        for n in (2, 3, 4, 5, 6, 7):
+            check_same(jitted(np.ones(n)), np.full(n, 2.0))
+    assert jitted.cache_info()[:3] == (24, 6, 6)
+
+
 def test_what_changes_by_itself_is_no_argument():
     with pytest.raises(ArgumentError, match="the numbers of a generator would be drawn once"):
         pn.jit(lambda x, rng: x + rng.normal())(X, np.random.default_rng(0))
@@ -171,6 +249,15 @@ def test_what_changes_by_itself_is_no_argument():
         pn.jit(lambda m, x: m(x))(bound, X)
     with pytest.raises(ArgumentError, match="function is callable: got int"):
         pn.jit(3)  # pyright: ignore[reportArgumentType]
+
+
+def test_numbers_drawn_from_around_are_refused(monkeypatch):
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    rng = np.random.default_rng(0)
+    jitted = pn.jit(lambda x: x + rng.normal(size=3))
+    with pytest.raises(TracedValueError, match="the numbers of the generator 'rng' would be draw"):
+        jitted(X)
+    assert jitted.cache_info() == (0, 0, 0, 0)
 
 
 def test_keys_cannot_be_kept_beyond_the_call():
@@ -187,17 +274,29 @@ def test_static_dtypes(dtype):
     check_jitted(lambda x, dtype: pn.array_namespace(x).astype(x, dtype), X, dtype)
 
 
-@pytest.mark.filterwarnings("ignore:pn.jit")
 def test_the_cache_is_bounded():
     jitted = pn.jit(lambda x, n: x + n)
     for n in range(300):
         jitted(X, n)
-    assert jitted.cache_info()[:3] == (0, 300, 256)
-    jitted(X, 299)
+        jitted(X, n)
+    assert jitted.cache_info()[:3] == (300, 300, 256)
     jitted(X, 44)
-    assert jitted.cache_info()[:2] == (2, 300)
+    assert jitted.cache_info()[:2] == (301, 300)
     jitted(X, 0)
-    assert jitted.cache_info()[:2] == (2, 301)
+    assert jitted.cache_info()[:2] == (301, 301)
+
+
+@pytest.mark.filterwarnings("ignore:pn.jit")
+def test_what_differs_in_each_call_runs_as_it_is_until_it_comes_again():
+    calls = []
+    jitted = pn.jit(lambda x, n: calls.append(n) or x + n)
+    for n in range(100):
+        check_same(jitted(X, n), X + n)
+    assert jitted.cache_info()[:3] == (0, 16, 16)
+    for _ in range(3):
+        jitted(X, 99)
+    assert jitted.cache_info()[:3] == (2, 17, 17)
+    assert calls == [*range(100), 99]
 
 
 @pytest.mark.filterwarnings("ignore:pn.jit")

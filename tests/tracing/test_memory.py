@@ -123,7 +123,7 @@ def test_explain_and_source_and_kept_bytes():
     text = jitted.explain(X)
     assert "operations: 4" in text
     assert "sin: 1" in text
-    assert jitted.cache_info() == (0, 1, 1, 96)
-    assert "kept bytes: 96" in text
+    assert jitted.cache_info() == (0, 1, 1, 128)
+    assert "kept bytes: 128" in text
     assert "def replay(a0):" in jitted.source(X)
     assert jitted.cache_info()[:3] == (0, 1, 1)

@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tape.test_programs import BINARY, UNARY, arrays, steps
 from tracing.same import check_same
@@ -19,6 +19,8 @@ PROFILE = settings(
     derandomize=not THOROUGH,
     deadline=None,
     database=None,
+    # To shrink a program with a derivative can take minutes: only where there is time for it.
+    phases=list(Phase) if THOROUGH else [Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 

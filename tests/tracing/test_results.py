@@ -244,12 +244,3 @@ def test_one_array_in_two_places(recorder):
     x = recorder.asarray(X)
     jitted = check_jitted(lambda x, y: (x + y, x, y, x * y), x, x)
     check_same(jitted(x, 2.0 * x), (3.0 * x, x, 2.0 * x, 2.0 * x * x))
-
-
-def test_torch_runs_as_it_is():
-    torch = pytest.importorskip("torch")
-    jitted = pn.jit(lambda x, n: torch.sin(x) * n)
-    x = torch.ones(2)
-    assert torch.equal(jitted(x, 2), torch.sin(x) * 2)
-    assert jitted.cache_info() == (0, 0, 0, 0)
-    assert jitted.explain(x, 2) == "run as it is"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from contract.cases import RULES
 from contract.probes import place
+from tape.test_threads import run_in_threads
 from tracing.same import check_same
 
 import portanet as pn
@@ -30,12 +31,25 @@ MODELS = {
 LARGE = {"large": lambda: pn.Chain(pn.Dense(3, 400, pn.gelu), pn.Dense(400, 90), pn.Dense(90, 2))}
 
 
+LIBRARY = type("L", (), {"place": "numpy"})
+
+
 def with_stats(model, ps, st, data):
     x, y = data
     prediction, st = model(x, ps, st)
     xp = pn.array_namespace(prediction)
     error = prediction - y
     return xp.mean(error * error), st, {"largest": xp.max(xp.abs(error)), "name": "mine"}
+
+
+def counted(steps):
+    """Return a loss that notes each time it is run."""
+
+    def loss(*args):
+        steps.append(1)
+        return with_stats(*args)
+
+    return loss
 
 
 def start(backend, model="Dense", rule=None, dtype="float64"):
@@ -52,8 +66,8 @@ def check_steps(ts, batches, loss=with_stats, steps=10, rtol=1e-9, atol=1e-11):
     plain = ts
     for i in range(steps):
         batch = batches[i % len(batches)]
-        value, stats, plain = train_step(loss, batch, plain)
-        other, also, ts = train_step(loss, batch, ts, jit=True)
+        value, stats, plain = train_step(loss, batch, plain, jit=False)
+        other, also, ts = train_step(loss, batch, ts)
         check_same((other, also), (value, stats), rtol, atol)
     assert ts.step == plain.step
     check_same(ts, plain, rtol, atol)
@@ -78,9 +92,8 @@ def test_models(recorder, model, rule):
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "longdouble"])
 def test_dtypes(dtype):
-    library = type("L", (), {"place": "numpy"})
     rtol = {"float16": 2e-2, "float32": 2e-4}.get(dtype, 1e-9)
-    check_steps(*start(library, dtype=dtype), steps=4, rtol=rtol, atol=rtol / 10)
+    check_steps(*start(LIBRARY, dtype=dtype), steps=4, rtol=rtol, atol=rtol / 10)
 
 
 def test_loss_objects(recorder):
@@ -125,8 +138,7 @@ def test_a_model_without_parameters():
 
 
 def test_component_vectors():
-    library = type("L", (), {"place": "numpy"})
-    ts, batches = start(library)
+    ts, batches = start(LIBRARY)
     ps = pn.ComponentVector(ts.parameters)
     check_steps(TrainState(ts.model, ps, ts.states, ts.optimizer), batches)
 
@@ -146,11 +158,10 @@ HANDLED = {
 @pytest.mark.parametrize("handle", HANDLED.values(), ids=HANDLED)
 @pytest.mark.parametrize("rule", [opt.Adam(0.05), RULES["OptimizerChain"]()], ids=type)
 def test_a_state_is_an_ordinary_one(handle, rule):
-    library = type("L", (), {"place": "numpy"})
-    ts, batches = start(library, "BatchNorm", rule)
+    ts, batches = start(LIBRARY, "BatchNorm", rule)
     plain = ts
     for i in range(6):
-        _, _, plain = train_step(with_stats, batches[i % 3], plain)
+        _, _, plain = train_step(with_stats, batches[i % 3], plain, jit=False)
         _, _, ts = train_step(with_stats, batches[i % 3], ts, jit=i % 3 != 2)
         ts = handle(ts)
         assert type(ts) is TrainState
@@ -158,8 +169,7 @@ def test_a_state_is_an_ordinary_one(handle, rule):
 
 
 def test_handling_a_state_does_not_record_anew():
-    library = type("L", (), {"place": "numpy"})
-    ts, batches = start(library)
+    ts, batches = start(LIBRARY)
     calls = []
 
     def loss(*args):
@@ -167,17 +177,16 @@ def test_handling_a_state_does_not_record_anew():
         return with_stats(*args)
 
     for i in range(9):
-        _, _, ts = train_step(loss, batches[0], ts, jit=True)
+        _, _, ts = train_step(loss, batches[0], ts)
         ts = pn.cpu_device()(dataclasses.replace(ts, step=i))
     assert len(calls) == 1
 
 
 def test_old_states_keep_their_numbers():
-    library = type("L", (), {"place": "numpy"})
-    ts, batches = start(library)
+    ts, batches = start(LIBRARY)
     states, kept = [], []
     for i in range(5):
-        _, _, ts = train_step(with_stats, batches[i % 3], ts, jit=True)
+        _, _, ts = train_step(with_stats, batches[i % 3], ts)
         states.append(ts)
         kept.append([x.copy() for x in trees.leaves(ts) if isinstance(x, np.ndarray)])
     for ts, copies in zip(states, kept, strict=True):
@@ -185,60 +194,138 @@ def test_old_states_keep_their_numbers():
         assert all(map(np.array_equal, arrays, copies))
 
 
-def test_a_new_function_each_call_warns_once_and_is_let_go():
-    from portanet.training import compiled
+def test_a_learning_rate_that_changes_replays(recorder):
+    if recorder.adapter.compiles_slowly:
+        pytest.skip(f"steps on {recorder.name} are taken as they are")
+    for rule in (opt.SGD(0.1), opt.AdamW(0.1), opt.chain(opt.ClipGlobalNorm(1.0), opt.Adam(0.1))):
+        runs = []
+        loss = counted(runs)
+        ts, batches = start(recorder, rule=rule, dtype="float32")
+        plain = ts
+        for i in range(6):
+            rate = 0.1 / (i + 1)
+            _, _, plain = train_step(with_stats, batches[0], opt.adjust(plain, rate), jit=False)
+            _, _, ts = train_step(loss, batches[0], opt.adjust(ts, rate))
+        check_same(ts, plain, 2e-5, 1e-6)
+        if not recorder.adapter.compiles_slowly:
+            assert len(runs) == (1 if recorder.adapter.jit != "library" else 2)
+        assert ts.optimizer_state.rules == plain.optimizer_state.rules
 
-    library = type("L", (), {"place": "numpy"})
-    ts, batches = start(library)
-    text = r"train_step\(jit=True\) is recorded anew in nearly every call: the loss is another "
 
-    def steps(ts):
-        for _ in range(80):
-            _, _, ts = train_step(lambda *args: with_stats(*args), batches[0], ts, jit=True)
+def test_learning_rates_by_layer_replay():
+    runs = []
+    loss = counted(runs)
+    ts, batches = start(LIBRARY)
+    ts = plain = opt.adjust(ts, 0.3, path="layer_1")
+    for i in range(5):
+        rate = 0.1 / (i + 1)
+        ts, plain = (opt.adjust(x, rate, path="layer_2") for x in (ts, plain))
+        _, _, plain = train_step(with_stats, batches[0], plain, jit=False)
+        _, _, ts = train_step(loss, batches[0], ts)
+    check_same(ts, plain, 1e-9, 1e-11)
+    assert len(runs) == 1
 
-    with pytest.warns(UserWarning, match=text) as seen:
-        steps(ts)
-    assert len(seen) == 1
-    assert seen[0].filename == __file__
-    assert len(compiled._steps) <= 64
+
+@dataclasses.dataclass(frozen=True)
+class Signs(opt.Rule):
+    """A rule of the user's; its rate is a constant of the program."""
+
+    lr: float = 0.01
+
+    def init(self, x):
+        return ()
+
+    def apply(self, state, x, g):
+        return state, self.lr * pn.array_namespace(g).sign(g)
 
 
-def test_a_new_rule_each_call_warns():
-    library = type("L", (), {"place": "numpy"})
-    ts, batches = start(library)
+class VaryingSigns(Signs):
+    varying = ("lr",)
 
-    def loss(*args):
-        return with_stats(*args)
 
-    def steps(ts):
-        for i in range(10):
-            ts = opt.adjust(ts, lr=0.1 / (i + 1))
-            _, _, ts = train_step(loss, batches[0], ts, jit=True)
+def _adjusted_steps(rule, steps=12):
+    runs = []
+    loss = counted(runs)
+    ts, batches = start(LIBRARY, rule=rule)
+    plain = ts
+    for i in range(steps):
+        rate = 0.1 / (i + 1)
+        _, _, plain = train_step(with_stats, batches[0], opt.adjust(plain, rate), jit=False)
+        _, _, ts = train_step(loss, batches[0], opt.adjust(ts, rate))
+    check_same(ts, plain, 1e-9, 1e-11)
+    return len(runs)
 
-    with pytest.warns(UserWarning, match="the hyperparameters of the optimizer are others"):
-        steps(ts)
+
+def test_rules_say_what_varies():
+    assert _adjusted_steps(VaryingSigns()) == 1
+    text = "recorded anew in nearly every call: the model or the optimizer is another one each time"
+    with pytest.warns(UserWarning, match=text):
+        assert _adjusted_steps(Signs()) == 12
+
+
+def test_schedulers_replay(recorder):
+    schedule = opt.schedules.OneCycle(0.2, steps=8)
+    for inner in (opt.Adam(), opt.chain(opt.ClipNorm(1.0), opt.SGD())):
+        rule = opt.Scheduler(inner if inner == opt.Adam() else inner.rules[1], lr=schedule)
+        rule = rule if inner == opt.Adam() else opt.chain(inner.rules[0], rule)
+        check_steps(*start(recorder, rule=rule), steps=12)
+
+
+def test_threads():
+    runs = [start(LIBRARY, name) for name in ("Dense", "Dropout", "LayerNorm", "BatchNorm")]
+
+    def train(ts, batches, jit):
+        for i in range(30):
+            _, _, ts = train_step(with_stats, batches[i % 3], ts, jit=jit)
+        return ts
+
+    expected = [train(*run, jit=False) for run in runs]
+
+    def work(i):
+        check_same(train(*runs[i % 4], jit=None), expected[i % 4], 1e-9, 1e-11)
+
+    run_in_threads(work)
 
 
 def test_models_in_turns_do_not_warn():
-    library = type("L", (), {"place": "numpy"})
-    runs = [start(library, name) for name in ("Dense", "LayerNorm")]
+    runs = [start(LIBRARY, name) for name in ("Dense", "LayerNorm")]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for ts, batches in runs * 5:
             check_steps(ts, batches, loss=pn.MSELoss(), steps=2)
 
 
-def test_an_engine_and_jit_exclude_each_other():
-    library = type("L", (), {"place": "numpy"})
-    ts, batches = start(library)
-    with pytest.raises(errors.ArgumentError, match="jit=True takes the library's own derivatives"):
-        train_step(with_stats, batches[0], ts, ad=pn.AutoAutograd(), jit=True)
+@pytest.mark.parametrize("rule", [opt.Adam(0.05), RULES["OptimizerChain"]()], ids=type)
+def test_donated_states(recorder, rule):
+    ts, batches = start(recorder, rule=rule)
+    plain = ts
+    _, _, ts = train_step(with_stats, batches[0], ts)  # the arrays of this one are its own
+    _, _, plain = train_step(with_stats, batches[0], plain, jit=False)
+    for batch in batches:
+        before = ts
+        value, _, plain = train_step(with_stats, batch, plain, jit=False)
+        other, _, ts = train_step(with_stats, batch, ts, donate=True)
+        check_same((other, ts), (value, plain), 1e-9, 1e-11)
+        if not recorder.adapter.compiles_slowly:
+            with pytest.raises(
+                errors.ArgumentError, match=r"given to train_step\(\.\.\., donate=T"
+            ):
+                train_step(with_stats, batch, before)
+            with pytest.raises(errors.ArgumentError, match=r"ts\.parameters was given to"):
+                _ = before.parameters
+
+
+def test_an_engine_takes_the_step_as_it_is():
+    ts, batches = start(LIBRARY)
+    runs = []
+    for _ in range(3):
+        _, _, ts = train_step(counted(runs), batches[0], ts, ad=pn.AutoAutograd())
+    assert len(runs) == 3
 
 
 @pytest.mark.parametrize("jit", [False, True])
 def test_bad_losses_are_refused_alike(jit):
-    library = type("L", (), {"place": "numpy"})
-    ts, batches = start(library)
+    ts, batches = start(LIBRARY)
     with pytest.raises(errors.DTypeError, match="returns a tuple of 3"):
         train_step(lambda *args: 1.0, batches[0], ts, jit=jit)
     with pytest.raises(errors.ShapeError, match=r"value\.shape == \(\)"):

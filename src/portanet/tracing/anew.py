@@ -39,8 +39,13 @@ _PARTS = ("type", "shape", "dtype", "device")
 
 
 def warn_of_anew(what: str, reason: str) -> None:
-    """Warn that something is recorded in nearly every call, at the user's line."""
+    """Warn that something is recorded in nearly every call."""
+    warn_user(f"{what} is recorded anew in nearly every call: {reason}")
+
+
+def warn_user(text: str) -> None:
+    """Warn at the line of the user's that led here."""
     frame, depth = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("portanet."):
         frame, depth = frame.f_back, depth + 1
-    warnings.warn(f"{what} is recorded anew in nearly every call: {reason}", stacklevel=depth)
+    warnings.warn(text, stacklevel=depth)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from portanet import trees
 from portanet.backends import is_array
+from portanet.tracing.arguments import Static
 
 _STATIC = (bool, int, str, bytes)
 
@@ -66,6 +68,10 @@ class _MatcherWriter:
             self._require(f"type({name}) is {kind.__name__} and repr({name}) == {repr(value)!r}")
         elif kind in _STATIC:
             self._require(f"type({name}) is {kind.__name__} and {name} == {self._constant(value)}")
+        elif kind is Static:
+            self._require(f"{name} is {self._constant(value.value)}")
+        elif trees.is_leaf(value):
+            self._require(f"{name} is {self._constant(value)}")
         else:
             raise _Unknown
 

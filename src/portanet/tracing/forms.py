@@ -1,6 +1,7 @@
 """How NumPy computes each primitive: with an ``out``, as a view, or by a call of its own.
 
-A form is source text in which ``{0}``, ``{1}``, … are the operands and ``{out}`` the result.
+A form is source text in which ``{0}``, ``{1}``, … are the operands, ``{out}`` the result, and
+``{call}`` the call of the primitive's own function up to its last parenthesis.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from portanet.tracing.host import HostFunction
 from portanet.tracing.program import Operation
@@ -27,14 +30,25 @@ class Form:
         An expression that looks at the memory of the first operand.
     elementwise : bool
         Whether ``{out}`` may be an operand of the same shape and dtype.
+    rows : bool
+        Whether each row of a result with as many rows, along the first axis, as the operands
+        needs that row of them alone.
     """
 
     write: str | None = None
     fresh: str | None = None
     view: str | None = None
     elementwise: bool = False
+    rows: bool = False
 
 
+class _Copy:
+    """The primitive of a copy into kept memory, which only the planner makes."""
+
+    name = "copy of input"
+
+
+COPY = _Copy()
 _SAME_NAME = {
     "abs", "add", "ceil", "copysign", "cos", "cosh", "divide", "equal", "exp", "expm1", "floor",
     "floor_divide", "greater", "greater_equal", "hypot", "isfinite", "isinf", "isnan", "less",
@@ -62,6 +76,7 @@ _OTHER_NAMES = {
     "minimum": "minimum",
     "pow": "power",
 }
+_MANY = 8  # rows for which it pays to copy a matrix
 _EXP_LIMITS = {"float32": 87.0, "float64": 708.0}  # exp of more overflows
 UFUNCS: dict[str, str] = {**{name: name for name in _SAME_NAME}, **_OTHER_NAMES}
 
@@ -76,13 +91,14 @@ def form_of(operation: Operation) -> Form | None:
     if isinstance(operation.primitive, HostFunction):
         return Form(fresh=operation.primitive.text)
     if operation.name == "pow" and _is_two(operation.args[1]):
-        return Form("np.square({0}, {out})", "np.square({0})", elementwise=True)
+        return Form("np.square({0}, {out})", "np.square({0})", elementwise=True, rows=True)
     ufunc = UFUNCS.get(operation.name)
     if ufunc is not None and not operation.options:
         names = ", ".join(f"{{{i}}}" for i in range(len(operation.args)))
         # By position an out costs less than by name, which these two insist on.
         out = "out={out}" if ufunc in ("maximum", "minimum") else "{out}"
-        return Form(f"np.{ufunc}({names}, {out})", f"np.{ufunc}({names})", elementwise=True)
+        write = f"np.{ufunc}({names}, {out})"
+        return Form(write, f"np.{ufunc}({names})", elementwise=True, rows=True)
     make = _FORMS.get(operation.name)
     return None if make is None else make(operation, *operation.args, **operation.options)
 
@@ -93,6 +109,11 @@ def _is_two(exponent: Any) -> bool:
 
 def _matmul(operation: Operation, x: Any, y: Any) -> Form:
     name = "dot" if len(x.shape) <= 2 and len(y.shape) <= 2 else "matmul"
+    if len(y.shape) > 2 and len(x.shape) > 1 and x.shape[-2] >= _MANY:
+        # Of stacks of matrices, those that are turned over take twice as long.
+        straight = f"{{1}}.strides[-1] == {np.dtype(y.dtype).itemsize}"
+        right = f"{{1}} if {straight} else np.ascontiguousarray({{1}})"
+        return Form(f"np.matmul({{0}}, {right}, {{out}})", f"np.matmul({{0}}, {right})")
     return Form(f"np.{name}({{0}}, {{1}}, {{out}})", f"np.{name}({{0}}, {{1}})")
 
 
@@ -103,7 +124,7 @@ def _reduction(ufunc: str) -> Callable[..., Form | None]:
         if dtype is not None:
             return None
         call = f"np.{ufunc}.reduce({{0}}, {axis!r}, None, {{out}}, {keepdims})"
-        return Form(call, call.replace("{out}", "None"))
+        return Form(call, call.replace("{out}", "None"), rows=keepdims)
 
     return form
 
@@ -130,13 +151,13 @@ def _sigmoid(operation: Operation, x: Any) -> Form | None:
     far = _EXP_LIMITS.get(str(x.dtype))
     if far is None:
         return None
-    head = f"np.maximum({{0}}, -{far}, out={{out}}); np.negative({{out}}, {{out}})"
-    tail = "np.exp({out}, {out}); np.add({out}, 1.0, {out}); np.reciprocal({out}, {out})"
-    return Form(f"{head}; {tail}", elementwise=True)
+    head = f"np.maximum({{0}}, {{number:-{far}}}, out={{out}}); np.negative({{out}}, {{out}})"
+    tail = "np.exp({out}, {out}); np.add({out}, {number:1.0}, {out}); np.reciprocal({out}, {out})"
+    return Form(f"{head}; {tail}", elementwise=True, rows=True)
 
 
 def _where(operation: Operation, condition: Any, x: Any, y: Any) -> Form:
-    return Form("np.copyto({out}, {2}); np.copyto({out}, {1}, where={0})")
+    return Form("np.copyto({out}, {2}); np.copyto({out}, {1}, where={0})", rows=True)
 
 
 def _clip(operation: Operation, x: Any, low: Any = None, high: Any = None) -> Form | None:
@@ -145,6 +166,7 @@ def _clip(operation: Operation, x: Any, low: Any = None, high: Any = None) -> Fo
     return Form(
         "np.maximum({0}, {1}, out={out}); np.minimum({out}, {2}, out={out})",
         elementwise=isinstance(low, float | int) and isinstance(high, float | int),
+        rows=True,
     )
 
 
@@ -158,6 +180,11 @@ def _reshape(operation: Operation, x: Any, shape: Any, *, copy: Any = None) -> F
 
 def _permute_dims(operation: Operation, x: Any, axes: Any) -> Form:
     return Form(view=f"{{0}}.transpose({tuple(axes)!r})")
+
+
+def _moveaxis(operation: Operation, x: Any, source: Any, destination: Any) -> Form:
+    order = np.moveaxis(np.empty(range(len(x.shape))), source, destination).shape
+    return Form(view=f"{{0}}.transpose({order!r})")
 
 
 def _resized(operation: Operation, x: Any, *args: Any, **options: Any) -> Form:
@@ -180,7 +207,7 @@ def _getitem(operation: Operation, x: Any, key: Any) -> Form | None:
 
 
 def _convert(operation: Operation, x: Any, dtype: Any) -> Form:
-    return Form("{out}[...] = {0}", "{0}.astype({1})")
+    return Form("{out}[...] = {0}", "{0}.astype({1})", rows=True)
 
 
 def _concat(operation: Operation, *arrays: Any, axis: Any) -> Form | None:
@@ -198,24 +225,85 @@ def _scatter_getitem(operation: Operation, g: Any, key: Any, shape: Any) -> Form
     return Form("{out}.fill(0); {out}[{1}] = {0}")
 
 
+def _scatter_sum(operation: Operation, *parts: Any, keys: Any, shape: Any) -> Form | None:
+    if any(_getitem(operation, parts[0], key) is None for key in keys):
+        return None
+    places = [f"{{out}}[{_subscript(key)}]" for key in keys]
+    if _fill_apart(keys, shape):
+        return Form("; ".join(f"{place} = {{{i}}}" for i, place in enumerate(places)))
+    lines = [f"{place} += {{{i}}}" for i, place in enumerate(places)]
+    return Form("; ".join(["{out}.fill(0)", *lines]))
+
+
+def _subscript(key: Any) -> str:
+    """Return the text of an index without arrays."""
+    texts = []
+    for part in key if isinstance(key, tuple) else (key,):
+        if isinstance(part, slice):
+            ends = ("" if x is None else repr(x) for x in (part.start, part.stop, part.step))
+            texts.append(":".join(ends))
+        else:
+            texts.append("..." if part is ... else repr(part))
+    return ", ".join(texts) + ("," if len(texts) == 1 and isinstance(key, tuple) else "")
+
+
+def _fill_apart(keys: Any, shape: Any) -> bool:
+    """Whether indices name each entry of an array once."""
+    named = np.zeros(shape, np.uint8)
+    for key in keys:
+        named[key] += 1
+    return bool((named == 1).all())
+
+
+def _into(operation: Operation, *args: Any, **options: Any) -> Form:
+    """Let the primitive's own function fill kept memory."""
+    return Form("{call}, out={out})", "{call})")
+
+
+def _by_rows(operation: Operation, x: Any, *args: Any, **options: Any) -> Form:
+    """Let the primitive's own function fill kept memory, row by row of more than one axis."""
+    axis = args[0] if args else options.get("axis", -1)
+    return Form("{call}, out={out})", "{call})", rows=axis in (-1, len(x.shape) - 1))
+
+
+def _copy(operation: Operation, x: Any) -> Form:
+    return Form("{out}[...] = {0}", "{0}.copy()", rows=True)
+
+
 _FORMS: dict[str, Callable[..., Form | None]] = {
+    "add_patches": _into,
     "broadcast_to": _broadcast_to,
     "clip": _clip,
     "concat_arrays": _concat,
     "convert": _convert,
+    COPY.name: _copy,
     "expand_dims": _resized,
+    "gelu_erf": _by_rows,
     "getitem": _getitem,
+    "masked_softmax": _by_rows,
     "matmul": _matmul,
     "matrix_transpose": _view("{0}.mT"),
     "max": _reduction("maximum"),
     "mean": _mean,
+    "moveaxis": _moveaxis,
     "min": _reduction("minimum"),
+    "patch_collect": _into,
+    "patch_product": _into,
+    "patch_spread": _into,
     "permute_dims": _permute_dims,
+    "pick_largest": _into,
     "prod": _reduction("multiply"),
     "reshape": _reshape,
+    "route_to_largest": _into,
     "scatter_getitem": _scatter_getitem,
+    "scatter_sum": _scatter_sum,
     "sigmoid": _sigmoid,
+    "softmax": _by_rows,
     "squeeze": _resized,
     "sum": _sum,
     "where": _where,
+    "window_max": _into,
+    "window_patches": _into,
+    "window_spread": _into,
+    "window_sum": _into,
 }

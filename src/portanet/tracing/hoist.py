@@ -13,8 +13,15 @@ from typing import Any
 from portanet import trees
 from portanet.backends import is_array_of
 from portanet.random import Key
-from portanet.tracing.host import HostFunction, RecordedKey, RecordedNumber, draw_operation
+from portanet.tracing.host import (
+    HostFunction,
+    RecordedKey,
+    RecordedNumber,
+    draw_operation,
+    recorded_number,
+)
 from portanet.tracing.program import Opaque, Operation, Program, Variable
+from portanet.tracing.record import Captured
 from portanet.tracing.source import Writer
 
 
@@ -40,10 +47,12 @@ class _HostTrace:
         self.operations.append(operation)
         return self._use(operation.result, values)
 
-    def number(self, number: RecordedNumber) -> Any:
+    def number(self, number: RecordedNumber, bare: bool = False) -> Any:
+        """Return what stands for a number in the compiled function, `bare` as it is."""
         if self.given is not None:
             return next(self.given)
-        return self._use(number.variable, self.backend.xp.asarray(number.value))
+        value = number.value if bare else self.backend.xp.asarray(number.value)
+        return self._use(number.variable, value)
 
     def _use(self, variable: Variable, value: Any) -> Any:
         self.used.append(variable)
@@ -53,7 +62,7 @@ class _HostTrace:
     def lifted(self, x: Any, variable: Variable) -> Any:
         if isinstance(x, Key):
             return RecordedKey(x, self, variable)
-        return RecordedNumber(x, self, variable)
+        return recorded_number(x, self, variable)
 
 
 class Hoisted:
@@ -65,6 +74,8 @@ class Hoisted:
         Takes the inputs one by one, returns a list.
     inputs : sequence
     backend : Backend
+    donated : sequence of int
+        The inputs whose memory the results may take.
 
     Attributes
     ----------
@@ -73,16 +84,24 @@ class Hoisted:
     """
 
     def __init__(
-        self, function: Callable[..., Sequence[Any]], inputs: Sequence[Any], backend: Any
+        self,
+        function: Callable[..., Sequence[Any]],
+        inputs: Sequence[Any],
+        backend: Any,
+        donated: Sequence[int] = (),
     ) -> None:
-        self._arrays = [i for i, x in enumerate(inputs) if is_array_of(backend, x)]
-        self._host = [i for i in range(len(inputs)) if i not in set(self._arrays)]
+        arrays = [i for i, x in enumerate(inputs) if is_array_of(backend, x)]
+        self._donated = [i for i in arrays if i in donated]
+        self._arrays = [i for i in arrays if i not in donated]
+        self._host = [i for i in range(len(inputs)) if i not in set(arrays)]
         self._count = len(inputs)
         trace = _HostTrace(backend)
         variables: list[Variable] = [Opaque() for _ in self._host]
         outputs = list(function(*self._filled(trace, variables, inputs, inputs)))
         self.first = [_value(y) for y in outputs]
         self._computed = [i for i, y in enumerate(outputs) if is_array_of(backend, y)]
+        if any(backend.is_traced(outputs[i]) for i in self._computed):
+            raise Captured
         recorded = [i for i, y in enumerate(outputs) if isinstance(y, RecordedKey | RecordedNumber)]
         self._recorded = recorded
         varying = {*recorded, *self._computed}
@@ -95,18 +114,21 @@ class Hoisted:
         structure = trees.flatten([0] * len(values))[1]
         self._run_host = Writer(program, values, host_inputs, False).source(structure).workspace()
 
-        def arrays_alone(arrays: Sequence[Any], used: Sequence[Any]) -> list[Any]:
-            given = dict(zip(self._arrays, arrays, strict=True))
+        def arrays_alone(
+            donated: Sequence[Any], arrays: Sequence[Any], used: Sequence[Any]
+        ) -> list[Any]:
+            given = dict(zip(self._donated, donated, strict=True))
+            given.update(zip(self._arrays, arrays, strict=True))
             trace = _HostTrace(backend, iter(used))
             placed = self._filled(trace, [Opaque() for _ in self._host], inputs, given)
             found = list(function(*placed))
             return [found[i] for i in self._computed]
 
-        self._run = backend.compile(arrays_alone)
+        self._run = backend.compile(arrays_alone, donated=(0,) if self._donated else ())
 
     def _filled(self, trace: Any, variables: Any, inputs: Any, arrays: Any) -> list[Any]:
         filled = [None] * self._count
-        for i in self._arrays:
+        for i in (*self._donated, *self._arrays):
             filled[i] = arrays[i]
         for i, variable in zip(self._host, variables, strict=True):
             filled[i] = trace.lifted(inputs[i], variable)
@@ -114,7 +136,8 @@ class Hoisted:
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         done = self._run_host(*(inputs[i] for i in self._host)) if self._host else []
-        found = self._run([inputs[i] for i in self._arrays], list(done[: self._used]))
+        donated = [inputs[i] for i in self._donated]
+        found = self._run(donated, [inputs[i] for i in self._arrays], list(done[: self._used]))
         outputs = list(self._constant)
         for i, y in zip(self._computed, found, strict=True):
             outputs[i] = y

@@ -1,4 +1,4 @@
-"""Values of the host that change between calls: counters and random keys."""
+"""Values of the host that change between calls: counters, hyperparameters and random keys."""
 
 from __future__ import annotations
 
@@ -21,6 +21,16 @@ class Counter(int):
         return Counter(int(self) + other)
 
 
+class Varying(float):
+    """A number that differs from call to call: unlike other floats it is no constant for `jit`.
+
+    To array libraries it is no Python float, but one of 64 bits: it is for jitted functions alone,
+    which get a `RecordedNumber` in its place.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class HostFunction:
     """A function of host values, and the text in which a replay calls it."""
@@ -40,6 +50,11 @@ class RecordedNumber:
     def __jax_array__(self) -> Any:
         return self.trace.number(self)
 
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, args: Any = (), options: Any = None):
+        given = [x.trace.number(x, bare=True) if isinstance(x, cls) else x for x in args]
+        return function(*given, **(options or {}))
+
     def __init__(self, value: Any, trace: Any, variable: Variable) -> None:
         self.value = value
         self.trace = trace
@@ -50,12 +65,33 @@ class RecordedNumber:
 
     def _refuse(self, *_: Any) -> NoReturn:
         raise TracedValueError(
-            "a counter inside pn.jit has another value in each call: it cannot decide a branch, "
-            "be a size or go through math; calculate with it by +, -, *, / and **"
+            "a counter or a hyperparameter inside pn.jit has another value in each call: it "
+            "cannot decide a branch, be a size or go through math; calculate with it by +, -, *, "
+            "/ and **"
         )
 
     __bool__ = __float__ = __int__ = __index__ = __complex__ = __hash__ = _refuse
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+
+    def __neg__(self) -> Any:
+        return _calculate(self.trace, _NEGATIVE, self)
+
+    def given_to(self, function: Callable[[Any], Any]) -> RecordedNumber:
+        """Return ``float(function(number))``; each replay calls it with its own number."""
+        variable = self.trace.host(_APPLICATION, [function, self.variable])
+        return RecordedNumber(float(function(self.value)), self.trace, variable)
+
+
+_NEGATIVE = HostFunction("neg", operator.neg, "-{0}")
+_CONVERSION = HostFunction("float", float, "float({0})")
+_APPLICATION = HostFunction("number", lambda f, x: float(f(x)), "float({0}({1}))")
+
+
+def recorded_number(x: Any, trace: Any, variable: Variable) -> RecordedNumber:
+    """Return the stand-in for a number among the inputs of a function."""
+    if isinstance(x, Varying):
+        return RecordedNumber(float(x), trace, trace.host(_CONVERSION, [variable]))
+    return RecordedNumber(x, trace, variable)
 
 
 def _binary(name: str, symbol: str) -> tuple[Callable[..., Any], Callable[..., Any]]:

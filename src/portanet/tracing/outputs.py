@@ -17,6 +17,7 @@ class Owners:
 
     def __init__(self) -> None:
         self._owners: dict[Variable, tuple[Variable, ...]] = {}
+        self._moved: dict[Variable, Variable] = {}
 
     def add(self, variable: Variable, seen: Iterable[Any]) -> None:
         """Note that a variable may look at the memory of others."""
@@ -24,8 +25,15 @@ class Owners:
         if owners:
             self._owners[variable] = tuple(owners)
 
+    def move(self, owner: Variable, whole: Variable) -> None:
+        """Note that a variable lies in the memory of a larger one."""
+        self._moved[owner] = whole
+
     def of(self, variable: Variable) -> tuple[Variable, ...]:
-        return self._owners.get(variable, (variable,))
+        owners = self._owners.get(variable, (variable,))
+        if not self._moved:
+            return owners
+        return tuple(self._moved.get(owner, owner) for owner in owners)
 
 
 def output_texts(writer: Any) -> list[str]:
@@ -43,14 +51,14 @@ def output_texts(writer: Any) -> list[str]:
             texts.append(_copied(writer, text, y) if is_array(y) else text)
             continue
         text = writer.names[y]
-        owners = writer.owners.of(y)
+        owners = writer.plan.owners.of(y)
         others = [x for owner in owners for x in given.get(owner, [])]
         shared = all(_share(value, x) for x in others)
         if not is_array(value):
             texts.append(text)
         elif isinstance(value, np.generic):
             texts.append(f"{text}[()]")
-        elif not shared or any(owner in writer.shapes for owner in owners):
+        elif not shared or any(owner in writer.plan.kept for owner in owners):
             texts.append(_copied(writer, text, value))
         else:
             for owner in owners:

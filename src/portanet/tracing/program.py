@@ -82,6 +82,21 @@ def replaced(function: Callable[[Any], Any], x: Any) -> Any:
     return type(x)(parts)
 
 
+class Inner:
+    """A part of a program with a source of its own, such as a loop.
+
+    Attributes
+    ----------
+    source : Source
+    """
+
+    source: Any
+
+    def instance(self) -> Callable[..., Any]:
+        """Return a function that runs it in memory of its own."""
+        raise NotImplementedError
+
+
 @dataclass(slots=True)
 class Program:
     """A recorded function of arrays.

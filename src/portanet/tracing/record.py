@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,13 @@ from portanet.tape.custom import CustomRule
 from portanet.tape.lifted import Lifted
 from portanet.tape.trace import Trace
 from portanet.tracing.forms import is_known
-from portanet.tracing.host import HostFunction, RecordedKey, RecordedNumber, draw_operation
+from portanet.tracing.host import (
+    HostFunction,
+    RecordedKey,
+    RecordedNumber,
+    draw_operation,
+    recorded_number,
+)
 from portanet.tracing.program import Opaque, Operation, Program, Variable, replaced, variables
 
 
@@ -129,6 +136,10 @@ class RecordTrace(Trace):
         return recorded_box(backend.xp)(values, self, operation.result)
 
 
+recording: ContextVar[RecordTrace | None] = ContextVar("portanet_recording", default=None)
+"""The innermost recording that a function runs in."""
+
+
 def _check_size(name: str, operands: Sequence[Any]) -> None:
     """Refuse a function whose result has another shape for other values."""
     masked = name == "getitem" and any(
@@ -180,12 +191,14 @@ def record(
     trace = RecordTrace(program, xp)
     lifted = [_lifted(x, v, trace, xp) for x, v in zip(inputs, program.inputs, strict=True)]
     outputs = []
+    token = recording.set(trace)
     try:
         for y in function(*lifted):
             value, variable = _lowered(y, trace)
             outputs.append(value)
             program.outputs.append(variable)
     finally:
+        recording.reset(token)
         trace.finished = True
     return program, outputs
 
@@ -199,7 +212,7 @@ def _lifted(x: Any, variable: Variable, trace: RecordTrace, xp: Any) -> Any:
         return RecordedKey(x, trace, variable)
     if hasattr(x, "shape"):
         return recorded_box(xp)(x, trace, variable)
-    return RecordedNumber(x, trace, variable)
+    return recorded_number(x, trace, variable)
 
 
 def _lowered(y: Any, trace: RecordTrace) -> tuple[Any, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
+from portanet.tracing.arguments import bare
 from portanet.tracing.calling import matcher
 from portanet.tracing.hoist import Hoisted
+from portanet.tracing.near import with_near_inputs
 from portanet.tracing.program import Program
 from portanet.tracing.record import record
 from portanet.tracing.simplify import simplify
@@ -42,25 +43,13 @@ class Replay:
     @property
     def kept_bytes(self) -> int:
         """The bytes of all workspaces; one that runs at the moment counts as well."""
-        return self.source.kept_bytes * max(len(self._idle), 1)
+        return sum(part.kept_bytes for part in self.source.all()) * max(len(self._idle), 1)
 
     def text(self) -> str:
-        return self.source.text
+        return "\n".join(part.text for part in self.source.all())
 
     def explanation(self) -> str:
-        program = self.program
-        counts = Counter(operation.name for operation in program.operations)
-        rows = [f"    {name}: {count}" for name, count in sorted(counts.items())]
-        return "\n".join(
-            [
-                f"inputs: {len(program.inputs)}",
-                f"operations: {len(program.operations)}",
-                *rows,
-                f"outputs: {len(program.outputs)}",
-                f"buffers: {self.source.buffers}",
-                f"kept bytes: {self.source.kept_bytes}",
-            ]
-        )
+        return str(self.source.drawing)
 
 
 class LibraryReplay:
@@ -84,7 +73,12 @@ class LibraryReplay:
 
 
 def make(
-    function: Callable[..., Any], leaves: list[Any], structure: Any, places: list[int], backend: Any
+    function: Callable[..., Any],
+    leaves: list[Any],
+    structure: Any,
+    places: list[int],
+    backend: Any,
+    donated: Sequence[int] = (),
 ) -> tuple[Replay | LibraryReplay, Any]:
     """Run a function on ``(args, kwargs)`` given as a flat tree, and record it.
 
@@ -93,6 +87,8 @@ def make(
     places : list of int
         Which leaves are inputs.
     backend : Backend
+    donated : sequence of int
+        The inputs whose memory may be given to results.
 
     Returns
     -------
@@ -108,19 +104,34 @@ def make(
         for i, value in zip(places, values, strict=True):
             given[i] = value
         args, kwargs = trees.unflatten(structure, given)
-        outputs, built[:] = _split(function(*args, **kwargs))
+        kwargs = {name: bare(x) for name, x in kwargs.items()}
+        outputs, built[:] = _split(function(*map(bare, args), **kwargs))
         return outputs
 
     chosen = set(map(id, inputs))
     match = matcher(trees.unflatten(structure, leaves), lambda x: id(x) in chosen)
+    if match is not None and backend.hides_traces:
+        match = _of_untraced(match, backend)
     if backend.jit == "library":
-        hoisted = Hoisted(flattened, inputs, backend)
+        hoisted = Hoisted(flattened, inputs, backend, [places.index(i) for i in donated])
         return LibraryReplay(hoisted, built[0], match), trees.unflatten(built[0], hoisted.first)
     program, outputs = record(flattened, inputs, backend.xp)
     forms = backend.jit == "source"
     program = simplify(program, backend.xp if forms else None)
-    source = Writer(program, outputs, inputs, forms).source(built[0])
+    free = [program.inputs[places.index(i)] for i in donated]
+    if forms:
+        program = with_near_inputs(program)
+    source = Writer(program, outputs, inputs, forms, donated=free).source(built[0])
     return Replay(program, source, match), trees.unflatten(built[0], outputs)
+
+
+def _of_untraced(match: Callable[[Any], Any], backend: Any) -> Callable[[Any], Any]:
+    def found(arguments: Any) -> Any:
+        inputs = match(arguments)
+        traced = inputs is not None and any(map(backend.is_traced, inputs))
+        return None if traced else inputs
+
+    return found
 
 
 def _split(tree: Any) -> tuple[list[Any], list[Any]]:

@@ -11,7 +11,7 @@ from portanet.errors import ArgumentError
 from portanet.random import Key
 from portanet.stateful import StatefulModel
 from portanet.tape import Box
-from portanet.tracing.host import Counter, RecordedKey, RecordedNumber
+from portanet.tracing.host import Counter, RecordedKey, RecordedNumber, Varying
 
 MUTABLE_MODEL = (
     "pn.jit: a StatefulModel changes when it is called, which a replay cannot do: give jit its "
@@ -25,10 +25,13 @@ _KINDS: dict[type, str] = {}
 def _kind(leaf: Any) -> str:
     if isinstance(leaf, Box | RecordedKey | RecordedNumber):
         return _TRACED
-    if isinstance(leaf, Key | Counter):
+    if isinstance(leaf, Key | Counter | Varying):
         kind = _HOST
     elif is_array(leaf):
-        kind = _TRACED if backend_of(leaf).is_traced(leaf) else _ARRAY
+        backend = backend_of(leaf)
+        kind = _TRACED if backend.is_traced(leaf) else _ARRAY
+        if backend.hides_traces:
+            return kind
     else:
         kind = _STATIC
     _KINDS[type(leaf)] = kind

@@ -7,13 +7,15 @@ from typing import Any
 
 from portanet.tracing.host import HostFunction
 from portanet.tracing.program import Operation, Program, Variable, replaced, variables
+from portanet.tracing.transposes import with_folded_transposes
 
 _FILLED = {"empty_like", "ones_like", "zeros_like"}
 
 
 def simplify(program: Program, xp: Any) -> Program:
-    """Fold constants, compute nothing twice, and drop what no output needs."""
-    return without_unused(without_repeats(program, xp))
+    """Fold constants and transposes, compute nothing twice, and drop what no output needs."""
+    program = without_repeats(program, xp)
+    return without_unused(program if xp is None else with_folded_transposes(program))
 
 
 def without_repeats(program: Program, xp: Any) -> Program:

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from portanet import trees
+from portanet.tracing.blocks import Loop, in_loops
 from portanet.tracing.calling import Text, literal
-from portanet.tracing.forms import UFUNCS, Form, form_of
-from portanet.tracing.host import HostFunction
-from portanet.tracing.outputs import Owners, output_texts
-from portanet.tracing.program import Operation, Program, Variable, variables
-from portanet.tracing.storage import Slots, last_uses
+from portanet.tracing.drawing import Drawing
+from portanet.tracing.outputs import output_texts
+from portanet.tracing.program import Inner, Operation, Program, Variable
+from portanet.tracing.steps import Plan, Step
+from portanet.tracing.storage import Storage, aligned, is_free, nbytes, rounded
+from portanet.tracing.wording import Wording, seen
 
-
-@dataclass(slots=True)
-class _Step:
-    """One operation with its form and the way in which its result is held."""
-
-    operation: Operation
-    form: Form | None
-    reads: list[Variable]
-    how: str  # "write", "fresh", "view" of what is kept, "look" at what is not, or "call"
+_LARGE = 1 << 14  # entries of an array that is worth a statement to let go of
 
 
 @dataclass
@@ -38,23 +33,33 @@ class Source:
         A function ``workspace(np, <constants>)`` that returns the replay.
     constants : dict
         What the constants' names stand for.
-    kept_bytes, buffers : int
-        The memory that one workspace holds between calls, and in how many pieces.
+    kept_bytes : int
+        The memory that one workspace holds between calls.
+    drawing : Drawing
+        What the program does, to be shown.
     """
 
     text: str
-    constants: dict[str, Any] = field(default_factory=dict)
-    kept_bytes: int = 0
-    buffers: int = 0
+    constants: dict[str, Any]
+    kept_bytes: int
+    drawing: Drawing
+
+    def all(self) -> list[Source]:
+        """Return this source and those of the loops in it."""
+        inner = [x for x in self.constants.values() if isinstance(x, Inner)]
+        return [self, *(source for x in inner for source in x.source.all())]
 
     def workspace(self) -> Callable[..., tuple[Any, ...]]:
         """Return a replay with memory of its own: only one thread may call it at a time."""
         names: dict[str, Any] = {}
         exec(compile(self.text, "<portanet.jit>", "exec"), names)
-        return names["workspace"](np, **self.constants)
+        constants = {
+            name: x.instance() if isinstance(x, Inner) else x for name, x in self.constants.items()
+        }
+        return names["workspace"](np, **constants)
 
 
-class Writer:
+class Writer(Wording):
     """Turns one program into its source.
 
     Parameters
@@ -66,174 +71,179 @@ class Writer:
         The inputs of that run.
     forms : bool
         Whether the arrays are those of NumPy; otherwise each primitive's own function is called.
+    plan : Plan, optional
+    donated : iterable of Variable
+        The inputs over which results may be written.
     """
 
     def __init__(
-        self, program: Program, values: Sequence[Any], inputs: Sequence[Any], forms: bool
+        self,
+        program: Program,
+        values: Sequence[Any],
+        inputs: Sequence[Any],
+        forms: bool,
+        plan: Plan | None = None,
+        donated: Iterable[Variable] = (),
     ) -> None:
+        super().__init__(forms)
         self.program = program
         self.values = values
         self.inputs = inputs
-        self.forms = forms
-        self.owners = Owners()
+        self.plan = plan or Plan(program, forms)
+        self.items = in_loops(self.plan)
+        self.storage = Storage(self.items, self.plan, donated)
         self.names: dict[Variable, str] = {v: f"a{i}" for i, v in enumerate(program.inputs)}
-        self.constants: dict[str, Any] = {}
-        self._constant_names: dict[Any, str] = {}
-        self.shapes: dict[Variable, np.ndarray] = {}
-        self.outputs = {y for y in program.outputs if isinstance(y, Variable)}
-        self.steps = [self._step(operation) for operation in program.operations]
-
-    def _step(self, operation: Operation) -> _Step:
-        result = operation.result
-        known = self.forms or isinstance(operation.primitive, HostFunction)
-        form = form_of(operation) if known else None
-        self.names[result] = f"v{len(self.names) - len(self.program.inputs)}"
-        step = _Step(operation, form, operation.operands, "call")
-        if form is None:
-            self.owners.add(result, operation.seen)
-            return step
-        if form.view is not None:
-            source = operation.args[0]
-            if source not in self.shapes:
-                self.owners.add(result, [source])
-                step.how = "look"
-                return step
-            seen = self._seen(operation, form)
-            if seen is not None:
-                self.shapes[result] = seen
-                self.owners.add(result, [source])
-                step.how = "view"
-                return step
-            step.form = form = Form("{out}[...] = " + form.view, form.view)
-        if form.write is None or (result in self.outputs and form.fresh is not None):
-            step.how = "fresh"
-        else:
-            step.how = "write"
-            self.shapes[result] = np.empty(result.shape, result.dtype)
-        return step
-
-    def _seen(self, operation: Operation, form: Form) -> np.ndarray | None:
-        """Look at the first operand as the view does; None if that would copy."""
-        assert form.view is not None
-        source = self.shapes[operation.args[0]]
-        names = {"np": np, "x": source}
-        names.update({f"k{i}": x for i, x in enumerate(operation.args)})
-        others = [f"k{i}" for i in range(1, len(operation.args))]
-        result = eval(form.view.format("x", *others), names)
-        return result if np.may_share_memory(result, source) or not result.size else None
+        for i, operation in enumerate(program.operations):
+            self.names[operation.result] = f"v{i}"
+        self._started: set[int] = set()
+        self._places: dict[Any, str] = {}
+        self._lookers: dict[Variable, dict[str, None]] = {}
+        self._made: list[str] = []
+        self._lines: list[str] = []
 
     def source(self, structure: Any) -> Source:
         """Return the source of a replay whose outputs are the leaves of a tree."""
-        lines, slots = self._body()
+        for number, item in enumerate(self.items):
+            if isinstance(item, Loop):
+                self._write_loop(item, number)
+            else:
+                self._write_step(item)
+            self._drop(item, number)
         texts = [Text(text) for text in output_texts(self)]
         outputs = literal(trees.unflatten(structure, texts))
         if outputs is None:
             whole = f"{self.constant(trees.unflatten)}({self.constant(structure)}, "
             outputs = f"{whole}({''.join(f'{text}, ' for text in texts)}))"
-        kept = [f"    s{i} = np.empty({n}, np.uint8)" for i, n in enumerate(slots.sizes)]
-        inputs = ", ".join(self.names[v] for v in self.program.inputs)
-        body = [f"        {line}" for line in [*lines, f"return {outputs}"]]
-        text = "\n".join([*kept, *self._made, f"    def replay({inputs}):", *body])
+        inputs = [self.names[v] for v in self.program.inputs]
+        return self._finished("replay", inputs, [*self._lines, f"return {outputs}"])
+
+    def _finished(self, name: str, inputs: Sequence[str], lines: Sequence[str]) -> Source:
+        """Return the source of a function with the body `lines`."""
+        sizes = self.storage.kept_sizes
+        ends = list(itertools.accumulate(sizes.values(), initial=0))
+        kept = [f"    s = {self.constant(aligned)}({ends[-1]})"] if sizes else []
+        kept += [
+            f"    s{i} = s[{start}:{start + n}]"
+            for (i, n), start in zip(sizes.items(), ends, strict=False)
+        ]
+        body = [f"        {line}" for line in lines]
+        text = "\n".join([*kept, *self._made, f"    def {name}({', '.join(inputs)}):", *body])
         functions = sorted(set(re.findall(r"np\.((?:\w+\.)*\w+)\(", text)) - {"empty"})
-        for name in functions:
-            text = text.replace(f"np.{name}(", f"{name.replace('.', '_')}(")
-        aliases = [f"    {name.replace('.', '_')} = np.{name}" for name in functions]
+        for function in functions:
+            text = text.replace(f"np.{function}(", f"{function.replace('.', '_')}(")
+        aliases = [f"    {f.replace('.', '_')} = np.{f}" for f in functions]
         head = f"def workspace(np, {', '.join(self.constants)}):"
-        whole = "\n".join([head, *aliases, text, "    return replay", ""])
-        return Source(whole, self.constants, sum(slots.sizes), len(slots.sizes))
+        whole = "\n".join([head, *aliases, text, f"    return {name}", ""])
+        drawing = Drawing(self.program, self.items, self.plan, self.storage)
+        return Source(whole, self.constants, sum(sizes.values()), drawing)
 
-    def _body(self) -> tuple[list[str], Slots]:
-        last = last_uses(self.steps, self.owners)
-        held = {root for y in self.outputs for root in self.owners.of(y)}
-        slots, places = Slots(), {}
-        self._made: list[str] = []
-        lines = []
-        for number, step in enumerate(self.steps):
-            result = step.operation.result
-            if step.how == "write":
-                places[result] = self._place(step, number, places, last, slots, held)
-                self._made.append(f"    {self.names[result]} = {_cut(places[result], result)}")
-            text = self._text(step)
-            if step.how == "view":
-                self._made.append(f"    {text}")
+    def _write_step(self, step: Step) -> None:
+        result, operation = step.result, step.operation
+        name, names = self.names[result], self.names
+        if result in self.storage.places:
+            self._write_place(result, result.shape)
+            name = names[result]
+        if step.form is None:
+            self._lines.append(f"{name} = {self._call(operation, names)})")
+        elif step.how == "write":
+            self._lines.append(self._filled(step, names))
+        elif step.how == "fresh" and step.form.fresh is None:
+            dtype = self.constant(result.dtype)
+            self._lines.append(f"{name} = np.empty({result.shape!r}, {dtype})")
+            self._lines.append(self._filled(step, names))
+        elif step.how == "fresh":
+            self._lines.append(f"{name} = {self._text(step.form.fresh, step, names)}")
+        elif step.how == "join":
+            self._join(operation)
+        else:
+            text = f"{name} = {self._text(step.form.view, step, names)}"
+            if step.how == "look" or self._is_new(result):
+                self._lines.append(text)
             else:
-                lines.append(text)
-            for variable in {r for v in [*step.reads, result] for r in self.owners.of(v)}:
-                ended = last.get(variable, number) == number and variable not in held
-                if ended and places.get(variable) is not None:
-                    slots.give_back(places[variable])
-                    places[variable] = None
-        return lines, slots
+                self._made.append(f"    {text}")
 
-    def _place(
-        self, step: _Step, number: int, places: dict, last: dict, slots: Slots, held: set
-    ) -> int:
-        """Write over an operand that is not read again, or into free memory."""
-        result = step.operation.result
-        if step.form is not None and step.form.elementwise:
-            for x in step.reads:
-                over = last.get(x) == number and places.get(x) is not None
-                alike = x.shape == result.shape and x.dtype == result.dtype
-                if over and alike and x not in held:
-                    slot, places[x] = places[x], None
-                    return slot
-        return slots.lend(max(result.size, 1) * np.dtype(result.dtype).itemsize)
+    def _drop(self, item: Step | Loop, number: int) -> None:
+        """Let go of large arrays that are not kept, as soon as nothing reads them any more."""
+        if isinstance(item, Step) and item.how in ("look", "call", "fresh"):
+            for owner in self.plan.owners.of(item.result):
+                self._lookers.setdefault(owner, {})[self.names[item.result]] = None
+        for variable in (*item.results, *item.reads):
+            for owner in self.plan.owners.of(variable):
+                ended = self.storage.last[owner] == number and owner not in self.plan.held
+                names = self._lookers.pop(owner, {}) if ended else {}
+                if self.names[owner] in names and owner.size >= _LARGE:
+                    self._lines.append(f"del {', '.join(names)}")
 
-    def _text(self, step: _Step) -> str:
-        operation, form = step.operation, step.form
-        name = self.names[operation.result]
-        operands = [self._operand(x, operation) for x in operation.args]
-        if form is None:
-            options = "".join(
-                f", {k}={self._operand(v, operation)}" for k, v in operation.options.items()
-            )
-            function = self.constant(operation.primitive.compute)
-            return f"{name} = {function}({', '.join(operands)}{options})"
-        ones = ""
-        if "{ones}" in (form.write or ""):
-            x = operation.args[0]
-            ones = self.constant(np.ones(x.shape[0], x.dtype))
-        if step.how == "write":
-            assert form.write is not None
-            return form.write.format(*operands, out=name, ones=ones)
-        if step.how == "fresh":
-            if form.fresh is not None:
-                return f"{name} = {form.fresh.format(*operands, ones=ones)}"
-            assert form.write is not None
-            result = operation.result
-            made = f"{name} = np.empty({result.shape!r}, {self.constant(result.dtype)}); "
-            return made + form.write.format(*operands, out=name, ones=ones)
-        assert form.view is not None
-        return f"{name} = {form.view.format(*operands)}"
+    def _write_place(self, variable: Variable, shape: tuple[int, ...]) -> None:
+        """Name the memory of a variable: once and for all, or anew in each call."""
+        slot, start = self.storage.places[variable]
+        key = slot, start, variable.dtype, shape
+        if key in self._places:
+            self.names[variable] = self._places[key]
+            return
+        self._places[key] = self.names[variable]
+        text = f"{self.names[variable]} = {seen(f's{slot}', variable, shape, start)}"
+        result = self.storage.given.get(slot)
+        if result is None:
+            self._made.append(f"    {text}")
+            return
+        if slot not in self._started:
+            self._started.add(slot)
+            self._lines.append(f"s{slot} = {self._aligned(result)}")
+            self._lines.append(f"{self.names[result]} = {seen(f's{slot}', result, result.shape)}")
+        self._lines.append(text)
 
-    def _operand(self, x: Any, operation: Operation) -> str:
-        if isinstance(x, Variable):
-            return self.names[x]
-        if type(x) in (tuple, list) and any(True for _ in variables(x)):
-            parts = "".join(f"{self._operand(part, operation)}, " for part in x)
-            return f"({parts})" if type(x) is tuple else f"[{parts}]"
-        if self.forms and operation.name in UFUNCS and type(x) in (int, float):
-            # A number costs more than an array without axes.
-            dtypes = [y.dtype for y in operation.args if getattr(y, "dtype", None) is not None]
-            if dtypes and np.dtype(dtypes[0]).kind in "fc":
-                return self.constant(np.asarray(x, dtypes[0]))
-        return self.constant(x)
+    def _is_new(self, variable: Variable) -> bool:
+        """Whether a variable lies in memory that is new in each call."""
+        owners = self.plan.owners.of(variable)
+        places = (self.storage.places.get(owner) for owner in owners)
+        return any(p is None or p[0] in self.storage.given for p in places)
 
-    def constant(self, x: Any) -> str:
-        if x is None or type(x) in (bool, int) or (type(x) is float and np.isfinite(x)):
-            return repr(x)
-        if type(x) is tuple and all(type(part) is int for part in x):
-            return repr(x)
-        key: Any = id(x)
-        if isinstance(x, np.ndarray) and not x.shape:
-            key = x.dtype.str, x.tobytes()
-        if key not in self._constant_names:
-            self._constant_names[key] = f"c{len(self.constants)}"
-            self.constants[self._constant_names[key]] = x
-        return self._constant_names[key]
+    def _aligned(self, variable: Variable) -> str:
+        return f"{self.constant(aligned)}({rounded(nbytes(variable))})"
 
+    def _new(self, result: Variable) -> str:
+        """Return the memory of a result that the caller gets."""
+        text = seen(self._aligned(result), result, result.shape)
+        if result not in self.storage.taken:
+            return text
+        given = self.names[self.storage.taken[result]]
+        others = [name for v in self.program.inputs if (name := self.names[v]) != given]
+        free = f"{self.constant(is_free)}({given}, [{', '.join(others)}])"
+        return f"{given} if {free} else {text}"
 
-def _cut(slot: int, variable: Variable) -> str:
-    dtype = np.dtype(variable.dtype)
-    nbytes = variable.size * dtype.itemsize
-    return f"s{slot}[:{nbytes}].view({dtype.str!r}).reshape({variable.shape!r})"
+    def _write_loop(self, loop: Loop, number: int) -> None:
+        for step in loop.steps:
+            if (x := step.result) in self.storage.places:
+                self._write_place(x, (loop.rows, *x.shape[1:]) if x in loop.inner else x.shape)
+        names = dict(self.names)
+        kept, cut = {}, {}
+        for x in (*loop.reads, *(step.result for step in loop.steps)):
+            if not loop.is_cut(x):
+                continue
+            name = self.names[x]
+            names[x] = f"{name}k"
+            if x in loop.inner:
+                kept[names[x]] = f"{name}[: k.stop - k.start]"
+            elif x in self.plan.kept and not self._is_new(x):
+                kept[names[x]] = f"{name}[k]"
+            else:
+                cut[names[x]] = f"{name}[k]"
+        pieces = "".join(f", {text}" for text in kept.values())
+        slices = self.constant(loop.slices())
+        self._made.append(f"    b{number} = [(k{pieces},) for k in {slices}]")
+        given = set(self.storage.given.values())
+        fresh = [step.result for step in loop.steps if step.how == "fresh"]
+        for x in fresh:
+            if x not in given:
+                self._lines.append(f"{self.names[x]} = {self._new(x)}")
+        self._lines.append(f"for k{''.join(f', {name}' for name in kept)}, in b{number}:")
+        self._lines += [f"    {name} = {text}" for name, text in cut.items()]
+        self._lines += [f"    {self._filled(step, names, loop)}" for step in loop.steps]
+
+    def _join(self, operation: Operation) -> None:
+        """Copy the parts of a joined array that do not lie there already."""
+        whole = operation.result
+        for start, part in self.plan.strangers[whole]:
+            rows = f"{self.names[whole]}[{start}:{start + part.shape[0]}]"
+            self._lines.append(f"{rows} = {self._operand(part, operation, self.names)}")

@@ -1,0 +1,147 @@
+"""The operations of a program, each with the way in which its result is held."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from portanet.tracing.forms import Form, form_of
+from portanet.tracing.host import HostFunction
+from portanet.tracing.outputs import Owners
+from portanet.tracing.program import Operation, Program, Variable
+
+
+@dataclass(slots=True)
+class Step:
+    """One operation with its form and the way in which its result is held.
+
+    Attributes
+    ----------
+    how : str
+        "write" into kept memory, "fresh" memory, "view" of what is kept, "look" at what is not,
+        "call" of the primitive's own function, or "join" of arrays that mostly lie there already.
+    """
+
+    operation: Operation
+    form: Form | None
+    reads: list[Variable]
+    how: str
+
+    @property
+    def result(self) -> Variable:
+        return self.operation.result
+
+    @property
+    def results(self) -> list[Variable]:
+        return [self.operation.result]
+
+
+class Plan:
+    """How each result of a program is held.
+
+    Attributes
+    ----------
+    steps : list of Step
+    owners : Owners
+        Whose memory each variable lies in.
+    kept : dict
+        For each variable in kept memory an array of the same shape, dtype and layout.
+    homes : dict
+        For each array that is made at its place in a larger one: that one, and the first byte.
+    strangers : dict
+        For each larger one the parts that are not made there, with the row where they belong.
+    """
+
+    def __init__(self, program: Program, forms: bool) -> None:
+        self.forms = forms
+        self.owners = Owners()
+        self.kept: dict[Variable, np.ndarray] = {}
+        self.homes: dict[Variable, tuple[Variable, int]] = {}
+        self.strangers: dict[Variable, list[tuple[int, Any]]] = {}
+        outputs = {y for y in program.outputs if isinstance(y, Variable)}
+        steps = [self._formed(operation) for operation in program.operations]
+        self._given = set(outputs)
+        for step in reversed(steps):
+            if step.form is not None and step.form.view is not None and step.result in self._given:
+                self._given.add(step.operation.args[0])
+        self._written: set[Variable] = set()
+        results = (step.result for step in steps) if forms else ()
+        sizes = (y.size * np.dtype(y.dtype).itemsize for y in results)
+        self._memory = np.empty(max(sizes, default=0), np.uint8)
+        self.steps = [self._held(step) for step in steps]
+        self.held = {root for y in outputs for root in self.owners.of(y)}
+
+    def _formed(self, operation: Operation) -> Step:
+        known = self.forms or isinstance(operation.primitive, HostFunction)
+        form = form_of(operation) if known else None
+        return Step(operation, form, operation.operands, "call")
+
+    def _held(self, step: Step) -> Step:
+        """Choose how the result of a step is held."""
+        operation, form, result = step.operation, step.form, step.result
+        if form is None:
+            self.owners.add(result, operation.seen)
+            return step
+        if form.view is not None:
+            source = operation.args[0]
+            if source not in self.kept:
+                self.owners.add(result, [source])
+                step.how = "look"
+                return step
+            seen = self._seen(operation, form)
+            if seen is not None:
+                self.kept[result] = seen
+                self.owners.add(result, [source])
+                step.how = "view"
+                return step
+            step.form = form = Form("{out}[...] = " + form.view, form.view)
+        if form.write is None or result in self._given:
+            step.how = "fresh"
+            return step
+        self.kept[result] = np.ndarray(result.shape, result.dtype, self._memory)
+        first = (0, -len(result.shape))
+        joined = operation.name == "concat_arrays" and operation.options.get("axis") in first
+        if joined and self._house(operation.args, result):
+            step.how = "join"
+            return step
+        step.how = "write"
+        self._written.add(result)
+        return step
+
+    def _seen(self, operation: Operation, form: Form) -> np.ndarray | None:
+        """Look at the first operand as the view does; None if that would copy."""
+        assert form.view is not None
+        source = self.kept[operation.args[0]]
+        names = {"np": np, "x": source}
+        names.update({f"k{i}": x for i, x in enumerate(operation.args)})
+        others = [f"k{i}" for i in range(1, len(operation.args))]
+        result = eval(form.view.format("x", *others), names)
+        return result if np.may_share_memory(result, source) or not result.size else None
+
+    def _house(self, parts: Sequence[Any], whole: Variable) -> bool:
+        """Give the arrays that are joined along the first axis their places in the whole."""
+        row = math.prod(whole.shape[1:]) * np.dtype(whole.dtype).itemsize
+        start, strangers = 0, []
+        for part in parts:
+            owners = self.owners.of(part) if isinstance(part, Variable) else ()
+            if len(owners) == 1 and self._may_move(owners[0], part, whole):
+                self.homes[owners[0]] = whole, start * row
+                self.owners.move(owners[0], whole)
+            else:
+                strangers.append((start, part))
+            start += part.shape[0]
+        if len(strangers) == len(parts):
+            return False
+        self.strangers[whole] = strangers
+        return True
+
+    def _may_move(self, owner: Variable, part: Variable, whole: Variable) -> bool:
+        if owner not in self._written or part.dtype != whole.dtype:
+            return False
+        there, here = self.kept[owner], self.kept[part]
+        alike = here.flags.c_contiguous and here.nbytes == there.nbytes
+        return bool(here.size) and alike and here.ctypes.data == there.ctypes.data

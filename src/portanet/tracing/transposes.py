@@ -1,0 +1,71 @@
+"""Transposes of matrices that are folded into products, or undo each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from portanet.tracing.program import Operation, Program, Variable, replaced
+
+
+def with_folded_transposes(program: Program) -> Program:
+    """Write ``(x y)^T`` as ``y^T x^T``, which a product computes in place, and drop ``x^T^T``."""
+    if not any(map(_is_transpose, program.operations)):
+        return program
+    uses = Counter(v for operation in program.operations for v in operation.operands)
+    uses.update(y for y in program.outputs if isinstance(y, Variable))
+    made: dict[Variable, Operation] = {}
+    same: dict[Variable, Any] = {}
+    operations: list[Operation] = []
+
+    def add(operation: Operation) -> None:
+        made[operation.result] = operation
+        operations.append(operation)
+
+    def transposed(x: Any, like: Operation) -> Any:
+        if isinstance(x, np.ndarray):
+            return x.T
+        if _is_transpose(made.get(x)):
+            return made[x].args[0]
+        result = Variable(x.shape[::-1], x.dtype)
+        add(Operation(like.primitive, [x, *like.args[1:]], like.options, result))
+        return result
+
+    def current(x: Any) -> Any:
+        return same.get(x, x) if isinstance(x, Variable) else x
+
+    for operation in program.operations:
+        args = [replaced(current, x) for x in operation.args]
+        options = {k: replaced(current, x) for k, x in operation.options.items()}
+        operation = Operation(
+            operation.primitive,
+            args,
+            options,
+            operation.result,
+            tuple(map(current, operation.seen)),
+        )
+        source = made.get(args[0]) if args and isinstance(args[0], Variable) else None
+        if source is None or not _is_transpose(operation):
+            add(operation)
+        elif _is_transpose(source):
+            same[operation.result] = source.args[0]
+        elif _is_product(source) and uses[source.result] == 1:
+            factors = [transposed(x, operation) for x in reversed(source.args)]
+            add(Operation(source.primitive, factors, source.options, operation.result))
+        else:
+            add(operation)
+    return Program(program.inputs, operations, [current(y) for y in program.outputs])
+
+
+def _is_transpose(operation: Operation | None) -> bool:
+    if operation is None:
+        return False
+    if operation.name == "permute_dims":
+        return tuple(operation.args[1]) == (1, 0)
+    return operation.name == "matrix_transpose"
+
+
+def _is_product(operation: Operation) -> bool:
+    return operation.name == "matmul" and all(len(x.shape) == 2 for x in operation.args)

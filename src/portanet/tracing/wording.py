@@ -1,0 +1,112 @@
+"""The words of a replay's source: constants, operands and the text of one operation."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from portanet.tracing.blocks import Loop
+from portanet.tracing.forms import UFUNCS
+from portanet.tracing.program import Operation, Variable, variables
+from portanet.tracing.steps import Step
+
+
+class _Numbers:
+    """What ``{number:1.0}`` in a form becomes: an array, which costs less than a number."""
+
+    def __init__(self, wording: Wording, dtype: Any) -> None:
+        self.wording = wording
+        self.dtype = dtype
+
+    def __format__(self, text: str) -> str:
+        return self.wording.constant(np.asarray(float(text), self.dtype))
+
+
+class Wording:
+    """Puts operations into words.
+
+    Parameters
+    ----------
+    forms : bool
+        Whether the arrays are those of NumPy.
+
+    Attributes
+    ----------
+    constants : dict
+        What the names of constants stand for.
+    """
+
+    def __init__(self, forms: bool) -> None:
+        self.forms = forms
+        self.constants: dict[str, Any] = {}
+        self._constant_names: dict[Any, str] = {}
+
+    def _filled(self, step: Step, names: dict[Variable, str], loop: Loop | None = None) -> str:
+        assert step.form is not None
+        return self._text(step.form.write, step, names, loop)
+
+    def _text(
+        self, form: str | None, step: Step, names: dict[Variable, str], loop: Loop | None = None
+    ) -> str:
+        assert form is not None
+        operation = step.operation
+        ones = ""
+        if "{ones}" in form:
+            x = operation.args[0]
+            ones = self.constant(np.ones(x.shape[0], x.dtype))
+        call = self._call(operation, names) if "{call}" in form else ""
+        operands = [self._operand(x, operation, names, loop) for x in operation.args]
+        number = _Numbers(self, operation.result.dtype)
+        return form.format(*operands, out=names[step.result], ones=ones, call=call, number=number)
+
+    def _call(self, operation: Operation, names: dict[Variable, str]) -> str:
+        """Return the call of the primitive's own function, but for its last parenthesis."""
+        operands = [self._operand(x, operation, names) for x in operation.args]
+        options = [
+            f"{k}={self._operand(x, operation, names)}" for k, x in operation.options.items()
+        ]
+        return f"{self.constant(operation.primitive.compute)}({', '.join([*operands, *options])}"
+
+    def _operand(
+        self,
+        x: Any,
+        operation: Operation,
+        names: dict[Variable, str],
+        loop: Loop | None = None,
+    ) -> str:
+        if isinstance(x, Variable):
+            return names[x]
+        if type(x) in (tuple, list) and any(True for _ in variables(x)):
+            parts = "".join(f"{self._operand(part, operation, names)}, " for part in x)
+            return f"({parts})" if type(x) is tuple else f"[{parts}]"
+        if self.forms and operation.name in UFUNCS and type(x) in (int, float):
+            # A number costs more than an array without axes.
+            dtypes = [y.dtype for y in operation.args if getattr(y, "dtype", None) is not None]
+            if dtypes and np.dtype(dtypes[0]).kind in "fc":
+                return self.constant(np.asarray(x, dtypes[0]))
+        if loop is not None and isinstance(x, np.ndarray) and loop.is_cut(x):
+            return f"{self.constant(x)}[k]"
+        return self.constant(x)
+
+    def constant(self, x: Any) -> str:
+        if x is None or type(x) in (bool, int) or (type(x) is float and np.isfinite(x)):
+            return repr(x)
+        if type(x) is tuple and all(type(part) is int for part in x):
+            return repr(x)
+        key: Any = id(x)
+        if isinstance(x, np.ndarray) and not x.shape:
+            key = x.dtype.str, x.tobytes()
+        if key not in self._constant_names:
+            self._constant_names[key] = f"c{len(self.constants)}"
+            self.constants[self._constant_names[key]] = x
+        return self._constant_names[key]
+
+
+def seen(memory: str, variable: Variable, shape: tuple[int, ...], start: int = 0) -> str:
+    """Return how bytes from `start` on are seen as an array like a variable."""
+    dtype = np.dtype(variable.dtype)
+    end = start + math.prod(shape) * dtype.itemsize
+    cut = f"[{start}:{end}]" if start else f"[:{end}]"
+    return f"{memory}{cut}.view({dtype.str!r}).reshape({shape!r})"
