@@ -2,14 +2,16 @@
 
 A rule (`SGD`, `Adam`, …) is an immutable description. `setup` makes its state for a tree of
 parameters, `update` moves the parameters by one step, and `adjust`, `freeze` and `thaw` change
-the course of training.
+the course of training. `Scheduler` and `schedules` let hyperparameters follow the step.
 """
 
+from portanet.optimizers import schedules
 from portanet.optimizers.adam import Adam, AdamW
 from portanet.optimizers.base import Rule
 from portanet.optimizers.chains import OptimizerChain, chain
 from portanet.optimizers.changes import adjust, freeze, thaw
 from portanet.optimizers.rmsprop import RMSProp
+from portanet.optimizers.scheduler import Scheduler
 from portanet.optimizers.sgd import SGD
 from portanet.optimizers.state import Leaf, OptimizerState
 from portanet.optimizers.step import setup, update
@@ -27,10 +29,12 @@ __all__ = [
     "OptimizerState",
     "RMSProp",
     "Rule",
+    "Scheduler",
     "WeightDecay",
     "adjust",
     "chain",
     "freeze",
+    "schedules",
     "setup",
     "thaw",
     "update",

@@ -10,7 +10,7 @@ from portanet import checks
 from portanet.backends import array_namespace, backend_of
 from portanet.functional.kernel import kernel
 from portanet.optimizers.base import Array, Rule, cast, zero_mean
-from portanet.tracing.host import Counter
+from portanet.tracing.host import Counter, RecordedNumber
 
 _State = tuple[Array, Array, int]
 
@@ -66,6 +66,7 @@ class Adam(Rule):
     """
 
     elementwise = True
+    varying = ("lr",)
 
     lr: float = 0.001
     betas: tuple[float, float] = (0.9, 0.999)
@@ -99,7 +100,7 @@ class Adam(Rule):
         rule, (mean, _, step) = rules[0], states[0]
         together = backend_of(mean, *gs).kernels.get("adam_update_all")
         alike = together is not None and all(
-            r is rule and s[2] == step and s[0].dtype == mean.dtype == g.dtype
+            r is rule and _same(s[2], step) and s[0].dtype == mean.dtype == g.dtype
             for r, s, g in zip(rules, states, gs, strict=True)
         )
         if together is None or not alike:
@@ -156,6 +157,8 @@ class AdamW(Adam):
     {'weight': array([0.95, 1.9 ])}
     """
 
+    varying = ("lr", "weight_decay")
+
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:
@@ -185,6 +188,11 @@ def adam_update(
     mean = (1.0 - beta1) * g + beta1 * mean
     square = (1.0 - beta2) * (g * g) + beta2 * square
     return mean, square, mean / (xp.sqrt(square) + epsilon) * lr
+
+
+def _same(step: Any, other: Any) -> bool:
+    """Whether two parameters have taken as many steps; of two that are recorded none knows."""
+    return step is other or (not isinstance(step, RecordedNumber) and step == other)
 
 
 def _check_betas(rule: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
@@ -44,6 +45,13 @@ class Rule:
     elementwise: ClassVar[bool] = False
     """Whether each element of a step depends only on the same element of the other arrays."""
 
+    varying: ClassVar[tuple[str, ...]] = ()
+    """The hyperparameters that `portanet.training.train_step` takes as inputs of its program.
+
+    Others are constants there: a step with another value is recorded anew. `apply` calculates
+    with a varying one by ``+``, ``-``, ``*``, ``/`` and ``**``, and branches on none.
+    """
+
     def init(self, x: Array) -> RuleState:
         """Return the state of the parameter array `x` before its first step."""
         raise NotImplementedError(f"{type(self).__name__} has no init(self, x)")
@@ -54,6 +62,22 @@ class Rule:
         The step has the shape and dtype of `x`.
         """
         raise NotImplementedError(f"{type(self).__name__} has no apply(self, state, x, g)")
+
+    @property
+    def joinable(self) -> bool:
+        """Whether `apply` may step all arrays of a tree as one vector.
+
+        True of what is elementwise, and of a rule that looks at all arrays in any case.
+        """
+        return self.elementwise
+
+    def numbers(self) -> tuple[float, ...]:
+        """Return the values of the varying hyperparameters."""
+        return tuple(getattr(self, name) for name in self.varying)
+
+    def with_numbers(self, numbers: Sequence[Any]) -> Any:
+        """Return this rule with other varying hyperparameters, which are not checked."""
+        return with_fields(self, dict(zip(self.varying, numbers, strict=True)))
 
     @classmethod
     def apply_all(
@@ -75,6 +99,16 @@ class Rule:
             new_states.append(state)
             steps.append(step)
         return new_states, steps
+
+
+def with_fields(rule: Any, fields: Mapping[str, Any]) -> Any:
+    """Return a copy of `rule` with fields that are taken as they are."""
+    if not fields:
+        return rule
+    other = copy.copy(rule)
+    for name, value in fields.items():
+        object.__setattr__(other, name, value)
+    return other
 
 
 @cache

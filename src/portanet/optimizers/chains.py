@@ -54,6 +54,18 @@ class OptimizerChain(Rule):
     def elementwise(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         return all(rule.elementwise for rule in self.rules)
 
+    @property
+    def joinable(self) -> bool:
+        return all(rule.joinable for rule in self.rules)
+
+    def numbers(self) -> tuple[float, ...]:
+        return tuple(number for rule in self.rules for number in rule.numbers())
+
+    def with_numbers(self, numbers: Sequence[Any]) -> OptimizerChain:
+        rest = iter(numbers)
+        rules = (rule.with_numbers([next(rest) for _ in rule.numbers()]) for rule in self.rules)
+        return OptimizerChain(*rules)
+
     def init(self, x: Array) -> tuple[RuleState, ...]:
         return tuple(rule.init(x) for rule in self.rules)
 

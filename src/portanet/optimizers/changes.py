@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 from portanet.errors import HyperparameterError, ParameterTreeError
+from portanet.optimizers.base import with_fields
 from portanet.optimizers.chains import OptimizerChain
+from portanet.optimizers.scheduler import Scheduler
 from portanet.optimizers.state import OptimizerState
 
 S = TypeVar("S")
@@ -57,29 +60,49 @@ def adjust(state: S, lr: float | None = None, /, *, path: str | None = None, **f
             raise HyperparameterError(f"adjust: one learning rate: got {lr} and {fields['lr']}")
         fields["lr"] = lr
 
-    def adjusted(inner: OptimizerState) -> OptimizerState:
-        chosen = _chosen(inner, path)
-        found = sorted({name for i in chosen for name in _field_names(inner.rules[i])})
+    def changed(rules: list[Any]) -> list[Any]:
+        different = list({id(rule): rule for rule in rules}.values())
+        found = sorted({name for rule in different for name in _field_names(rule)})
         unknown = sorted(set(fields) - set(found))
         if unknown:
             raise HyperparameterError(f"adjust: no rule has {unknown}: the fields are {found}")
-        rules = list(inner.rules)
-        for index in chosen:
-            rules[index] = _replaced(rules[index], fields)
+        # Parameters that share a rule go on sharing one.
+        new = {id(rule): _replaced(rule, fields) for rule in different}
+        return [new[id(rule)] for rule in rules]
+
+    def adjusted(inner: OptimizerState) -> OptimizerState:
+        chosen, rules = _chosen(inner, path), list(inner.rules)
+        for index, rule in zip(chosen, changed([rules[i] for i in chosen]), strict=True):
+            rules[index] = rule
         return dataclasses.replace(inner, rules=tuple(rules))
 
+    if path is None and not isinstance(state, OptimizerState):
+        # A training state that is kept flat has one rule and need not be cut into arrays.
+        flat = state.with_rule(lambda rule: changed([rule])[0])  # pyright: ignore
+        if flat is not None:
+            return flat
     return _on_optimizer_state(state, adjusted)
 
 
 def _field_names(rule: Any) -> set[str]:
     if isinstance(rule, OptimizerChain):
         return {name for member in rule.rules for name in _field_names(member)}
-    return {field.name for field in dataclasses.fields(rule)}
+    if isinstance(rule, Scheduler):
+        return _field_names(rule.rule) - dict(rule.schedules).keys()
+    return _names_of(type(rule))
+
+
+@cache
+def _names_of(kind: Any) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)}
 
 
 def _replaced(rule: Any, fields: dict[str, Any]) -> Any:
     if isinstance(rule, OptimizerChain):
         return OptimizerChain(*(_replaced(member, fields) for member in rule.rules))
+    if isinstance(rule, Scheduler):
+        free = {name: fields[name] for name in _field_names(rule) & fields.keys()}
+        return with_fields(rule, {"rule": _replaced(rule.rule, free)})
     own = {name: value for name, value in fields.items() if name in _field_names(rule)}
     return dataclasses.replace(rule, **own) if own else rule
 

@@ -60,6 +60,7 @@ class RMSProp(Rule):
     """
 
     elementwise = True
+    varying = ("lr",)
 
     lr: float = 0.01
     rho: float = 0.99

@@ -55,6 +55,7 @@ class SGD(Rule):
     """
 
     elementwise = True
+    varying = ("lr",)
 
     lr: float = 0.1
     momentum: float = 0.0

@@ -35,6 +35,7 @@ class WeightDecay(Rule):
     """
 
     elementwise = True
+    varying = ("rate",)
 
     rate: float = 5e-4
 
@@ -160,6 +161,10 @@ class ClipGlobalNorm(ClipNorm):
     >>> pn.optimizers.update(pn.optimizers.setup(rule, ps), ps, grads)[1]
     {'bias': array([-0.6]), 'weight': array([-0.8])}
     """
+
+    @property
+    def joinable(self) -> bool:
+        return True
 
     @classmethod
     def apply_all(

@@ -1,4 +1,4 @@
-"""All parameters as one vector, where the optimizer treats each element alike.
+"""All parameters as one vector, where the optimizer does not ask which array is which.
 
 One operation on a vector costs less than one on each small array. Between steps the vector is
 kept; a training state cuts its trees out of it when somebody asks for them.
@@ -15,6 +15,7 @@ from portanet import trees
 from portanet.backends import TapeBackend, array_namespace, backend_of
 from portanet.optimizers import OptimizerState
 from portanet.tracing.host import Counter
+from portanet.training.rules import bare, numbers_of
 from portanet.training.state import TrainState
 
 
@@ -28,11 +29,11 @@ class Layout:
         Of the parameters.
     shapes : tuple of shapes
     rule : Rule
-        The one rule of all parameters.
+        The one rule of all parameters, with 0 for what varies.
     rule_structure : TreeStructure
         Of the rule's state for one parameter.
     state : OptimizerState
-        One of the optimizer without arrays; its rules and structure are those of all steps.
+        One of the optimizer without arrays; its structure is that of all steps.
     """
 
     structure: Any
@@ -66,7 +67,7 @@ class Layout:
         parts = [c[0] if isinstance(c[0], Counter) else self.ravel(list(c)) for c in columns]
         return self.ravel(ts.parameters), trees.unflatten(self.rule_structure, parts)
 
-    def optimizer_state(self, rule_state: Any) -> OptimizerState:
+    def optimizer_state(self, rule: Any, rule_state: Any) -> OptimizerState:
         columns = [
             [part] * len(self.shapes) if isinstance(part, Counter) else self.cut(part)
             for part in trees.leaves(rule_state)
@@ -74,7 +75,8 @@ class Layout:
         rows = [trees.unflatten(self.rule_structure, row) for row in zip(*columns, strict=True)]
         state = self.state
         states = tuple(rows) if columns else state.states
-        return OptimizerState(state.structure, state.rules, states, state.frozen)
+        rules = (rule,) * len(self.shapes)
+        return OptimizerState(state.structure, rules, states, state.frozen)
 
 
 _MOST_LAYOUTS = 64
@@ -88,27 +90,28 @@ def layout_of(ts: TrainState) -> Layout | None:
     leaves, structure = trees.flatten(ts.parameters)
     if not leaves or len(state.rules) != len(leaves):
         return None
+    if not isinstance(backend_of(*leaves), TapeBackend):
+        return None
     rule, first = state.rules[0], leaves[0]
-    if rule is None or not rule.elementwise or any(state.frozen):
+    if rule is None or not rule.joinable or any(state.frozen):
         return None
     if any(r != rule for r in state.rules) or any(x.dtype != first.dtype for x in leaves):
-        return None
-    if not isinstance(backend_of(*leaves), TapeBackend):
         return None
     rows = [trees.flatten(row) for row in state.states]
     rule_structure = rows[0][1]
     for (parts, own), x in zip(rows, leaves, strict=True):
         if own != rule_structure or not all(map(_alike, parts, rows[0][0], [x] * len(parts))):
             return None
-    key = structure, tuple(x.shape for x in leaves), rule, rule_structure, state.structure
+    shapes = tuple(x.shape for x in leaves)
+    key = structure, shapes, bare(rule), rule_structure, state.structure
     try:
         layout = _layouts.get(key)
     except TypeError:  # a rule without a hash
         return None
     if layout is None:
         states = () if rows[0][0] else state.states
-        bare = OptimizerState(state.structure, state.rules, states, state.frozen)
-        layout = _layouts[key] = Layout(*key[:4], bare)
+        empty = OptimizerState(state.structure, state.rules, states, state.frozen)
+        layout = _layouts[key] = Layout(*key[:4], empty)
         if len(_layouts) > _MOST_LAYOUTS:
             _layouts.popitem(last=False)
     return layout
@@ -120,11 +123,24 @@ def _alike(part: Any, first: Any, x: Any) -> bool:
     return part.shape == x.shape and part.dtype == first.dtype
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Flat:
-    """The parameters and the optimizer's state of a training state as vectors."""
+    """The parameters and the optimizer's state of a training state as vectors.
+
+    Parameters
+    ----------
+    layout : Layout
+    rule : Rule
+        The rule with its numbers.
+    numbers : tuple of float
+        What varies in the rule.
+    vector : array
+    rule_state : tree
+    """
 
     layout: Layout
+    rule: Any
+    numbers: tuple[Any, ...]
     vector: Any
     rule_state: Any
 
@@ -132,7 +148,13 @@ class Flat:
         return self.layout.parameters(self.vector)
 
     def optimizer_state(self) -> OptimizerState:
-        return self.layout.optimizer_state(self.rule_state)
+        return self.layout.optimizer_state(self.rule, self.rule_state)
+
+    def with_rule(self, rule: Any) -> Flat | None:
+        """Return this with other numbers in the rule, None if it is another one besides."""
+        if bare(rule) != self.layout.rule:
+            return None
+        return Flat(self.layout, rule, numbers_of(rule), self.vector, self.rule_state)
 
     @classmethod
     def of(cls, ts: TrainState) -> Flat | None:
@@ -141,12 +163,20 @@ class Flat:
         if flat is not None:
             return flat
         layout = layout_of(ts)
-        return None if layout is None else cls(layout, *layout.flatten(ts))
+        if layout is None:
+            return None
+        assert ts.optimizer_state is not None
+        rule = ts.optimizer_state.rules[0]
+        return cls(layout, rule, numbers_of(rule), *layout.flatten(ts))
 
-    def after(self, ts: TrainState, states: Any) -> TrainState:
+    def after(self, ts: TrainState, states: Any, vector: Any, rule_state: Any) -> TrainState:
         """Return the training state of the step after `ts`, kept flat."""
         new = object.__new__(TrainState)
         new.__dict__.update(
-            model=ts.model, optimizer=ts.optimizer, step=ts.step + 1, states=states, flat=self
+            model=ts.model,
+            optimizer=ts.optimizer,
+            step=ts.step + 1,
+            states=states,
+            flat=Flat(self.layout, self.rule, self.numbers, vector, rule_state),
         )
         return new

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from portanet import optimizers
 from portanet.core import parameter_count, state_count
+from portanet.errors import ArgumentError
 from portanet.optimizers import OptimizerState, Rule
 from portanet.trees import Tree, register_tree
 
@@ -63,6 +65,11 @@ class TrainState:
     def __getattr__(self, name: str) -> Any:
         """Make the fields of a state that is kept flat, when they are first asked for."""
         flat = self.__dict__.get("flat")
+        if name in ("parameters", "optimizer_state") and "ended" in self.__dict__:
+            raise ArgumentError(
+                f"ts.{name} was given to train_step(..., donate=True): go on with the state that "
+                f"it returned"
+            )
         if flat is None or name not in ("parameters", "optimizer_state"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         value = self.__dict__[name] = getattr(flat, name)()
@@ -75,6 +82,23 @@ class TrainState:
         """Return this state with other fields, which are taken as they are."""
         other = object.__new__(TrainState)
         other.__dict__.update({**self.__getstate__(), **changes})
+        return other
+
+    def end(self) -> None:
+        """Forget the parameters and the optimizer's state, whose memory others have taken."""
+        for name in ("flat", "parameters", "optimizer_state"):
+            self.__dict__.pop(name, None)
+        self.__dict__["ended"] = True
+
+    def with_rule(self, change: Callable[[Any], Any]) -> Any:
+        """Return this state with its one rule changed, None if it is not kept flat."""
+        flat = self.__dict__.get("flat")
+        flat = None if flat is None else flat.with_rule(change(flat.rule))
+        if flat is None:
+            return None
+        other = object.__new__(TrainState)
+        other.__dict__.update(self.__dict__, flat=flat)
+        other.__dict__.pop("optimizer_state", None)
         return other
 
     def __str__(self) -> str:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from portanet import optimizers
-from portanet.autodiff.gradients import evaluate
-from portanet.backends import is_array
-from portanet.errors import ArgumentError, DTypeError, ShapeError
-from portanet.training.compiled import can_be_compiled, compiled_step
+from portanet.training.compiled import compiled_step
+from portanet.training.gradients import Array, Loss, gradients
 from portanet.training.state import TrainState
 from portanet.trees import Tree
-
-Array = Any
-Loss = Callable[..., tuple[Array, Tree, Any]]
 
 
 def compute_gradients(
@@ -65,41 +59,8 @@ def compute_gradients(
     >>> grads
     {'weight': array([[-2.]]), 'bias': array([-2.])}
     """
-    grads, value, states, stats = _gradients(loss, ts.model, ts.parameters, ts.states, data, ad)
+    grads, value, states, stats = gradients(loss, ts.model, ts.parameters, ts.states, data, ad)
     return grads, value, stats, ts.replaced(states=states)
-
-
-def _gradients(
-    loss: Loss, model: Any, parameters: Tree, states: Tree, data: Any, ad: Any = None
-) -> tuple[Tree, Array, Tree, Any]:
-    def objective(ps: Tree) -> tuple[Array, tuple[Tree, Any]]:
-        value, new_states, stats = _checked(loss(model, ps, states, data))
-        return value, (new_states, stats)
-
-    (value, (states, stats)), grads = evaluate(objective, parameters, "parameters", True, ad)
-    return grads, value, states, stats
-
-
-def _checked(result: Any) -> tuple[Array, Tree, Any]:
-    if not isinstance(result, tuple) or len(result) != 3:
-        kind = type(result).__name__
-        found = f"{kind} of {len(result)}" if isinstance(result, tuple | list) else kind
-        raise DTypeError(
-            f"loss(model, ps, st, data) returns a tuple of 3, (value, st, stats): got {found}: "
-            f"without statistics, return value, st, {{}}"
-        )
-    value = result[0]
-    if not is_array(value):
-        raise DTypeError(
-            f"the value of the loss is an array of shape (): got {type(value).__name__}: return "
-            f"what the array functions gave, without float() or item(), which cut the derivative"
-        )
-    if value.shape != ():
-        raise ShapeError(
-            f"value.shape == (): {tuple(value.shape)} != (): reduce the loss to one number, for "
-            f"example with xp.mean"
-        )
-    return result
 
 
 def apply_gradients(ts: TrainState, grads: Tree) -> TrainState:
@@ -139,7 +100,13 @@ def apply_gradients(ts: TrainState, grads: Tree) -> TrainState:
 
 
 def train_step(
-    loss: Loss, data: Any, ts: TrainState, *, ad: Any = None, jit: bool = False
+    loss: Loss,
+    data: Any,
+    ts: TrainState,
+    *,
+    ad: Any = None,
+    jit: bool | None = None,
+    donate: bool = False,
 ) -> tuple[Array, Any, TrainState]:
     """Compute gradients and apply them.
 
@@ -148,12 +115,16 @@ def train_step(
     Parameters
     ----------
     loss, data, ts, ad
-        As in `compute_gradients`.
-    jit : bool, default False
-        Whether the step is recorded by `portanet.jit` and then replayed, which is several times
-        as fast where the arrays are small. `loss` and the model must be fit for that: no branches
-        on values, no effects beside the result. Define `loss` once, outside of the loop: each new
-        function is recorded anew. On torch the step runs as it is.
+        As in `compute_gradients`. With an engine the step runs as it is.
+    jit : bool, optional
+        Whether the step is recorded as by `portanet.jit` and then replayed, which is several
+        times as fast where the arrays are small. By default it is, but on torch, whose compiler
+        takes seconds. False runs it line by line, for a debugger, or for a loss that is unfit for
+        recording.
+    donate : bool, default False
+        Whether a recorded step may write over the parameters and the optimizer's state in `ts`,
+        which saves memory of their size. `ts` is of no use afterwards; arrays taken from it before,
+        or that it was made of, may hold anything.
 
     Returns
     -------
@@ -168,8 +139,20 @@ def train_step(
     ------
     DTypeError, ShapeError
         As in `compute_gradients`.
-    ArgumentError
-        If `jit` is to go with an engine.
+    TracedValueError
+        If `loss` or the model cannot be recorded: it branches on the value of an array, asks for
+        it by ``float(x)``, or picks entries by a condition.
+
+    Notes
+    -----
+    What a recorded loss does beside its result, such as printing, happens only while it is
+    recorded: once for each structure, shape and dtype of `data` and the states. The names that it
+    finds around it are watched, in its module, the function or the object that made it, and in
+    helpers of the same module: when one stands for something else, the step is recorded anew. What
+    lies inside of such an object is taken for constant, and arrays must not be written into. Pass
+    what changes in `data`: arrays and random keys are inputs, a number is part of the program.
+    Learning rates and rates of decay are inputs too. A step that would be recorded anew nearly
+    every time runs as it is, with one warning that says why.
 
     Examples
     --------
@@ -186,11 +169,9 @@ def train_step(
     >>> float(value) < 1e-6
     True
     """
-    if jit and ad is not None:
-        raise ArgumentError(
-            f"train_step: jit=True takes the library's own derivatives: leave out ad={ad!r}"
-        )
-    if jit and can_be_compiled(ts):
-        return compiled_step(_gradients, loss, data, ts)
+    if jit is not False and ad is None:
+        done = compiled_step(loss, data, ts, slowly=jit is True, donate=donate)
+        if done is not None:
+            return done
     grads, value, stats, ts = compute_gradients(loss, data, ts, ad=ad)
     return value, stats, apply_gradients(ts, grads)

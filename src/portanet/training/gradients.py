@@ -1,0 +1,47 @@
+"""The loss and its gradients, with what a loss returns checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from portanet.autodiff.gradients import evaluate
+from portanet.backends import is_array
+from portanet.errors import DTypeError, ShapeError
+from portanet.trees import Tree
+
+Array = Any
+Loss = Callable[..., tuple[Array, Tree, Any]]
+
+
+def gradients(
+    loss: Loss, model: Any, parameters: Tree, states: Tree, data: Any, ad: Any = None
+) -> tuple[Tree, Array, Tree, Any]:
+    def objective(ps: Tree) -> tuple[Array, tuple[Tree, Any]]:
+        value, new_states, stats = _checked(loss(model, ps, states, data))
+        return value, (new_states, stats)
+
+    (value, (states, stats)), grads = evaluate(objective, parameters, "parameters", True, ad)
+    return grads, value, states, stats
+
+
+def _checked(result: Any) -> tuple[Array, Tree, Any]:
+    if not isinstance(result, tuple) or len(result) != 3:
+        kind = type(result).__name__
+        found = f"{kind} of {len(result)}" if isinstance(result, tuple | list) else kind
+        raise DTypeError(
+            f"loss(model, ps, st, data) returns a tuple of 3, (value, st, stats): got {found}: "
+            f"without statistics, return value, st, {{}}"
+        )
+    value = result[0]
+    if not is_array(value):
+        raise DTypeError(
+            f"the value of the loss is an array of shape (): got {type(value).__name__}: return "
+            f"what the array functions gave, without float() or item(), which cut the derivative"
+        )
+    if value.shape != ():
+        raise ShapeError(
+            f"value.shape == (): {tuple(value.shape)} != (): reduce the loss to one number, for "
+            f"example with xp.mean"
+        )
+    return result
