@@ -42,7 +42,8 @@ class Pair(pn.Container):
         return x, st
 
 
-SPACE = {**vars(pn), "Weights": Weights, "Pair": Pair, "add": operator.add, "tanh": np.tanh}
+SPACE = {name: getattr(pn, name) for name in pn.__all__}
+SPACE |= {"Weights": Weights, "Pair": Pair, "add": operator.add, "tanh": np.tanh}
 SPACE |= {"exp": np.exp}
 
 CALLS = [

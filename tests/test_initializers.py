@@ -23,8 +23,10 @@ ALL = [
     initializers.kaiming_uniform(),
     initializers.kaiming_normal(gain=1.0),
     initializers.lecun_normal(),
+    initializers.lecun_uniform(),
+    initializers.variance_scaling(2.0, "fan_avg"),
     initializers.orthogonal(),
-    initializers.identity(),
+    initializers.identity(shift=(1, 0)),
     initializers.sparse(0.5),
 ]
 
@@ -102,6 +104,9 @@ def test_a_number_has_no_fans():
         (initializers.glorot_normal(), "norm", math.sqrt(2 / 500)),
         (initializers.kaiming_normal(), "norm", math.sqrt(2 / 300)),
         (initializers.lecun_normal(), "norm", math.sqrt(1 / 300)),
+        (initializers.lecun_uniform(), "uniform", math.sqrt(3 / 300)),
+        (initializers.variance_scaling(2.0, "fan_out", "normal"), "norm", math.sqrt(2 / 200)),
+        (initializers.variance_scaling(3.0, "fan_avg", "uniform"), "uniform", math.sqrt(9 / 250)),
     ],
     ids=repr,
 )
@@ -223,3 +228,52 @@ def test_bounds_that_are_nearly_never_met_are_refused():
 
 def test_initializers_are_reached_from_the_top():
     assert pn.initializers is initializers
+
+
+def test_variance_scaling_cuts_off_without_losing_variance():
+    stats = pytest.importorskip("scipy.stats")
+    x = _draw(initializers.variance_scaling(2.0), (200, 300)).ravel()
+    std = math.sqrt(2.0 / 300) / stats.truncnorm(-2, 2).std()
+    assert stats.kstest(x, stats.truncnorm(-2, 2, scale=std).cdf).pvalue > 1e-3
+    assert np.abs(x).max() <= 2 * std
+    np.testing.assert_allclose(x.var(), 2.0 / 300, rtol=0.02)
+
+
+@pytest.mark.parametrize(("shape", "groups"), [((3, 4, 6), 1), ((3, 5, 2, 6), 3), ((3, 1, 4), 4)])
+def test_dirac_is_that_of_torch(shape, groups):
+    torch = pytest.importorskip("torch")
+    weight = torch.empty(shape[-1], shape[-2], *shape[:-2])
+    torch.nn.init.dirac_(weight, groups)
+    expected = np.moveaxis(weight.numpy(), (1, 0), (-2, -1))
+    np.testing.assert_array_equal(_draw(initializers.dirac(groups), shape), expected)
+
+
+def test_identity_is_rolled():
+    x = _draw(initializers.identity(gain=2.0, shift=1), (3, 3))
+    np.testing.assert_array_equal(x, 2.0 * np.asarray([[0, 0, 1], [1, 0, 0], [0, 1, 0]]))
+    x = _draw(initializers.identity(shift=(0, 1)), (2, 3))
+    np.testing.assert_array_equal(x, [[0, 1, 0], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: initializers.variance_scaling(0.0), "variance_scaling: scale > 0: got 0.0"),
+        (
+            lambda: initializers.variance_scaling(mode="fan"),
+            "variance_scaling: mode is one of 'fan_in', 'fan_out', 'fan_avg': got 'fan'",
+        ),
+        (lambda: initializers.dirac(0), "dirac: groups >= 1: got 0"),
+    ],
+)
+def test_more_bad_hyperparameters(make, text):
+    with pytest.raises(HyperparameterError) as caught:
+        make()
+    assert str(caught.value) == text
+
+
+def test_dirac_refuses_other_shapes():
+    with pytest.raises(ShapeError, match=r"dirac: len\(shape\) >= 3: the shape is \(2, 3\)"):
+        _draw(initializers.dirac(), (2, 3))
+    with pytest.raises(ShapeError, match=r"dirac: groups divides shape\[-1\]: groups 2, shape "):
+        _draw(initializers.dirac(2), (3, 2, 3))

@@ -220,7 +220,14 @@ class TestBadInput:
 
     def test_integers_are_refused_with_the_mend(self, backend, loss):
         integers, floats = _put(backend, np.ones((2, 3)), "int64"), _put(backend, np.ones((2, 3)))
-        with pytest.raises(DTypeError, match=r'target\.dtype is floating: int64: .*"float32"'):
+        kind, text = DTypeError, r'target\.dtype is floating: int64: .*"float32"'
+        if isinstance(loss, CrossEntropyLoss):
+            kind = ShapeError
+            text = (
+                r"target\.shape == prediction\.shape without the axis of the 3 classes: "
+                r"\(2, 3\) != \(2,\): integers are the labels of the samples"
+            )
+        with pytest.raises(kind, match=text):
             loss(floats, integers)
         with pytest.raises(DTypeError, match=r"prediction\.dtype is floating: int64"):
             loss(integers, integers)

@@ -48,6 +48,9 @@ def test_nothing_leaks_from_the_top():
 
 
 def test_names_that_are_loaded_later_are_those_of_their_modules():
-    assert set(pn._NAMES["layers"]) == set(pn.layers.__all__)
+    assert set(pn.layers.__all__) <= set(pn.__all__)
+    assert {name for name in pn.losses.__all__ if name.endswith("Loss")} - {"Loss"} <= set(
+        pn.__all__
+    )
     for name, module in pn._LATER.items():
         assert getattr(pn, name) is getattr(importlib.import_module(f"portanet.{module}"), name)

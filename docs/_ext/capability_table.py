@@ -16,7 +16,7 @@ SIGNS = {
 }
 
 
-def _table(head: list[str], rows: list[list[str]]) -> nodes.table:
+def table(head: list[str], rows: list[list[str]]) -> nodes.table:
     group = nodes.tgroup(cols=len(head))
     group += [nodes.colspec(colwidth=1) for _ in head]
     for parent, lines in ((nodes.thead(), [head]), (nodes.tbody(), rows)):
@@ -39,7 +39,7 @@ class CapabilityCounts(SphinxDirective):
             [name, *(str(counts(name)[state]) for state in State), str(counts(name).total())]
             for name in BACKENDS
         ]
-        return [_table(["backend", *(state.value for state in State), "all"], rows)]
+        return [table(["backend", *(state.value for state in State), "all"], rows)]
 
 
 class CapabilityTable(SphinxDirective):
@@ -55,7 +55,7 @@ class CapabilityTable(SphinxDirective):
                 row = [capability(name, backend) for backend in BACKENDS]
                 rows.append([name, *(self._cell(c) for c in row)])
                 remarks += [(c.function, c.backend, c.reason) for c in row if c.reason]
-            section += _table(["function", *BACKENDS], rows)
+            section += table(["function", *BACKENDS], rows)
             if remarks:
                 section += nodes.bullet_list("", *(self._remark(*r) for r in remarks))
             made.append(section)

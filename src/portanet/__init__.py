@@ -26,8 +26,10 @@ from portanet.core import (
     Container,
     Layer,
     apply,
+    layer_map,
     output_shape,
     parameter_count,
+    resolve,
     setup,
     state_count,
     test_mode,
@@ -73,38 +75,17 @@ from portanet.ravel import map_parameters, ravel
 from portanet.trees import register_tree
 
 if _typing.TYPE_CHECKING:
-    from portanet import initializers, layers, losses, optimizers, testing, training
+    from portanet import initializers, io, layers, losses, optimizers, testing, training
     from portanet._compact import compact
+    from portanet._debug import debug
     from portanet._parts import non_trainable, trainable
+    from portanet._summary import summary
     from portanet.component_vector import ComponentVector
-    from portanet.layers import (
-        BatchNorm,
-        Bilinear,
-        BranchLayer,
-        Chain,
-        Dense,
-        Dropout,
-        Embedding,
-        Flatten,
-        LayerNorm,
-        Maxout,
-        NoOp,
-        PairwiseFusion,
-        Parallel,
-        RepeatedLayer,
-        Reshape,
-        Scale,
-        SelectDim,
-        SkipConnection,
-        WrappedFunction,
-    )
-    from portanet.losses import (
-        BinaryCrossEntropyLoss,
-        CrossEntropyLoss,
-        HuberLoss,
-        MAELoss,
-        MSELoss,
-    )
+    from portanet.control import cond, fori_loop, scan
+    from portanet.layers import *  # noqa: F403
+    from portanet.layers.cache import with_cache
+    from portanet.layers.frozen import freeze, unfreeze
+    from portanet.losses import *  # noqa: F403
     from portanet.stateful import StatefulModel
     from portanet.tracing.jit import Jitted, jit
     from portanet.versions import show_versions
@@ -112,46 +93,114 @@ if _typing.TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaptiveLPPool",
+    "AdaptiveMaxPool",
+    "AdaptiveMeanPool",
+    "AlphaDropout",
+    "AlternatePrecision",
     "BatchNorm",
+    "BidirectionalRNN",
     "Bilinear",
     "BinaryCrossEntropyLoss",
+    "BinaryFocalLoss",
     "BranchLayer",
+    "CTCLoss",
     "Chain",
+    "CircularPad",
     "ComponentVector",
+    "ConstantPad",
     "Container",
+    "Conv",
+    "ConvTranspose",
+    "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "Dense",
     "Device",
+    "DiceLoss",
+    "DropPath",
     "Dropout",
     "Embedding",
+    "EmbeddingBag",
     "Flatten",
+    "FocalLoss",
+    "Frozen",
+    "GRUCell",
+    "GaussianNLLLoss",
+    "GenericLoss",
+    "GlobalLPPool",
+    "GlobalMaxPool",
+    "GlobalMeanPool",
+    "GroupNorm",
+    "HingeLoss",
     "HuberLoss",
+    "HyperNet",
+    "InfoNCELoss",
+    "InstanceNorm",
     "Jitted",
+    "KLDivergenceLoss",
+    "LPPool",
+    "LSTMCell",
     "Layer",
     "LayerNorm",
+    "LearnedPositionalEmbedding",
     "MAELoss",
     "MSELoss",
+    "MSLELoss",
+    "MaxPool",
     "Maxout",
+    "MeanPool",
+    "MultiHeadAttention",
     "NoOp",
     "PairwiseFusion",
     "Parallel",
+    "PeriodicEmbedding",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "PoissonLoss",
+    "RMSNorm",
+    "RNNCell",
+    "Recurrence",
+    "ReflectionPad",
     "RepeatedLayer",
+    "ReplicationPad",
     "Reshape",
+    "ReverseSequence",
+    "RotaryPositionalEmbedding",
     "Scale",
     "SelectDim",
+    "SiameseContrastiveLoss",
+    "SinusoidalPositionalEmbedding",
     "SkipConnection",
+    "SpectralNorm",
+    "SquaredHingeLoss",
+    "StackedRecurrence",
     "StatefulModel",
+    "StatefulRecurrentCell",
+    "Tied",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
+    "TransformerStack",
+    "TripletMarginLoss",
+    "TverskyLoss",
+    "Upsample",
+    "VariationalHiddenDropout",
+    "WeightNorm",
     "WrappedFunction",
+    "ZeroPad",
     "apply",
     "array_namespace",
     "astype",
     "backends",
     "celu",
     "compact",
+    "cond",
     "cpu_device",
+    "debug",
     "device",
     "elu",
     "errors",
+    "fori_loop",
+    "freeze",
     "functional",
     "gelu",
     "gelu_erf",
@@ -163,7 +212,9 @@ __all__ = [
     "hard_tanh",
     "identity",
     "initializers",
+    "io",
     "jit",
+    "layer_map",
     "layers",
     "leaky_relu",
     "lisht",
@@ -184,7 +235,9 @@ __all__ = [
     "relu",
     "relu6",
     "replicate",
+    "resolve",
     "rrelu",
+    "scan",
     "selu",
     "setup",
     "show_versions",
@@ -196,6 +249,7 @@ __all__ = [
     "softsign",
     "state_count",
     "stop_gradient",
+    "summary",
     "tanh",
     "tanh_shrink",
     "test_mode",
@@ -205,51 +259,40 @@ __all__ = [
     "trainable",
     "training",
     "trees",
+    "unfreeze",
     "update_state",
+    "with_cache",
 ]
 __all__ += autodiff.__all__
 
-_MODULES = ("initializers", "layers", "losses", "optimizers", "testing", "training")
+_MODULES = ("initializers", "io", "layers", "losses", "optimizers", "testing", "training")
 _NAMES = {
     "_compact": ("compact",),
+    "_debug": ("debug",),
     "_parts": ("non_trainable", "trainable"),
+    "_summary": ("summary",),
     "component_vector": ("ComponentVector",),
-    "layers": (
-        "BatchNorm",
-        "Bilinear",
-        "BranchLayer",
-        "Chain",
-        "Dense",
-        "Dropout",
-        "Embedding",
-        "Flatten",
-        "LayerNorm",
-        "Maxout",
-        "NoOp",
-        "PairwiseFusion",
-        "Parallel",
-        "RepeatedLayer",
-        "Reshape",
-        "Scale",
-        "SelectDim",
-        "SkipConnection",
-        "WrappedFunction",
-    ),
-    "losses": ("BinaryCrossEntropyLoss", "CrossEntropyLoss", "HuberLoss", "MAELoss", "MSELoss"),
+    "control": ("cond", "fori_loop", "scan"),
+    "layers.cache": ("with_cache",),
+    "layers.frozen": ("freeze", "unfreeze"),
     "stateful": ("StatefulModel",),
     "tracing.jit": ("Jitted", "jit"),
     "versions": ("show_versions",),
 }
 _LATER = {name: module for module, names in _NAMES.items() for name in names}
-"""Where names come from that are loaded when they are first used: gradients need none of them."""
+"""Where names come from that are loaded when they are first used: gradients need none of them.
+
+All others in ``__all__`` are layers and losses.
+"""
 
 
 def __getattr__(name: str) -> _typing.Any:
     if name in _MODULES:
         return _importlib.import_module(f"portanet.{name}")
-    if name not in _LATER:
+    if name not in __all__:
         raise AttributeError(f"module 'portanet' has no attribute {name!r}")
-    value = getattr(_importlib.import_module(f"portanet.{_LATER[name]}"), name)
+    module = _LATER.get(name, "losses" if name.endswith("Loss") else "layers")
+    value = getattr(_importlib.import_module(f"portanet.{module}"), name)
     globals()[name] = value
     return value
 

@@ -13,6 +13,7 @@ from portanet import checks
 from portanet._parts import Initial, as_part
 from portanet.core import Argument, Container, Layer
 from portanet.core.container import named_layers, refuse_name
+from portanet.core.layer import with_layers
 from portanet.errors import ChildNameError, HyperparameterError
 
 Body = Callable[[Any, Any], Any]
@@ -118,6 +119,9 @@ class CompactLayer(Container):
 
     def children(self) -> Mapping[str, Layer]:
         return named_layers(self, self.parts)
+
+    def with_children(self, children: Mapping[str, Layer]) -> Layer:
+        return CompactLayer(self.body, with_layers(self.parts, children))
 
     def arguments(self) -> list[Argument]:
         return [Argument(name, part, True) for name, part in self.parts.items()]

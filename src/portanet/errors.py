@@ -73,6 +73,10 @@ class NoDerivativeError(PortanetError, NotImplementedError):
     """An operation that has no derivative rule, or not the one that was asked for."""
 
 
+class NonFiniteError(PortanetError, FloatingPointError):
+    """A NaN, or an infinity, where `portanet.debug` looks for one."""
+
+
 class TracedValueError(PortanetError, TypeError):
     """A traced array used where only a concrete one can be."""
 

@@ -24,6 +24,11 @@ def flatten(tree: Tree) -> tuple[list[Any], TreeStructure]:
     return optree.tree_flatten(tree, namespace=NAMESPACE)
 
 
+def is_leaf(tree: Tree) -> bool:
+    """Whether a tree is one leaf and nothing else."""
+    return optree.tree_is_leaf(tree, namespace=NAMESPACE)
+
+
 def unflatten(structure: TreeStructure, leaves: Iterable[Any]) -> Tree:
     """Build the tree of `structure` with `leaves`; the inverse of `flatten`."""
     return optree.tree_unflatten(structure, leaves)

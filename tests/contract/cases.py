@@ -5,10 +5,20 @@
 
 from __future__ import annotations
 
-from contract.catalogue import containers, linear, losses, normalization, optimizers, utility
+from contract.catalogue import (
+    attention,
+    containers,
+    convolution,
+    linear,
+    losses,
+    normalization,
+    optimizers,
+    recurrent,
+    utility,
+)
 from contract.catalogue.builders import LayerCase
 
-FAMILIES = (linear, normalization, utility, containers)
+FAMILIES = (attention, convolution, linear, normalization, recurrent, utility, containers)
 
 LAYERS: dict[str, LayerCase] = {k: case for family in FAMILIES for k, case in family.LAYERS.items()}
 LOSSES = losses.LOSSES

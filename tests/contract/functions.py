@@ -5,33 +5,14 @@ An oracle gets the module torch and tensors in float64.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from contract.activations import ELEMENTWISE
-from contract.catalogue.builders import Builder, floats, indices, several
+from contract.catalogue import functions_attention, functions_convolution, functions_losses
+from contract.catalogue.builders import Builder, FunctionCase, floats, indices, several
 
 import portanet as pn
-
-
-@dataclass(frozen=True)
-class FunctionCase:
-    """A function of arrays: its name, how it is called, its inputs, and the same in torch.
-
-    It is not `smooth` if its derivative is, on purpose, not that of its values; `per_sample` says
-    that the first axis counts independent samples; `slack` is the error of torch's own
-    derivatives where that is above rounding.
-    """
-
-    name: str
-    call: Callable[..., Any]
-    inputs: Builder
-    oracle: Callable[..., Any] | None = None
-    smooth: bool = True
-    per_sample: bool = True
-    slack: float = 0.0
 
 
 def _off_seams(name: str) -> Builder:
@@ -69,6 +50,10 @@ def _conv_transpose(torch: Any, x: Any, w: Any) -> Any:
 FUNCTIONS = {
     case.name if not remark else f"{case.name}, {remark}": case
     for remark, case in [
+        *functions_attention.CASES,
+        *functions_convolution.CASES,
+        *functions_losses.CASES,
+        ("", FunctionCase("alpha_dropout", lambda x: F.alpha_dropout(x, 0.4, KEY), floats(3))),
         ("", FunctionCase(
             "at", lambda x, y: F.at(x)[:, 1].add(y), several(floats(3), floats())
         )),
@@ -114,6 +99,23 @@ FUNCTIONS = {
             lambda t, i, w: t.nn.functional.embedding(i, w),
         )),
         ("", FunctionCase("glu", F.glu, floats(4), lambda t, x: t.nn.functional.glu(x))),
+        ("", FunctionCase(
+            "group_norm", lambda *xs: F.group_norm(*xs, groups=2),
+            lambda rng, n: (rng.normal(size=(n, 3, 4)), rng.normal(size=4), rng.normal(size=4)),
+            lambda t, x, w, b: t.nn.functional.group_norm(x.mT, 2, w, b).mT,
+        )),
+        ("", FunctionCase(
+            "instance_norm", lambda *xs: F.instance_norm(*xs)[0],
+            lambda rng, n: (rng.normal(size=(n, 3, 2)), rng.normal(size=2), rng.normal(size=2)),
+            lambda t, x, w, b: t.nn.functional.instance_norm(x.mT, weight=w, bias=b).mT,
+        )),
+        ("", FunctionCase(
+            "grid_sample", F.grid_sample,
+            lambda rng, n: (rng.normal(size=(n, 4, 3, 2)), rng.uniform(-0.9, 0.9, (n, 2, 3, 2))),
+            lambda t, x, g: t.nn.functional.grid_sample(
+                x.permute(0, 3, 1, 2), g, align_corners=True
+            ).permute(0, 2, 3, 1),
+        )),
         ("", FunctionCase(
             "inner_product", F.inner_product, several(floats(3), floats(3)),
             lambda t, x, y: (x * y).sum(),
@@ -170,6 +172,17 @@ FUNCTIONS = {
             lambda rng, n: rng.uniform(0.5, 5.0, size=(n, 2)),
             lambda t, x: t.polygamma(2, x),
         )),
+        ("", FunctionCase(
+            "rms_norm", F.rms_norm,
+            lambda rng, n: (rng.normal(size=(n, 4)), rng.normal(size=4)),
+            lambda t, x, w: t.nn.functional.rms_norm(x, (4,), w, 1e-5),
+        )),
+        ("", FunctionCase(
+            "spectral_norm", lambda *xs: F.spectral_norm(*xs, iterations=0)[0],
+            lambda rng, n: tuple(rng.uniform(0.5, 1.0, size=s) for s in ((4, 3), 4, 3)),
+            lambda t, w, u, v: w / (u @ w @ v),
+            per_sample=False,
+        )),
         ("", FunctionCase("rrelu", lambda x: F.rrelu(x, KEY), floats(3))),
         ("", FunctionCase("softmax", F.softmax, floats(3), lambda t, x: x.softmax(-1))),
         ("first axis", FunctionCase(
@@ -179,6 +192,11 @@ FUNCTIONS = {
         ("", FunctionCase(
             "stop_gradient", lambda x: F.stop_gradient(x) * x, floats(3),
             lambda t, x: x.detach() * x, smooth=False,
+        )),
+        ("", FunctionCase(
+            "weight_norm", F.weight_norm,
+            lambda rng, n: (rng.normal(size=(n, 2, 3)), rng.normal(size=(n, 1, 1))),
+            lambda t, v, g: t._weight_norm(v, g, 0),
         )),
     ]
 }  # fmt: skip

@@ -62,7 +62,8 @@ def test_it_is_a_value(make):
     assert rule == make()
     assert hash(rule) == hash(make())
     assert rule != optimizers.SGD(0.77)
-    assert eval(repr(rule), vars(optimizers)) == rule
+    names = {**vars(optimizers), **vars(optimizers.schedules)}
+    assert eval(repr(rule), names) == rule
     assert pickle.loads(pickle.dumps(rule)) == rule
 
 

@@ -115,3 +115,52 @@ def test_bad_input():
     assert str(caught.value) == "model.layer_1: -x.ndim <= axis < x.ndim: axis 2, x.ndim 2"
     with pytest.raises(DTypeError, match=r"^model.layer_1: x.dtype is floating: int64: convert"):
         model(np.ones((4, 5, 6), np.int64), ps, st)
+
+
+def test_drop_path_drops_whole_samples(backend):
+    model, n = pn.DropPath(0.3), 4000
+    ps, st = pn.setup(0, model)
+    y, _ = model(backend.asarray(np.ones((n, 2, 3), np.float32)), ps, st)
+    values = backend.to_numpy(y)
+    np.testing.assert_array_equal(np.unique(values), np.asarray([0, 1 / 0.7], np.float32))
+    assert np.all(np.ptp(values, axis=(1, 2)) == 0)
+    assert abs(np.mean(values == 0) - 0.3) < 5 * np.sqrt(0.3 * 0.7 / n)
+
+
+def test_alpha_dropout_keeps_the_moments(backend):
+    x = np.random.default_rng(0).normal(size=200_000).astype(np.float32)
+    for p in (0.1, 0.5):
+        model = pn.AlphaDropout(p)
+        y = backend.to_numpy(model(backend.asarray(x), *pn.setup(0, model))[0])
+        assert abs(y.mean()) < 0.02
+        assert abs(y.std() - 1) < 0.02
+    model = pn.AlphaDropout(1.0)
+    assert np.all(backend.to_numpy(model(backend.asarray(x[:9]), *pn.setup(0, model))[0]) == 0)
+
+
+def test_alpha_dropout_is_the_formula_of_the_paper():
+    x = np.linspace(-2, 2, 1001)
+    key = pn.random.key(0)
+    kept = pn.functional.dropout(np.ones_like(x), 0.4, key) > 0
+    alpha = -1.6732632423543772 * 1.0507009873554805
+    scale = (0.6 + alpha**2 * 0.6 * 0.4) ** -0.5
+    expected = scale * np.where(kept, x, alpha) - scale * 0.4 * alpha
+    np.testing.assert_allclose(pn.functional.alpha_dropout(x, 0.4, key), expected, rtol=1e-12)
+
+
+def test_a_variational_mask_stays_until_it_is_to_change(backend):
+    model = pn.VariationalHiddenDropout(0.5)
+    ps, st = pn.setup(0, model)
+    x = backend.asarray(np.ones((4, 50), np.float32))
+    first, st = model(x, ps, st)
+    second, after = model(x, ps, st)
+    np.testing.assert_array_equal(*map(backend.to_numpy, (first, second)))
+    assert after == st
+    third, after = model(x, ps, pn.update_state(st, "update_mask", True))
+    assert np.any(backend.to_numpy(third) != backend.to_numpy(first))
+    assert set(after) == set(st)
+    assert not after["update_mask"]
+    fourth, _ = model(x, ps, after)
+    np.testing.assert_array_equal(*map(backend.to_numpy, (third, fourth)))
+    unchanged, _ = model(x, ps, pn.update_state(pn.test_mode(st), "update_mask", True))
+    assert unchanged is x

@@ -68,3 +68,63 @@ def test_hyperparameters():
     with pytest.raises(HyperparameterError, match=r"^Embedding: vocabulary >= 1: got 0$"):
         pn.Embedding(0, 3)
     assert eval(repr(pn.Embedding(7, 3)), vars(pn)) == pn.Embedding(7, 3)
+
+
+def test_padding_is_zero_and_gets_no_gradient(backend, place):
+    model = pn.Embedding(4, 2, padding_index=1)
+    ps, st = pn.setup(0, model)
+    assert np.all(ps["weight"][1] == 0)
+    ps = {"weight": ps["weight"] + np.float32(1)}
+    x = backend.asarray(np.asarray([0, 1, 1, 3]))
+    y, pullback = pn.vjp(lambda ps: model(x, ps, st)[0], place(ps))
+    expected = np.where(np.asarray([0, 1, 1, 3])[:, None] == 1, 0, ps["weight"][[0, 1, 1, 3]])
+    np.testing.assert_array_equal(backend.to_numpy(y), expected)
+    gradient = pullback(backend.asarray(np.ones((4, 2), np.float32)))[0]["weight"]
+    np.testing.assert_array_equal(backend.to_numpy(gradient), [[1, 1], [0, 0], [0, 0], [1, 1]])
+
+
+def test_one_hot_vectors_are_indices(backend, place):
+    model = pn.Embedding(4, 2)
+    ps, st = pn.setup(0, model)
+    x = np.asarray([[2, 0], [3, 3]])
+    y, _ = model(backend.asarray(np.eye(4, dtype=bool)[x]), place(ps), st)
+    np.testing.assert_array_equal(backend.to_numpy(y), ps["weight"][x])
+    with pytest.raises(ShapeError, match=r"^x\.shape\[-1\] == vocabulary: 3 != 4$"):
+        model(backend.asarray(np.ones((2, 3), bool)), place(ps), st)
+
+
+def test_a_table_with_several_axes(backend, place):
+    model = pn.Embedding((4, 5), 2)
+    ps, st = pn.setup(0, model)
+    rows, columns = np.asarray([[3, 0]]), np.asarray([[1, 4]])
+    y, _ = model((backend.asarray(rows), backend.asarray(columns)), place(ps), st)
+    np.testing.assert_array_equal(backend.to_numpy(y), ps["weight"][rows, columns])
+    assert pn.output_shape(model, ((2,), (2,))) == (2, 2)
+    with pytest.raises(ShapeError, match=r"^x is a tuple of 2 arrays, as many as vocabulary has"):
+        model((backend.asarray(rows),), place(ps), st)
+    with pytest.raises(ShapeError, match=r"^x\[1\]\.shape == x\[0\]\.shape: \(1,\) != \(1, 2\)$"):
+        model((backend.asarray(rows), backend.asarray(columns[0, :1])), place(ps), st)
+
+
+def test_bad_padding_is_refused():
+    with pytest.raises(HyperparameterError, match=r"^Embedding: padding_index < vocabulary: got 7"):
+        pn.Embedding(7, 3, padding_index=7)
+    with pytest.raises(HyperparameterError, match="padding_index needs one vocabulary: got"):
+        pn.Embedding((7, 2), 3, padding_index=1)
+    with pytest.raises(HyperparameterError, match=r"^EmbeddingBag: reduction is one of 'mean'"):
+        pn.EmbeddingBag(7, 3, reduction="min")
+
+
+def test_bags_are_those_of_the_function(backend, place):
+    model = pn.EmbeddingBag(7, 3, reduction="max", padding_index=2)
+    ps, st = pn.setup(0, model)
+    rng = np.random.default_rng(0)
+    x, offsets = backend.asarray(rng.integers(0, 7, size=9)), backend.asarray(np.asarray([0, 4]))
+    options = {"reduction": "max", "padding_index": 2}
+    for given in ((x, offsets), (backend.xp.reshape(x, (3, 3)), None)):
+        y, _ = model(given if given[1] is not None else given[0], place(ps), st)
+        expected = pn.functional.embedding_bag(given[0], place(ps)["weight"], given[1], **options)
+        np.testing.assert_array_equal(backend.to_numpy(y), backend.to_numpy(expected))
+    assert pn.output_shape(model, (5,)) == (3,)
+    with pytest.raises(ShapeError, match=r"^x\.ndim == 1 for bags in a row: 2 != 1$"):
+        model((backend.xp.reshape(x, (3, 3)), offsets), place(ps), st)

@@ -94,3 +94,21 @@ def test_hyperparameters(make, text):
 )
 def test_repr_round_trip(model):
     assert eval(repr(model), {**vars(pn), "range": range}) == model
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "shape"),
+    [(1, 2, (2, 12, 5)), (0, 1, (6, 4, 5)), (-2, -1, (2, 3, 20)), (2, 2, (2, 3, 4, 5))],
+)
+def test_some_axes_become_one(start, end, shape):
+    x = np.arange(120.0).reshape(2, 3, 4, 5)
+    y, _ = pn.Flatten(start, end)(x, {}, {})
+    assert np.array_equal(y, x.reshape(shape))
+
+
+@pytest.mark.parametrize(("start", "end"), [(2, 0), (4, -1), (1, 3), (-4, -1)])
+def test_axes_that_are_not_there_are_refused(start, end):
+    with pytest.raises(ShapeError) as caught:
+        pn.Flatten(start, end)(np.ones((2, 3, 4)), {}, {})
+    text = f"start <= end within x.ndim: axes {start} to {end} of x.ndim 3"
+    assert str(caught.value) == text

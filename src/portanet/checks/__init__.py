@@ -4,6 +4,7 @@ An error states the relation that does not hold, and what to do about it.
 """
 
 from portanet.checks.hyperparameters import (
+    Size,
     Sizes,
     decays,
     finite,
@@ -13,6 +14,8 @@ from portanet.checks.hyperparameters import (
     non_negative,
     one_of,
     optional_functions,
+    optional_integers,
+    optional_sizes,
     positive,
     probabilities,
     refuse,
@@ -38,6 +41,7 @@ from portanet.checks.shapes import (
 )
 
 __all__ = [
+    "Size",
     "Sizes",
     "alike",
     "axes",
@@ -55,6 +59,8 @@ __all__ = [
     "non_negative",
     "one_of",
     "optional_functions",
+    "optional_integers",
+    "optional_sizes",
     "positive",
     "probabilities",
     "rank_at_least",

@@ -13,6 +13,9 @@ from typing import Any, NoReturn, TypeAlias
 
 from portanet.errors import HyperparameterError
 
+Size: TypeAlias = Any
+"""An integer, or None in a layer that takes it from its input."""
+
 Sizes: TypeAlias = Any
 """A field that `sizes` checks: an integer or a sequence of them when given, a tuple afterwards."""
 
@@ -29,6 +32,11 @@ def integers(owner: Any, *names: str, minimum: int | None = 1) -> None:
         object.__setattr__(owner, name, value)
 
 
+def optional_integers(owner: Any, *names: str, minimum: int | None = 1) -> None:
+    """Each field is None or an integer, at least `minimum`."""
+    integers(owner, *(n for n in names if getattr(owner, n) is not None), minimum=minimum)
+
+
 def sizes(owner: Any, *names: str, minimum: int | None = 1) -> None:
     """Each field is an integer or a sequence of them, at least `minimum`; it becomes a tuple."""
     for name in names:
@@ -41,6 +49,11 @@ def sizes(owner: Any, *names: str, minimum: int | None = 1) -> None:
         if not entries:
             refuse(owner, f"{name} has at least one size", entries)
         object.__setattr__(owner, name, entries)
+
+
+def optional_sizes(owner: Any, *names: str, minimum: int | None = 1) -> None:
+    """Each field is None, or as for `sizes`."""
+    sizes(owner, *(n for n in names if getattr(owner, n) is not None), minimum=minimum)
 
 
 def finite(owner: Any, *names: str) -> None:

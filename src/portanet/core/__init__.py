@@ -4,6 +4,8 @@ from portanet.core.container import Container
 from portanet.core.counts import output_shape, parameter_count, state_count
 from portanet.core.display import Argument
 from portanet.core.layer import Layer
+from portanet.core.lazy import call_resolved, last_size, met, resolve, sized_by_input
+from portanet.core.mapping import layer_map, surround
 from portanet.core.modes import test_mode, train_mode, update_state
 from portanet.core.setup import apply, setup
 
@@ -12,10 +14,17 @@ __all__ = [
     "Container",
     "Layer",
     "apply",
+    "call_resolved",
+    "last_size",
+    "layer_map",
+    "met",
     "output_shape",
     "parameter_count",
+    "resolve",
     "setup",
+    "sized_by_input",
     "state_count",
+    "surround",
     "test_mode",
     "train_mode",
     "update_state",

@@ -9,6 +9,7 @@ import numpy as np
 from portanet import trees
 from portanet.core.display import count_numbers
 from portanet.core.layer import Layer
+from portanet.core.lazy import refuse_unresolved
 from portanet.core.modes import test_mode
 from portanet.core.setup import setup
 from portanet.errors import HyperparameterError
@@ -30,6 +31,7 @@ def parameter_count(model: Any) -> int:
     """
     if isinstance(model, Layer):
         model = model.initial_parameters(np.random.default_rng(0))
+        refuse_unresolved((), model)
     return count_numbers(model)
 
 
@@ -46,6 +48,7 @@ def state_count(model: Any) -> int:
     """
     if isinstance(model, Layer):
         model = model.initial_states(np.random.default_rng(0))
+        refuse_unresolved((), model)
     return count_numbers(model)
 
 
@@ -80,8 +83,9 @@ def output_shape(
     known = model.output_shape(input_shape)
     if known is not None:
         return known
-    ps, st = setup(rng, model)
-    y, _ = model(_zeros(input_shape), ps, test_mode(st))
+    x = _zeros(input_shape)
+    ps, st = setup(rng, model, x)
+    y, _ = model(x, ps, test_mode(st))
     return trees.map_leaves(lambda leaf: tuple(leaf.shape[1:]), y)
 
 

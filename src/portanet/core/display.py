@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from portanet import trees
+from portanet.core.lazy import Unresolved, is_unresolved
 
 if TYPE_CHECKING:
     from portanet.core.layer import Layer
@@ -85,7 +86,8 @@ def spelled(value: Any) -> str:
 
 def count_numbers(tree: Any) -> int:
     """Return how many numbers a tree holds; a leaf that is no array counts as one."""
-    return sum(math.prod(getattr(leaf, "shape", ())) for leaf in trees.leaves(tree))
+    leaves = [leaf for leaf in trees.leaves(tree) if not isinstance(leaf, Unresolved)]
+    return sum(math.prod(getattr(leaf, "shape", ())) for leaf in leaves)
 
 
 def tree(layer: Layer) -> str:
@@ -97,7 +99,8 @@ def tree(layer: Layer) -> str:
     body = list(_body(layer, ps, st, INDENT))
     return (
         f"{layer.display_name}(\n{_aligned(body)}\n"
-        f")         # Total: {_number(count_numbers(ps), 'parameter')},\n"
+        f")         # Total: {_number(count_numbers(ps), 'parameter')}"
+        f"{' so far' if is_unresolved(ps) else ''},\n"
         f"          #        plus {_number(count_numbers(st), 'state')}."
     )
 
@@ -108,7 +111,7 @@ def _body(layer: Layer, ps: Any, st: Any, indent: str) -> Iterator[Line]:
         if not _holds_layers(value):
             remark = _counts(_entry(ps, name), _entry(st, name))
             yield Line(f"{indent}{name} = {spelled(value)},", remark)
-    for names in _runs(children):
+    for names in _runs(children, ps, st):
         yield from _child(names, children[names[0]], ps, st, indent)
 
 
@@ -126,12 +129,14 @@ def _child(names: list[str], layer: Layer, ps: Any, st: Any, indent: str) -> Ite
     yield Line(f"{indent}),", "")
 
 
-def _runs(children: Mapping[str, Layer]) -> list[list[str]]:
-    """Group the names of equal children in a row that are numbered in a row."""
+def _runs(children: Mapping[str, Layer], ps: Any, st: Any) -> list[list[str]]:
+    """Group the names of equal children in a row that are numbered in a row and hold as much."""
+    held = {name: _counts(_entry(ps, name), _entry(st, name)) for name in children}
     runs: list[list[str]] = []
     for name, layer in children.items():
         last = runs[-1][-1] if runs else ""
-        if runs and _follows(last, name) and children[last] == layer:
+        equal = runs and _follows(last, name) and children[last] == layer
+        if equal and held[last] == held[name]:
             runs[-1].append(name)
         else:
             runs.append([name])
@@ -151,6 +156,8 @@ def _aligned(lines: list[Line]) -> str:
 
 
 def _counts(ps: Any, st: Any, copies: int = 1) -> str:
+    if isinstance(ps, Unresolved):
+        return f"{' and '.join(ps.layer.unresolved)} from the input"
     parts = (
         _number(count * copies, noun) + (f" ({count:_} x {copies})" if copies > 1 else "")
         for count, noun in ((count_numbers(ps), "parameter"), (count_numbers(st), "state"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -78,6 +78,32 @@ class Layer(ABC):
         """Return the layers inside this one, by the names of their parameters and states."""
         return {}
 
+    def with_children(self, children: Mapping[str, Layer]) -> Layer:
+        """Return this layer with other layers inside; one that `children` lacks stays.
+
+        A layer whose `children` are not simply in its fields overrides this too.
+        """
+        if not children:
+            return self
+        fields: Any = dataclasses.fields(self)  # pyright: ignore[reportArgumentType]
+        held = {field.name: getattr(self, field.name) for field in fields if field.init}
+        layer: Any = dataclasses.replace(self, **with_layers(held, children))  # pyright: ignore
+        held = layer.children()
+        if any(held[name] is not child and held[name] != child for name, child in children.items()):
+            raise NotImplementedError(
+                f"{type(self).__name__}: its children are not in its fields: it has to override "
+                f"with_children"
+            )
+        return layer
+
+    sizes_by_input: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
+    """How hyperparameters that may be None follow from the input."""
+
+    @property
+    def unresolved(self) -> tuple[str, ...]:
+        """The names of the hyperparameters that wait for an input; see `resolve`."""
+        return tuple(name for name in self.sizes_by_input if getattr(self, name) is None)
+
     @property
     def display_name(self) -> str:
         """The name under which the layer is printed."""
@@ -108,6 +134,27 @@ class Layer(ABC):
             return object.__hash__(self)
         compared = (field.name for field in dataclasses.fields(self) if field.compare)
         return hash((type(self), *(_hashable(getattr(self, name)) for name in compared)))
+
+
+def with_layers(fields: Mapping[str, Any], children: Mapping[str, Layer]) -> dict[str, Any]:
+    """Return `fields` with other layers, those of collections by the names ``field_key``."""
+    return {name: _with_layers(name, value, children) for name, value in fields.items()}
+
+
+def _with_layers(name: str, value: Any, children: Mapping[str, Layer]) -> Any:
+    if isinstance(value, Layer):
+        return children.get(name, value)
+    if isinstance(value, Mapping):
+        entries = {k: _with_layers(f"{name}_{k}", v, children) for k, v in value.items()}
+        return entries if _changed(value.values(), entries.values()) else value
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        new = [_with_layers(f"{name}_{i}", part, children) for i, part in enumerate(value, 1)]
+        return type(value)(new) if _changed(value, new) else value
+    return value
+
+
+def _changed(old: Iterable[Any], new: Iterable[Any]) -> bool:
+    return any(after is not before for before, after in zip(old, new, strict=True))
 
 
 def _hashable(value: Any) -> Any:

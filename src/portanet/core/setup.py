@@ -8,11 +8,17 @@ import numpy as np
 
 from portanet import devices, precision
 from portanet.core.layer import Layer
+from portanet.core.lazy import refuse_unresolved, resolve
 from portanet.errors import HyperparameterError
 
 
 def setup(
-    rng: np.random.Generator | int, model: Layer, *, dtype: Any = None, device: Any = None
+    rng: np.random.Generator | int,
+    model: Layer,
+    example: Any = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Draw the parameters and the states of a model.
 
@@ -25,6 +31,9 @@ def setup(
         A generator, which moves on, or the seed of a new one.
     model : Layer
         The model.
+    example : tree, optional
+        An input, or what has its shapes and dtypes. A layer such as ``pn.Dense(None, 10)`` takes
+        its size from it, see `resolve`; the model itself runs with what is drawn.
     dtype : str or dtype, optional
         The floating type of the result, such as ``"float64"``; float32 without it.
     device : Device or str, optional
@@ -38,7 +47,8 @@ def setup(
     Raises
     ------
     HyperparameterError
-        If `rng` is neither a generator nor a seed, or `model` is no layer.
+        If `rng` is neither a generator nor a seed, `model` is no layer, or a layer waits for an
+        input and there is no example.
 
     Examples
     --------
@@ -48,6 +58,13 @@ def setup(
     >>> ps, st = pn.setup(np.random.default_rng(0), model)
     >>> ps["layer_1"]["weight"].shape, st
     ((16, 1), {'layer_1': {}, 'layer_2': {}})
+
+    Sizes that follow from the input:
+
+    >>> model = pn.Chain(pn.Dense(None, 16, pn.relu), pn.Dense(None, 1))
+    >>> ps, st = pn.setup(0, model, np.ones((8, 5), np.float32))
+    >>> ps["layer_1"]["weight"].shape, model(np.ones((8, 5), np.float32), ps, st)[0].shape
+    ((16, 5), (8, 1))
     """
     if not isinstance(model, Layer):
         raise HyperparameterError(
@@ -55,7 +72,11 @@ def setup(
             f"a plain function becomes one with pn.WrappedFunction(function)"
         )
     generator = _generator(rng)
+    if example is not None:
+        model = resolve(model, example)
     trees = model.initial_parameters(generator), model.initial_states(generator)
+    for tree in trees:
+        refuse_unresolved((), tree)
     if device is not None:
         place = devices.device(device) if isinstance(device, str) else device
         trees = place(trees)

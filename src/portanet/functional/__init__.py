@@ -1,21 +1,38 @@
 """Stateless functions, each written once on the Array API standard."""
 
+from portanet.functional.adaptive import (
+    adaptive_lp_pool,
+    adaptive_max_pool,
+    adaptive_mean_pool,
+)
 from portanet.functional.at import at
+from portanet.functional.attention import (
+    attention_weights,
+    causal_mask,
+    scaled_dot_product_attention,
+)
+from portanet.functional.batch_normalization import batch_norm, instance_norm
 from portanet.functional.convolution import conv, conv_transpose
-from portanet.functional.dropout import dropout
+from portanet.functional.ctc import ctc_loss
+from portanet.functional.dropout import alpha_dropout, dropout
 from portanet.functional.einsum import einsum
 from portanet.functional.elus import celu, elu, selu
-from portanet.functional.embedding import embedding
+from portanet.functional.embedding import embedding, embedding_bag
 from portanet.functional.gamma import digamma, lgamma, polygamma
 from portanet.functional.gates import gelu, gelu_erf, glu, lisht, mish, silu
 from portanet.functional.gradient import stop_gradient
+from portanet.functional.grid_sample import grid_sample
 from portanet.functional.hard import hard_sigmoid, hard_swish, hard_tanh, soft_shrink
+from portanet.functional.labels import label_smoothing, one_hot
 from portanet.functional.linear import bilinear, linear
 from portanet.functional.losses import inner_product, mean_squared_error
-from portanet.functional.normalization import batch_norm, layer_norm
+from portanet.functional.normalization import group_norm, layer_norm, rms_norm
 from portanet.functional.pad import pad
-from portanet.functional.pooling import max_pool, mean_pool
+from portanet.functional.pixel_shuffle import pixel_shuffle, pixel_unshuffle
+from portanet.functional.pooling import lp_pool, max_pool, mean_pool
+from portanet.functional.positions import rotary_embedding, rotary_tables
 from portanet.functional.rectifiers import identity, leaky_relu, relu, relu6, rrelu, threshold_relu
+from portanet.functional.reparametrization import spectral_norm, weight_norm
 from portanet.functional.sigmoids import (
     log_cosh,
     log_sigmoid,
@@ -25,31 +42,48 @@ from portanet.functional.sigmoids import (
     tanh,
     tanh_shrink,
 )
+from portanet.functional.similarity import cosine_similarity
 from portanet.functional.softmax import log_softmax, logsumexp, softmax
 from portanet.functional.special import erf, erfc
+from portanet.functional.unfold import fold, unfold
+from portanet.functional.upsample import upsample
 
 __all__ = [
+    "adaptive_lp_pool",
+    "adaptive_max_pool",
+    "adaptive_mean_pool",
+    "alpha_dropout",
     "at",
+    "attention_weights",
     "batch_norm",
     "bilinear",
+    "causal_mask",
     "celu",
     "conv",
     "conv_transpose",
+    "cosine_similarity",
+    "ctc_loss",
     "digamma",
     "dropout",
     "einsum",
     "elu",
     "embedding",
+    "embedding_bag",
     "erf",
     "erfc",
+    "fold",
     "gelu",
     "gelu_erf",
     "glu",
+    "grid_sample",
+    "group_norm",
     "hard_sigmoid",
     "hard_swish",
     "hard_tanh",
     "identity",
     "inner_product",
+    "instance_norm",
+    "label_smoothing",
     "layer_norm",
     "leaky_relu",
     "lgamma",
@@ -59,15 +93,23 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "lp_pool",
     "max_pool",
     "mean_pool",
     "mean_squared_error",
     "mish",
+    "one_hot",
     "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "polygamma",
     "relu",
     "relu6",
+    "rms_norm",
+    "rotary_embedding",
+    "rotary_tables",
     "rrelu",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
@@ -75,8 +117,12 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "spectral_norm",
     "stop_gradient",
     "tanh",
     "tanh_shrink",
     "threshold_relu",
+    "unfold",
+    "upsample",
+    "weight_norm",
 ]

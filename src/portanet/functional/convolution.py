@@ -1,106 +1,86 @@
-"""General n-dimensional convolution and its transposes.
+"""General n-dimensional convolution and its transpose.
 
-Everything is channels last: ``(N, *spatial, C)``. Convolution, its transpose with respect to the
-input and that with respect to the kernel are the three faces of one trilinear form, so each has
-the other two as its derivatives, to any order.
+Everything is channels last: ``(N, *spatial, C)``. The windows become the rows of a matrix, which
+one product with the kernel takes to the output; the transpose goes the other way.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
-from portanet.backends import array_namespace
-from portanet.errors import HyperparameterError, ShapeError
+from portanet.backends import array_namespace, backend_of
+from portanet.errors import ShapeError
 from portanet.functional.geometry import (
     Geometry,
     Padding,
     Sizes,
-    each_axis,
     geometry,
-    pad_widths,
+    group_count,
+    transposed_geometry,
 )
 from portanet.functional.kernel import kernel
 from portanet.functional.patches import add_patches, window_patches
-from portanet.tape.rule import Multilinear, conj
+from portanet.functional.products import Cut, patch_product, patch_spread
 
 __all__ = ["conv", "conv_transpose"]
 
 
-def _matrix(xp: Any, w: Any, groups: int) -> Any:
-    """A kernel as matrices: ``(groups, window entries * C / groups, out / groups)``."""
-    w = xp.reshape(w, (math.prod(w.shape[:-1]), groups, w.shape[-1] // groups))
-    return xp.permute_dims(w, (1, 0, 2))
-
-
-def _transposed_input(xp: Any, g: Any, x: Any, w: Any, *, shape: Geometry) -> Any:
-    return input_transpose(g, conj(xp, w), shape=shape)
-
-
-def _transposed_kernel(xp: Any, g: Any, x: Any, w: Any, *, shape: Geometry) -> Any:
-    return kernel_transpose(conj(xp, x), g, shape=shape)
-
-
-@kernel(rule=Multilinear(_transposed_input, _transposed_kernel))
-def convolution(x: Any, w: Any, *, shape: Geometry) -> Any:
+@kernel
+def convolution(x: Any, w: Any, bias: Any = None, *, shape: Geometry) -> Any:
     """Correlate the windows of `x` with `w`: one product of matrices a group."""
     xp = array_namespace(x, w)
-    patches = window_patches(xp, x, shape)
-    lead = patches.shape[:-2]
-    rows = xp.reshape(patches, (math.prod(lead), *patches.shape[-2:]))
-    y = xp.matmul(xp.permute_dims(rows, (1, 0, 2)), _matrix(xp, w, shape.groups))
-    return xp.reshape(xp.permute_dims(y, (1, 0, 2)), (*lead, w.shape[-1]))
+    if shape.pointwise:
+        patches, cut = xp.reshape(x, (-1, 1, 1, x.shape[-1])), Cut(groups=shape.groups)
+    else:
+        rows, cut = _rows(x, w, shape)
+        patches = window_patches(x, shape=rows)
+    y = patch_product(patches, _lines(xp, w), bias, cut=cut)
+    return xp.reshape(y, (x.shape[0], *shape.output, w.shape[-1]))
 
 
-def _back_to_output(xp: Any, x: Any, g: Any, w: Any, *, shape: Geometry) -> Any:
-    return convolution(x, conj(xp, w), shape=shape)
-
-
-def _spread_to_kernel(xp: Any, x: Any, g: Any, w: Any, *, shape: Geometry) -> Any:
-    return kernel_transpose(x, conj(xp, g), shape=shape)
-
-
-@kernel(rule=Multilinear(_back_to_output, _spread_to_kernel))
-def input_transpose(g: Any, w: Any, *, shape: Geometry) -> Any:
+@kernel
+def transposed_convolution(g: Any, w: Any, bias: Any = None, *, shape: Geometry) -> Any:
     """Spread `g` over the windows: the transpose of `convolution` with respect to its input."""
     xp = array_namespace(g, w)
-    n, groups = g.shape[0], shape.groups
-    rows = xp.reshape(g, (n * math.prod(shape.output), groups, g.shape[-1] // groups))
-    patches = xp.matmul(
-        xp.permute_dims(rows, (1, 0, 2)), xp.matrix_transpose(_matrix(xp, w, groups))
+    rows, cut = (shape, Cut(groups=shape.groups)) if shape.pointwise else _rows(g, w, shape)
+    count = g.shape[0] * math.prod(rows.output)
+    patches = patch_spread(
+        xp.reshape(g, (count, cut.windows * w.shape[-1])), _lines(xp, w), cut=cut
     )
-    count, channels = math.prod(shape.window), w.shape[-2]
-    patches = xp.reshape(patches, (groups, n, *shape.output, count, channels))
-    rank = patches.ndim
-    patches = xp.permute_dims(patches, (*range(1, rank - 1), 0, rank - 1))
-    patches = xp.reshape(patches, (n, *shape.output, count, groups * channels))
-    return add_patches(xp, patches, shape)
+    if shape.pointwise:
+        x = xp.reshape(patches, (g.shape[0], *shape.spatial, patches.shape[-1]))
+    else:
+        x = add_patches(patches, shape=rows)
+    return x if bias is None else x + bias
 
 
-def _kernel_to_input(xp: Any, w: Any, x: Any, g: Any, *, shape: Geometry) -> Any:
-    return input_transpose(conj(xp, g), w, shape=shape)
+def _lines(xp: Any, w: Any) -> Any:
+    """A kernel as (lines of a window, entries of a line, C / groups, out)."""
+    *lines, width, channels, out = w.shape
+    return xp.reshape(w, (math.prod(lines), width, channels, out))
 
 
-def _kernel_to_output(xp: Any, w: Any, x: Any, g: Any, *, shape: Geometry) -> Any:
-    return convolution(conj(xp, x), w, shape=shape)
-
-
-@kernel(rule=Multilinear(_kernel_to_input, _kernel_to_output))
-def kernel_transpose(x: Any, g: Any, *, shape: Geometry) -> Any:
-    """Correlate `x` with `g`: the transpose of `convolution` with respect to its kernel."""
-    xp = array_namespace(x, g)
-    groups, out = shape.groups, g.shape[-1]
-    patches = window_patches(xp, x, shape)
-    rows = xp.reshape(patches, (math.prod(patches.shape[:-2]), *patches.shape[-2:]))
-    g = xp.reshape(g, (rows.shape[0], groups, out // groups))
-    w = xp.matmul(xp.permute_dims(rows, (1, 2, 0)), xp.permute_dims(g, (1, 0, 2)))
-    w = xp.permute_dims(w, (1, 0, 2))
-    return xp.reshape(w, (*shape.window, x.shape[-1] // groups, out))
+def _rows(x: Any, w: Any, shape: Geometry) -> tuple[Geometry, Cut]:
+    """Join windows that are neighbours along the last axis, where the library gains by it."""
+    choose = backend_of(x).kernels.get("windows_in_row")
+    count = 1 if choose is None else choose(shape, w.shape[-2], w.shape[-1], x.dtype)
+    if count == 1:
+        return shape, Cut(groups=shape.groups)
+    step, width = shape.stride[-1], shape.window[-1]
+    rows = replace(
+        shape,
+        window=(*shape.window[:-1], width + (count - 1) * step),
+        stride=(*shape.stride[:-1], count * step),
+    )
+    return rows, Cut(count, step)
 
 
 def conv(
     x: Any,
     weight: Any,
+    bias: Any = None,
     *,
     stride: Sizes = 1,
     padding: Padding = 0,
@@ -113,11 +93,13 @@ def conv(
     ----------
     x : array, shape ``(N, *spatial, C)``
     weight : array, shape ``(*window, C / groups, out)``
+    bias : array, shape ``(out,)``, optional
+        Added to each entry of the output.
     stride, dilation : int or one an axis, default 1
         The steps between windows, and between the entries of one.
     padding : int, one an axis, pairs (before, after), "same" or "valid", default 0
         Zeros around the input. ``"same"`` pads so that the output has the size of the input
-        divided by the stride and rounded up.
+        divided by the stride and rounded up; of an odd number the larger half comes after.
     groups : int, default 1
         The channels are cut into so many groups that do not mix.
 
@@ -148,13 +130,16 @@ def conv(
             f"x.shape[-1] == weight.shape[-2] * groups: "
             f"{x.shape[-1]} != {weight.shape[-2]} * {groups}"
         )
-    shape = geometry(x.shape[1:-1], tuple(weight.shape[:-2]), stride, padding, dilation, groups)
-    return convolution(x, weight, shape=shape)
+    _check_bias(bias, weight.shape[-1])
+    spatial, window = tuple(x.shape[1:-1]), tuple(weight.shape[:-2])
+    shape = geometry(spatial, window, stride, padding, dilation, groups)
+    return convolution(x, weight, bias, shape=shape)
 
 
 def conv_transpose(
     x: Any,
     weight: Any,
+    bias: Any = None,
     *,
     stride: Sizes = 1,
     padding: Padding = 0,
@@ -169,9 +154,12 @@ def conv_transpose(
     x : array, shape ``(N, *spatial, C)``
     weight : array, shape ``(*window, out / groups, C)``
         The kernel of the convolution whose transpose this is: that one maps `out` channels to C.
+    bias : array, shape ``(out,)``, optional
+        Added to each entry of the output.
     stride, dilation, groups : as in `conv`
-    padding : int, one an axis, or pairs, default 0
-        What that convolution pads; here it is cut off.
+    padding : int, one an axis, pairs, "same" or "valid", default 0
+        What that convolution pads; here it is cut off. With ``"same"`` the output has the size
+        of the input times the stride.
     output_padding : int or one an axis, default 0
         Entries added after each axis, of the several sizes that give one output.
 
@@ -180,27 +168,25 @@ def conv_transpose(
     array, shape ``(N, *output, out)``
         Along each axis ``(n - 1) * stride + dilation * (window - 1) + 1 - padding`` entries, and
         `output_padding` more.
+
+    Raises
+    ------
+    ShapeError
+        If the channels do not fit, or nothing is left of an axis.
+    HyperparameterError
+        If an option is out of its domain.
     """
     _check_kernel(x, weight, groups)
     if x.shape[-1] != weight.shape[-1]:
         raise ShapeError(f"x.shape[-1] == weight.shape[-1]: {x.shape[-1]} != {weight.shape[-1]}")
-    rank = x.ndim - 2
-    window = tuple(weight.shape[:-2])
-    steps, gaps = each_axis("stride", stride, rank), each_axis("dilation", dilation, rank)
-    extra = (output_padding,) * rank if isinstance(output_padding, int) else tuple(output_padding)
-    if len(extra) != rank or any(e < 0 or e >= s for e, s in zip(extra, steps, strict=True)):
-        raise HyperparameterError(
-            f"0 <= output_padding < stride: got {output_padding!r}, and stride is {stride!r}"
-        )
-    pairs = pad_widths(padding, rank)
-    sizes = tuple(
-        (n - 1) * s + d * (k - 1) + 1 - sum(p) + e
-        for n, s, d, k, p, e in zip(x.shape[1:-1], steps, gaps, window, pairs, extra, strict=True)
-    )
-    return input_transpose(x, weight, shape=Geometry(sizes, window, steps, gaps, pairs, groups))
+    _check_bias(bias, weight.shape[-2] * groups)
+    spatial, window = tuple(x.shape[1:-1]), tuple(weight.shape[:-2])
+    shape = transposed_geometry(spatial, window, stride, padding, output_padding, dilation, groups)
+    return transposed_convolution(x, weight, bias, shape=shape)
 
 
 def _check_kernel(x: Any, weight: Any, groups: int) -> None:
+    group_count(groups)
     if x.ndim < 3 or weight.ndim != x.ndim:
         raise ShapeError(
             f"weight.ndim == x.ndim >= 3: weight.ndim is {weight.ndim}, x.ndim is {x.ndim}: x has "
@@ -208,3 +194,8 @@ def _check_kernel(x: Any, weight: Any, groups: int) -> None:
         )
     if weight.shape[-1] % groups:
         raise ShapeError(f"weight.shape[-1] % groups == 0: {weight.shape[-1]} % {groups} != 0")
+
+
+def _check_bias(bias: Any, out: int) -> None:
+    if bias is not None and tuple(bias.shape) != (out,):
+        raise ShapeError(f"bias.shape == (out,): {tuple(bias.shape)} != {(out,)}")

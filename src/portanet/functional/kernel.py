@@ -9,7 +9,6 @@ from typing import Any, TypeVar, overload
 
 from portanet import tape
 from portanet.backends import backend_of, is_array
-from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,22 +66,12 @@ def _choose(generic: Body, x: Any, rule: Rule | None, alone: bool) -> Body:
         return plain
     if rule is not None:
         return xp.primitive(name, plain, rule, generic)
-    return generic if plain is generic else _for_plain_arrays(name, plain, generic, xp)
+    return generic if plain is generic else _for_plain_arrays(plain, generic)
 
 
-def _for_plain_arrays(name: str, native: Body, generic: Body, xp: tape.Namespace) -> Body:
-    primitive = Primitive(name, native, Rule(), xp, xp.box)
-
+def _for_plain_arrays(native: Body, generic: Body) -> Body:
     def body(*args: Any, **options: Any) -> Any:
-        boxes = [x for x in args if isinstance(x, tape.Box)]
-        if not boxes:
-            return native(*args, **options)
-        # Of small arrays a recording reuses the memory of every step, which pays more.
-        if boxes[0].size > _LARGE and all(x.recorded for x in boxes):
-            return primitive(*args, **options)
-        return generic(*args, **options)
+        traced = any(isinstance(x, tape.Box) for x in args)
+        return (generic if traced else native)(*args, **options)
 
     return body
-
-
-_LARGE = 32768

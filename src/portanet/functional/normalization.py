@@ -1,79 +1,68 @@
-"""Normalising by a mean and a variance."""
+"""Normalising each sample over its own features."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from portanet.backends import array_namespace
-from portanet.functional.gradient import stop_gradient
 from portanet.functional.kernel import kernel
+from portanet.tape.rule import Explicit
+
+__all__ = ["group_norm", "layer_norm", "rms_norm"]
+
+Axes = tuple[int, ...]
+
+
+def _centred(xp: Any, x: Any, axes: Axes) -> Any:
+    return x - xp.mean(x, axis=axes, keepdims=True)
+
+
+def _inverse_size(xp: Any, x: Any, axes: Axes, epsilon: float) -> Any:
+    return 1.0 / xp.sqrt(xp.mean(xp.square(x), axis=axes, keepdims=True) + epsilon)
+
+
+# Both functions below have a symmetric Jacobian, so one formula serves both modes. It computes
+# the size of `x` again: a recording finds it repeated and keeps the one of the function.
 
 
 @kernel
-def batch_norm(
-    x: Any,
-    scale: Any = None,
-    bias: Any = None,
-    running_mean: Any = None,
-    running_var: Any = None,
-    *,
-    training: bool = True,
-    momentum: float = 0.1,
-    epsilon: float = 1e-5,
-) -> tuple[Any, Any, Any]:
-    """Normalise each channel, the last axis, over all other axes.
+def standardize_scale(d: Any, y: Any, x: Any, axes: Axes, epsilon: float) -> Any:
+    """Return the derivative of `standardize` at `x`, whose result is `y`, along `d`."""
+    xp = array_namespace(d, y, x)
+    along = xp.mean(d * y, axis=axes, keepdims=True)
+    d = d - xp.mean(d, axis=axes, keepdims=True) - y * along
+    return d * _inverse_size(xp, _centred(xp, x, axes), axes, epsilon)
 
-    In training, or without running statistics, with the mean and the biased variance of `x`;
-    otherwise with the running ones.
 
-    Parameters
-    ----------
-    x : array, shape (N, ..., channels)
-    scale, bias : array, shape (channels,), optional
-        Applied to the normalised channels.
-    running_mean, running_var : array, shape (channels,), optional
-        Both or neither.
-    training : bool
-    momentum : float
-        How much of a running statistic one batch replaces.
-    epsilon : float
-        Added to the variance.
+def _standardize_rule(xp: Any, d: Any, y: Any, x: Any, axes: Axes, epsilon: float) -> Any:
+    return standardize_scale(d, y, x, axes, epsilon)
 
-    Returns
-    -------
-    y : array
-        Of the shape of `x`.
-    running_mean, running_var : array or None
-        In training ``(1 - momentum) * running + momentum * batch``, where the variance of the
-        batch is the unbiased one; they carry no derivative. Otherwise the given ones.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from portanet import functional
-    >>> y, _, _ = functional.batch_norm(np.asarray([[1.0], [3.0]]), epsilon=0.0)
-    >>> y
-    array([[-1.],
-           [ 1.]])
-    """
-    xp = array_namespace(x, scale, running_mean)
-    if running_mean is not None and not training:
-        y = _affine(xp, xp.subtract(x, running_mean), running_var, scale, bias, epsilon)
-        return y, running_mean, running_var
-    axes = tuple(range(x.ndim - 1))
-    mean = xp.mean(x, axis=axes)
-    centred = x - mean
-    variance = xp.mean(xp.square(centred), axis=axes)
-    y = _affine(xp, centred, variance, scale, bias, epsilon)
-    if running_mean is None:
-        return y, None, None
-    n = math.prod(x.shape[:-1])
-    return (
-        y,
-        (1 - momentum) * running_mean + momentum * stop_gradient(mean),
-        (1 - momentum) * running_var + momentum * n / (n - 1) * stop_gradient(variance),
-    )
+@kernel(rule=Explicit(_standardize_rule, _standardize_rule, arity=None))
+def standardize(x: Any, axes: Axes, epsilon: float) -> Any:
+    """Subtract the mean over `axes` and divide by the root of the variance plus `epsilon`."""
+    xp = array_namespace(x)
+    centred = _centred(xp, x, axes)
+    return centred * _inverse_size(xp, centred, axes, epsilon)
+
+
+def _to_unit_size_scale(xp: Any, d: Any, y: Any, x: Any, axes: Axes, epsilon: float) -> Any:
+    along = xp.mean(d * y, axis=axes, keepdims=True)
+    return (d - y * along) * _inverse_size(xp, x, axes, epsilon)
+
+
+@kernel(rule=Explicit(_to_unit_size_scale, _to_unit_size_scale, arity=None))
+def to_unit_size(x: Any, axes: Axes, epsilon: float) -> Any:
+    """Divide by the root of the mean square over `axes` plus `epsilon`."""
+    return x * _inverse_size(array_namespace(x), x, axes, epsilon)
+
+
+def affine(y: Any, scale: Any, bias: Any) -> Any:
+    """Multiply by `scale` and add `bias`; either may be None."""
+    xp = array_namespace(y)
+    if scale is not None:
+        y = xp.multiply(y, scale)
+    return y if bias is None else xp.add(y, bias)
 
 
 @kernel
@@ -110,14 +99,79 @@ def layer_norm(
     array([[-0.99995,  0.99995],
            [ 0.     ,  0.     ]])
     """
-    xp = array_namespace(x, scale)
-    axes = tuple(range(-rank, 0))
-    centred = x - xp.mean(x, axis=axes, keepdims=True)
-    variance = xp.mean(xp.square(centred), axis=axes, keepdims=True)
-    return _affine(xp, centred, variance, scale, bias, epsilon)
+    return affine(standardize(x, tuple(range(-rank, 0)), epsilon), scale, bias)
 
 
-def _affine(xp: Any, centred: Any, variance: Any, scale: Any, bias: Any, epsilon: float) -> Any:
-    deviation = xp.sqrt(variance + epsilon)
-    y = centred / deviation if scale is None else xp.multiply(centred, xp.divide(scale, deviation))
-    return y if bias is None else xp.add(y, bias)
+@kernel
+def rms_norm(x: Any, scale: Any = None, *, rank: int = 1, epsilon: float = 1e-5) -> Any:
+    """Divide each sample by the root of its mean square over its last axes.
+
+    ``x / √(mean(x²) + epsilon) * scale``: layer normalisation without a mean [1]_.
+
+    Parameters
+    ----------
+    x : array, shape ``(..., *shape)``
+    scale : array, shape `shape`, optional
+        Applied to the normalised values.
+    rank : int
+        How many of the last axes are normalised together.
+    epsilon : float
+        Added to the mean square.
+
+    Returns
+    -------
+    array
+        Of the shape of `x`.
+
+    References
+    ----------
+    .. [1] Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> functional.rms_norm(np.asarray([[7.0, 1.0]]), epsilon=0.0)
+    array([[1.4, 0.2]])
+    """
+    return affine(to_unit_size(x, tuple(range(-rank, 0)), epsilon), scale, None)
+
+
+@kernel
+def group_norm(
+    x: Any, scale: Any = None, bias: Any = None, *, groups: int, epsilon: float = 1e-5
+) -> Any:
+    """Normalise each sample over its space and, together, groups of neighbouring channels.
+
+    Parameters
+    ----------
+    x : array, shape (N, ..., channels)
+        `groups` divides the channels.
+    scale, bias : array, shape (channels,), optional
+        Applied to the normalised channels.
+    groups : int
+        How many groups of ``channels / groups`` channels there are.
+    epsilon : float
+        Added to the variance.
+
+    Returns
+    -------
+    array
+        Of the shape of `x`.
+
+    References
+    ----------
+    .. [1] Wu and He, "Group Normalization", ECCV 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> functional.group_norm(np.asarray([[1.0, 3.0, 5.0, 9.0]]), groups=2, epsilon=0.0)
+    array([[-1.,  1., -1.,  1.]])
+    """
+    xp = array_namespace(x)
+    channels = x.shape[-1]
+    split = xp.reshape(x, (*x.shape[:-1], groups, channels // groups))
+    axes = (*range(1, x.ndim - 1), x.ndim)
+    return affine(xp.reshape(standardize(split, axes, epsilon), x.shape), scale, bias)

@@ -13,7 +13,7 @@ from portanet.functional.kernel import kernel
 
 __all__ = ["pad"]
 
-_MODES = ("constant", "edge", "reflect", "wrap")
+_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 Widths = int | Sequence[int] | Sequence[tuple[int, int]]
 
 
@@ -27,9 +27,9 @@ def pad(x: Any, widths: Widths, mode: str = "constant", value: float = 0.0) -> A
     widths : int, pair of int, or sequence of pairs
         How many entries to put before and after: one pair an axis, one pair for all axes, or one
         number for every end.
-    mode : {"constant", "edge", "reflect", "wrap"}, default "constant"
-        What to put there: `value`; the entry at the end; the mirror image about that entry; or
-        the entries from the other end.
+    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}, default "constant"
+        What to put there: `value`; the entry at the end; the mirror image about that entry, or
+        about its edge, with the entry itself; or the entries from the other end.
     value : float, default 0.0
         For ``"constant"``.
 
@@ -104,5 +104,7 @@ def _sources(n: int, axis: int, before: int, after: int, mode: str) -> list[int]
         return [min(max(i, 0), n - 1) for i in positions]
     if mode == "wrap":
         return [i % n for i in positions]
+    if mode == "symmetric":
+        return [min(i % (2 * n), 2 * n - 1 - i % (2 * n)) for i in positions]
     period = 2 * (n - 1)
     return [min(i % period, period - i % period) for i in positions]

@@ -1,35 +1,56 @@
-"""The entries under each window of an array, and what lies there added up again."""
+"""The entries under windows as the rows of a matrix, and their sum back into place."""
 
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from typing import Any
 
 from array_api_compat import device
 
+from portanet.backends import array_namespace
 from portanet.functional.geometry import Geometry, padded_input
+from portanet.functional.kernel import kernel
 from portanet.functional.pad import pad
+from portanet.tape.rule import Linear
 
 
-def window_patches(xp: Any, x: Any, shape: Geometry) -> Any:
-    """The entries under each window: ``(N, *output, groups, window entries * C / groups)``."""
-    x = padded_input(x, shape)
-    parts = [x[(slice(None), *place, slice(None))] for place in shape.offsets()]
-    lead = (x.shape[0], *shape.output, 1, shape.groups, x.shape[-1] // shape.groups)
-    stacked = xp.concat([xp.reshape(part, lead) for part in parts], axis=-3)
-    rank = stacked.ndim
-    stacked = xp.permute_dims(stacked, (*range(rank - 3), rank - 2, rank - 3, rank - 1))
-    return xp.reshape(stacked, (*stacked.shape[:-2], stacked.shape[-2] * stacked.shape[-1]))
+def _added_up(xp: Any, g: Any, x: Any, *, shape: Geometry) -> Any:
+    return add_patches(g, shape=shape)
 
 
-def add_patches(xp: Any, patches: Any, shape: Geometry) -> Any:
-    """Add up patches ``(N, *output, window entries, C)`` where they lie in the input."""
-    size = (patches.shape[0], *shape.padded, patches.shape[-1])
-    parts = (_spread(xp, patches[..., i, :], p, size) for i, p in enumerate(shape.offsets()))
+@kernel(rule=Linear(_added_up))
+def window_patches(x: Any, *, shape: Geometry) -> Any:
+    """The entries under each window: ``(N * windows, rows of a window, their entries, C)``."""
+    xp = array_namespace(x)
+    padded = padded_input(x, shape)
+    parts = [padded[(slice(None), *place, slice(None))] for place in shape.offsets]
+    stacked = xp.stack(parts, axis=-2)
+    return xp.reshape(stacked, patches_shape(x, shape))
+
+
+def patches_shape(x: Any, shape: Geometry) -> tuple[int, int, int, int]:
+    """The shape that the patches of `x` have."""
+    *rows, entries = shape.window
+    return (x.shape[0] * math.prod(shape.output), math.prod(rows), entries, x.shape[-1])
+
+
+def _under_windows(xp: Any, g: Any, patches: Any, *, shape: Geometry) -> Any:
+    return window_patches(g, shape=shape)
+
+
+@kernel(rule=Linear(_under_windows))
+def add_patches(patches: Any, *, shape: Geometry) -> Any:
+    """Add up patches where they lie in the input, the transpose of `window_patches`."""
+    xp = array_namespace(patches)
+    windows, channels = math.prod(shape.output), patches.shape[-1]
+    n, count = patches.shape[0] // windows, math.prod(shape.window)
+    patches = xp.reshape(patches, (n, *shape.output, count, channels))
+    size = (n, *shape.padded, channels)
+    parts = (_spread(xp, patches[..., i, :], p, size) for i, p in enumerate(shape.offsets))
     total = functools.reduce(operator.add, parts)
-    inner = tuple(slice(p, p + n) for (p, _), n in zip(shape.padding, shape.spatial, strict=True))
-    return total[(slice(None), *inner, slice(None))]
+    return total[(slice(None), *shape.inner, slice(None))]
 
 
 def _spread(xp: Any, part: Any, place: tuple[slice, ...], size: tuple[int, ...]) -> Any:

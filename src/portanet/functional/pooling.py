@@ -9,9 +9,10 @@ from array_api_compat import device
 
 from portanet.backends import array_namespace
 from portanet.errors import HyperparameterError, ShapeError
-from portanet.functional.geometry import Geometry, Padding, Sizes, geometry, padded_input
+from portanet.functional.geometry import Geometry, Padding, Sizes, geometry
+from portanet.functional.windows import window_max, window_sum
 
-__all__ = ["max_pool", "mean_pool"]
+__all__ = ["lp_pool", "max_pool", "mean_pool"]
 
 
 def max_pool(
@@ -37,15 +38,16 @@ def max_pool(
     -------
     array, shape ``(N, *output, C)``
         Where several entries are largest, the first one has the derivative.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> x = np.reshape(np.asarray([3.0, 1.0, 2.0, 5.0]), (1, 4, 1))
+    >>> print(functional.max_pool(x, 2)[0, :, 0])
+    [3. 5.]
     """
-    shape = _pooled(x, window, stride, padding, dilation)
-    xp = array_namespace(x)
-    padded = padded_input(x, shape, -math.inf)
-    parts = [padded[(slice(None), *place, slice(None))] for place in shape.offsets()]
-    best = parts[0]
-    for part in parts[1:]:
-        best = xp.where(xp.logical_or(part > best, xp.isnan(part)), part, best)
-    return best
+    return window_max(x, shape=_pooled(x, window, stride, padding, dilation))
 
 
 def mean_pool(
@@ -69,23 +71,77 @@ def mean_pool(
     Returns
     -------
     array, shape ``(N, *output, C)``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> x = np.reshape(np.asarray([3.0, 1.0, 2.0, 5.0]), (1, 4, 1))
+    >>> print(functional.mean_pool(x, 2)[0, :, 0])
+    [2.  3.5]
     """
     shape = _pooled(x, window, stride, padding, dilation)
-    xp = array_namespace(x)
-    total = _window_sum(x, shape)
-    if count_padding or not any(map(any, shape.padding)):
+    total = window_sum(x, shape=shape)
+    if count_padding or shape.padded == shape.spatial:
         return total / math.prod(shape.window)
+    xp = array_namespace(x)
     ones = xp.ones((1, *shape.spatial, 1), dtype=x.dtype, device=device(x))
-    return total / _window_sum(ones, shape)
+    return total / window_sum(ones, shape=shape)
 
 
-def _window_sum(x: Any, shape: Geometry) -> Any:
-    padded = padded_input(x, shape)
-    parts = [padded[(slice(None), *place, slice(None))] for place in shape.offsets()]
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
+def lp_pool(
+    x: Any,
+    window: Sizes,
+    *,
+    p: float = 2.0,
+    stride: Sizes | None = None,
+    padding: Padding = 0,
+    dilation: Sizes = 1,
+) -> Any:
+    """The p-norm of each window, ``(Σ |x|^p)^(1/p)``.
+
+    Parameters
+    ----------
+    x : array, shape ``(N, *spatial, C)``
+        Real floating point numbers.
+    window, stride, padding, dilation : as in `max_pool`
+        Padded zeros count as entries.
+    p : float, default 2
+        At least 1.
+
+    Returns
+    -------
+    array, shape ``(N, *output, C)``
+        The derivative of a window of zeros is zero.
+
+    References
+    ----------
+    .. [1] P. Sermanet, S. Chintala, Y. LeCun, "Convolutional Neural Networks Applied to House
+       Numbers Digit Classification", ICPR 2012.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> x = np.reshape(np.asarray([3.0, -4.0, 0.0, 5.0]), (1, 4, 1))
+    >>> print(functional.lp_pool(x, 2)[0, :, 0])
+    [5. 5.]
+    """
+    shape = _pooled(x, window, stride, padding, dilation)
+    return root_of_sum(x, p, lambda powers: window_sum(powers, shape=shape))
+
+
+def root_of_sum(x: Any, p: float, total: Any) -> Any:
+    """The p-norm of the entries that `total` adds up, with the derivative 0 where all are 0."""
+    if not p >= 1 or math.isinf(p):
+        raise HyperparameterError(f"1 <= p < inf: got {p!r}")
+    xp = array_namespace(x)
+    if p == 1:
+        return total(xp.abs(x))
+    powers = total(x * x if p == 2 else xp.abs(x) ** p)
+    empty = powers == 0
+    powers = xp.where(empty, 1.0, powers)
+    return xp.where(empty, 0.0, xp.sqrt(powers) if p == 2 else powers ** (1 / p))
 
 
 def _pooled(
@@ -93,7 +149,7 @@ def _pooled(
 ) -> Geometry:
     if x.ndim < 3:
         raise ShapeError(f"x.ndim >= 3: {x.ndim} < 3: x has the axes (N, *spatial, C)")
-    shape = geometry(x.shape[1:-1], window, stride, padding, dilation)
+    shape = geometry(tuple(x.shape[1:-1]), window, stride, padding, dilation)
     for (before, after), extent in zip(shape.padding, shape.extent, strict=True):
         if max(before, after) >= extent:
             raise HyperparameterError(

@@ -12,11 +12,12 @@ from portanet.tape.rule import Explicit
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
-def _softmax_scale(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
+def softmax_scale(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    """Return the derivative of a softmax with the values `y` along `d`, in either mode."""
     return y * (d - xp.sum(d * y, axis=axis, keepdims=True))
 
 
-@kernel(rule=Explicit(_softmax_scale, _softmax_scale, arity=None))
+@kernel(rule=Explicit(softmax_scale, softmax_scale, arity=None))
 def softmax(x: Any, axis: int = -1) -> Any:
     """Exponentials divided by their sum, ``exp(x) / sum(exp(x))``.
 

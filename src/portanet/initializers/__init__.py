@@ -14,12 +14,15 @@ from portanet.initializers.scaled import (
     kaiming_normal,
     kaiming_uniform,
     lecun_normal,
+    lecun_uniform,
+    variance_scaling,
 )
-from portanet.initializers.structured import identity, orthogonal, sparse
+from portanet.initializers.structured import dirac, identity, orthogonal, sparse
 
 __all__ = [
     "Initializer",
     "constant",
+    "dirac",
     "fans",
     "gain",
     "glorot_normal",
@@ -28,11 +31,13 @@ __all__ = [
     "kaiming_normal",
     "kaiming_uniform",
     "lecun_normal",
+    "lecun_uniform",
     "normal",
     "ones",
     "orthogonal",
     "sparse",
     "truncated_normal",
     "uniform",
+    "variance_scaling",
     "zeros",
 ]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from portanet.checks import positive
+from portanet.checks import one_of, positive
 from portanet.initializers._base import Initializer
+from portanet.initializers.basic import truncated_normal
 from portanet.initializers.fans import fans
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "kaiming_normal",
     "kaiming_uniform",
     "lecun_normal",
+    "lecun_uniform",
+    "variance_scaling",
 ]
 
 
@@ -175,3 +178,72 @@ class lecun_normal(Initializer):
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         return rng.normal(0.0, _fan_in_std(1.0, shape), shape)
+
+
+@dataclass(frozen=True)
+class lecun_uniform(Initializer):
+    """Uniform within ``± sqrt(3 / fan_in)``.
+
+    References
+    ----------
+    .. [1] Y. LeCun, L. Bottou, G. B. Orr, K.-R. Müller, "Efficient BackProp", 1998.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> w = pn.initializers.lecun_uniform()(np.random.default_rng(0), (5, 3))
+    >>> bool(abs(w).max() <= 1)
+    True
+    """
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return _uniform(rng, _fan_in_std(1.0, shape), shape)
+
+
+@dataclass(frozen=True)
+class variance_scaling(Initializer):
+    """Numbers of mean 0 and variance ``scale / n``, where `n` is a fan: the others in one.
+
+    Parameters
+    ----------
+    scale : float, default 1
+        Above 0.
+    mode : {"fan_in", "fan_out", "fan_avg"}, default "fan_in"
+        What `n` is; the last one is the mean of the other two.
+    distribution : {"truncated_normal", "normal", "uniform"}, default "truncated_normal"
+        The first is cut off at two of its standard deviations, and widened so that the variance is
+        that after the cut.
+
+    References
+    ----------
+    .. [1] K. He, X. Zhang, S. Ren, J. Sun, "Delving Deep into Rectifiers", ICCV 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> init = pn.initializers.variance_scaling(2.0, "fan_out", "normal")
+    >>> print(init(np.random.default_rng(0), (100, 1000)).std().round(2))
+    0.14
+    """
+
+    scale: float = 1.0
+    mode: str = "fan_in"
+    distribution: str = "truncated_normal"
+
+    def __post_init__(self) -> None:
+        positive(self, "scale")
+        one_of(self, "mode", ("fan_in", "fan_out", "fan_avg"))
+        one_of(self, "distribution", ("truncated_normal", "normal", "uniform"))
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        fan_in, fan_out = fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        std = math.sqrt(self.scale / max(n, 1))
+        if self.distribution == "uniform":
+            return _uniform(rng, std, shape)
+        if self.distribution == "normal":
+            return rng.normal(0.0, std, shape)
+        std /= 0.87962566103423978  # the deviation of a standard normal number within [-2, 2]
+        return truncated_normal(0.0, std, -2.0 * std, 2.0 * std).draw(rng, shape)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from portanet.checks import finite, positive, probabilities
+from portanet.checks import Sizes, finite, integers, positive, probabilities, sizes
 from portanet.errors import ShapeError
 from portanet.initializers._base import Initializer
 
-__all__ = ["identity", "orthogonal", "sparse"]
+__all__ = ["dirac", "identity", "orthogonal", "sparse"]
 
 
 def _require_rank(owner: Initializer, shape: tuple[int, ...], relation: str, holds: bool) -> None:
@@ -70,6 +70,8 @@ class identity(Initializer):
     Parameters
     ----------
     gain : float, default 1
+    shift : int or tuple of int, default 0
+        How far the first axes are rolled, one number for each.
 
     References
     ----------
@@ -86,15 +88,65 @@ class identity(Initializer):
     """
 
     gain: float = 1.0
+    shift: Sizes = 0
 
     def __post_init__(self) -> None:
         finite(self, "gain")
+        sizes(self, "shift", minimum=None)
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         x = np.zeros(shape)
         if len(shape) >= 2 and x.size:
-            x[tuple(n // 2 for n in shape[:-2])] = self.gain * np.eye(shape[-2], shape[-1])
+            x[_centre(shape)] = self.gain * np.eye(shape[-2], shape[-1])
+        rolled = self.shift[: len(shape)]
+        return np.roll(x, rolled, tuple(range(len(rolled))))
+
+
+@dataclass(frozen=True)
+class dirac(Initializer):
+    """A kernel of a convolution that passes its channels on, in each of its groups.
+
+    A kernel ``(*window, in / groups, out)`` has ones at its centre, from the i-th channel of a
+    group to the i-th output of that group, and zeros elsewhere.
+
+    Parameters
+    ----------
+    groups : int, default 1
+        The groups of the convolution; they divide the outputs.
+
+    References
+    ----------
+    .. [1] S. Zagoruyko, N. Komodakis, "DiracNets: Training Very Deep Neural Networks Without
+       Skip-Connections", arXiv:1706.00388.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> pn.initializers.dirac(groups=2)(np.random.default_rng(0), (3, 1, 2))[1]
+    array([[1., 1.]], dtype=float32)
+    """
+
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        integers(self, "groups")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        _require_rank(self, shape, "len(shape) >= 3", len(shape) >= 3)
+        *_, n_in, n_out = shape
+        if n_out % self.groups:
+            raise ShapeError(
+                f"dirac: groups divides shape[-1]: groups {self.groups}, shape {shape}"
+            )
+        x = np.zeros(shape)
+        if x.size:
+            x[_centre(shape)] = np.tile(np.eye(n_in, n_out // self.groups), self.groups)
         return x
+
+
+def _centre(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n // 2 for n in shape[:-2])
 
 
 @dataclass(frozen=True)

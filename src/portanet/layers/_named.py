@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import keyword
 import operator
 from collections.abc import Iterator, Mapping
@@ -55,6 +56,16 @@ class NamedLayers(Container):
 
     def children(self) -> Mapping[str, Layer]:
         return dict(zip(self.names, self.layers, strict=True))
+
+    def with_children(self, children: Mapping[str, Layer]) -> Layer:
+        others = {field.name for field in dataclasses.fields(self)} - {"names", "layers", "_steps"}
+        new = object.__new__(type(self))
+        new._set(
+            (),
+            {name: children.get(name, layer) for name, layer in self._steps},
+            **{name: children.get(name, getattr(self, name)) for name in others},
+        )
+        return new
 
     def arguments(self) -> list[Argument]:
         """Return the layers: by position while their names are the default ones."""

@@ -9,12 +9,22 @@ from typing import Any
 import numpy as np
 
 from portanet import checks
-from portanet.core import Layer
+from portanet.core import Layer, call_resolved, last_size, sized_by_input
 from portanet.errors import ShapeError
 from portanet.functional import bilinear, identity
 from portanet.layers._weights import bias_of, symmetric
 
 
+def _pair(x: Any) -> tuple[Any, Any]:
+    inputs = x if isinstance(x, tuple) else (x, x)
+    if len(inputs) != 2:
+        raise ShapeError(
+            f"len(x) == 2: {len(inputs)} != 2: a tuple (x1, x2), or one array for both"
+        )
+    return inputs
+
+
+@sized_by_input(in_features=lambda x: tuple(map(last_size, _pair(x))))
 @dataclass(frozen=True)
 class Bilinear(Layer):
     """A bilinear layer: ``y_k = activation(x1ᵀ W_k x2 + b_k)``.
@@ -22,7 +32,8 @@ class Bilinear(Layer):
     Parameters
     ----------
     in_features : tuple of two int, or int
-        Sizes of the last axes of the two inputs. One integer stands for two equal sizes.
+        Sizes of the last axes of the two inputs. One integer stands for two equal sizes. With
+        None they are those of the inputs, see `portanet.resolve`.
     out_features : int
         Size of the last axis of the output.
     activation : callable
@@ -67,11 +78,11 @@ class Bilinear(Layer):
     init_bias: Callable[..., np.ndarray] | None = None
 
     def __post_init__(self) -> None:
-        checks.sizes(self, "in_features")
+        checks.optional_sizes(self, "in_features")
         sizes = self.in_features
-        if len(sizes) == 1:
+        if sizes is not None and len(sizes) == 1:
             object.__setattr__(self, "in_features", sizes * 2)
-        elif len(sizes) != 2:
+        elif sizes is not None and len(sizes) != 2:
             checks.refuse(self, "in_features has one or two sizes", sizes)
         checks.integers(self, "out_features")
         checks.functions(self, "activation")
@@ -87,12 +98,9 @@ class Bilinear(Layer):
         return parameters
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        inputs = x if isinstance(x, tuple) else (x, x)
-        if len(inputs) != 2:
-            raise ShapeError(
-                f"len(x) == 2: {len(inputs)} != 2: a tuple (x1, x2), or one array for both"
-            )
-        x1, x2 = inputs
+        if self.in_features is None:
+            return call_resolved(self, x, ps, st)
+        x1, x2 = _pair(x)
         in1, in2 = self.in_features
         shape = self.out_features, in1, in2
         weight = checks.member(ps, "weight", shape, "(out_features, in1, in2)")

@@ -10,12 +10,13 @@ import numpy as np
 
 from portanet import checks
 from portanet.backends import array_namespace
-from portanet.core import Layer
+from portanet.core import Layer, call_resolved, last_size, sized_by_input
 from portanet.functional import identity, linear
 from portanet.initializers import gain, kaiming_uniform, ones, zeros
 from portanet.layers._weights import bias_of, symmetric
 
 
+@sized_by_input(in_features=last_size)
 @dataclass(frozen=True)
 class Dense(Layer):
     """A fully connected layer: ``y = activation(x Wᵀ + b)``.
@@ -23,7 +24,8 @@ class Dense(Layer):
     Parameters
     ----------
     in_features, out_features : int
-        Sizes of the last axis before and after.
+        Sizes of the last axis before and after. With None for `in_features` it is that of the
+        input, see `portanet.resolve`.
     activation : callable
         Applied to the result.
     use_bias : bool
@@ -66,7 +68,7 @@ class Dense(Layer):
     ((2, 5), dtype('float32'))
     """
 
-    in_features: int
+    in_features: checks.Size
     out_features: int
     activation: Callable[[Any], Any] = identity
     _: KW_ONLY
@@ -75,7 +77,8 @@ class Dense(Layer):
     init_bias: Callable[..., np.ndarray] | None = None
 
     def __post_init__(self) -> None:
-        checks.integers(self, "in_features", "out_features")
+        checks.optional_integers(self, "in_features")
+        checks.integers(self, "out_features")
         checks.functions(self, "activation")
         checks.flags(self, "use_bias")
         checks.optional_functions(self, "init_weight", "init_bias")
@@ -106,6 +109,8 @@ class Dense(Layer):
         except (AttributeError, IndexError, KeyError, TypeError):
             fits = False
         if not fits:
+            if self.in_features is None:
+                return call_resolved(self, x, ps, st)
             self._check(x, ps)
             weight, bias = ps["weight"], ps["bias"] if self.use_bias else None
         return self.activation(linear(x, weight, bias)), st
@@ -118,6 +123,7 @@ class Dense(Layer):
         checks.same_kind("x", x, "weight", weight)
 
 
+@sized_by_input(shape=lambda x: (last_size(x),))
 @dataclass(frozen=True)
 class Scale(Layer):
     """A diagonal layer: ``y = activation(weight * x + bias)``, elementwise.
@@ -125,7 +131,8 @@ class Scale(Layer):
     Parameters
     ----------
     shape : int or tuple of int
-        The last axes of the input, each entry of which has its own weight and bias.
+        The last axes of the input, each entry of which has its own weight and bias. With None it
+        is the last axis alone, see `portanet.resolve`.
     activation : callable
         Applied to the result.
     use_bias : bool
@@ -164,7 +171,7 @@ class Scale(Layer):
     init_bias: Callable[..., np.ndarray] | None = None
 
     def __post_init__(self) -> None:
-        checks.sizes(self, "shape")
+        checks.optional_sizes(self, "shape")
         checks.functions(self, "activation")
         checks.optional_functions(self, "init_weight", "init_bias")
         checks.flags(self, "use_bias")
@@ -176,6 +183,8 @@ class Scale(Layer):
         return parameters
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+        if self.shape is None:
+            return call_resolved(self, x, ps, st)
         weight = checks.member(ps, "weight", self.shape, "shape")
         bias = bias_of(self, ps, weight, self.shape, "shape")
         checks.last_axes("x", x, self.shape, "shape")

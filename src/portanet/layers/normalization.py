@@ -1,8 +1,7 @@
-"""Layers that normalise by a mean and a variance."""
+"""Layers that normalise each sample by itself."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -10,130 +9,13 @@ from typing import Any
 import numpy as np
 
 from portanet import checks
-from portanet.core import Layer
-from portanet.errors import ShapeError
-from portanet.functional import batch_norm, identity, layer_norm
-from portanet.initializers import ones, zeros
+from portanet.core import Layer, call_resolved, last_size, sized_by_input
+from portanet.functional import group_norm, identity, layer_norm, rms_norm
+from portanet.initializers import ones
+from portanet.layers._affine import affine_parameters, initial_affine
 
 
-@dataclass(frozen=True)
-class BatchNorm(Layer):
-    """Batch normalisation: each channel over all axes but the last [1]_.
-
-    ``y = activation((x - mean) / √(variance + epsilon) * scale + bias)``
-
-    In training mode with the mean and the biased variance of the batch; in test mode with running
-    averages of both.
-
-    Parameters
-    ----------
-    features : int
-        Channels: the size of the last axis.
-    activation : callable
-        Applied to the result.
-    affine : bool
-        Whether there are a scale and a bias.
-    track_stats : bool
-        Whether running statistics are kept. Without them the batch's are used in both modes.
-    epsilon : float
-        Added to the variance.
-    momentum : float
-        How much of a running statistic one batch replaces:
-        ``running = (1 - momentum) * running + momentum * batch``.
-    init_scale, init_bias : initializer, optional
-        By default ones and zeros.
-
-    Notes
-    -----
-    Input and output: real floating array of shape (N, ..., features).
-
-    Parameter tree: ``scale`` and ``bias``, both (features,), or empty. State tree:
-    ``running_mean`` and ``running_var``, both (features,), where they are tracked, and
-    ``training``. The running variance averages the unbiased variance of the batches. The running
-    statistics carry no derivative.
-
-    Raises
-    ------
-    HyperparameterError
-        If a hyperparameter is outside its domain.
-    ShapeError
-        In the call, if the input does not fit, or the batch has only one value a channel.
-    DTypeError, DeviceError, BackendMismatchError
-        In the call, if the input does not fit the parameters.
-
-    References
-    ----------
-    .. [1] Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
-       Internal Covariate Shift", ICML 2015.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import portanet as pn
-    >>> model = pn.BatchNorm(1, epsilon=0.0)
-    >>> ps, st = pn.setup(np.random.default_rng(0), model)
-    >>> y, st = model(np.asarray([[1.0], [3.0]], np.float32), ps, st)
-    >>> y
-    array([[-1.],
-           [ 1.]], dtype=float32)
-    >>> st["running_mean"], st["running_var"]
-    (array([0.2], dtype=float32), array([1.1], dtype=float32))
-    """
-
-    features: int
-    activation: Callable[[Any], Any] = identity
-    _: KW_ONLY
-    affine: bool = True
-    track_stats: bool = True
-    epsilon: float = 1e-5
-    momentum: float = 0.1
-    init_scale: Callable[..., np.ndarray] | None = None
-    init_bias: Callable[..., np.ndarray] | None = None
-
-    def __post_init__(self) -> None:
-        checks.integers(self, "features")
-        checks.functions(self, "activation")
-        checks.optional_functions(self, "init_scale", "init_bias")
-        checks.flags(self, "affine", "track_stats")
-        checks.non_negative(self, "epsilon")
-        checks.probabilities(self, "momentum")
-
-    def initial_parameters(self, rng: np.random.Generator) -> dict[str, Any]:
-        return _initial_affine(self, rng, (self.features,))
-
-    def initial_states(self, rng: np.random.Generator) -> dict[str, Any]:
-        if not self.track_stats:
-            return {"training": True}
-        return {
-            "running_mean": np.zeros(self.features, np.float32),
-            "running_var": np.ones(self.features, np.float32),
-            "training": True,
-        }
-
-    def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        checks.rank_at_least("x", x, 2)
-        checks.last_axis("x", x, self.features, "features")
-        scale, bias = _affine_parameters(self, x, ps, (self.features,), "(features,)")
-        training = checks.entry(st, "training", "st")
-        if training or not self.track_stats:
-            _check_batch(x)
-        if not self.track_stats:
-            y, _, _ = batch_norm(x, scale, bias, epsilon=self.epsilon)
-            return self.activation(y), st
-        shape = (self.features,)
-        mean = checks.member(st, "running_mean", shape, "(features,)", "st")
-        variance = checks.member(st, "running_var", shape, "(features,)", "st")
-        checks.same_kind("x", x, "running_mean", mean)
-        checks.alike("st", "running_var", variance, "running_mean", mean)
-        y, mean, variance = batch_norm(
-            x, scale, bias, mean, variance,
-            training=training, momentum=self.momentum, epsilon=self.epsilon,
-        )  # fmt: skip
-        if training:
-            st = {**st, "running_mean": mean, "running_var": variance}
-        return self.activation(y), st
-
-
+@sized_by_input(shape=lambda x: (last_size(x),))
 @dataclass(frozen=True)
 class LayerNorm(Layer):
     """Layer normalisation: each sample over its feature axes [1]_.
@@ -143,7 +25,8 @@ class LayerNorm(Layer):
     Parameters
     ----------
     shape : int or tuple of int
-        The last axes of the input, over which the mean and the variance are taken.
+        The last axes of the input, over which the mean and the variance are taken. With None it is
+        the last one alone.
     activation : callable
         Applied to the result.
     affine : bool
@@ -194,48 +77,176 @@ class LayerNorm(Layer):
     init_bias: Callable[..., np.ndarray] | None = None
 
     def __post_init__(self) -> None:
-        checks.sizes(self, "shape")
+        checks.optional_sizes(self, "shape")
         checks.functions(self, "activation")
         checks.optional_functions(self, "init_scale", "init_bias")
         checks.flags(self, "affine")
         checks.non_negative(self, "epsilon")
 
     def initial_parameters(self, rng: np.random.Generator) -> dict[str, Any]:
-        return _initial_affine(self, rng, self.shape)
+        return initial_affine(self, rng, self.shape)
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+        if self.shape is None:
+            return call_resolved(self, x, ps, st)
         checks.last_axes("x", x, self.shape, "shape")
-        scale, bias = _affine_parameters(self, x, ps, self.shape, "shape")
+        scale, bias = affine_parameters(self, x, ps, self.shape, "shape")
         rank = len(self.shape)
         return self.activation(layer_norm(x, scale, bias, rank=rank, epsilon=self.epsilon)), st
 
 
-def _initial_affine(layer: Any, rng: np.random.Generator, shape: tuple[int, ...]) -> dict[str, Any]:
-    if not layer.affine:
-        return {}
-    return {
-        "scale": (layer.init_scale or ones())(rng, shape),
-        "bias": (layer.init_bias or zeros())(rng, shape),
-    }
+@sized_by_input(shape=lambda x: (last_size(x),))
+@dataclass(frozen=True)
+class RMSNorm(Layer):
+    """Root mean square normalisation: each sample divided by its size [1]_.
+
+    ``y = x / √(mean(x²) + epsilon) * scale`` over the last axes.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        The last axes of the input, over which the mean is taken. With None it is the last one
+        alone.
+    affine : bool
+        Whether there is a scale.
+    epsilon : float
+        Added to the mean square.
+    init_scale : initializer, optional
+        By default ones.
+
+    Notes
+    -----
+    Input and output: real floating array of shape ``(..., *shape)``.
+
+    Parameter tree: ``scale`` of `shape`, or empty. State tree: empty. Both modes compute the same.
+
+    Raises
+    ------
+    HyperparameterError
+        If a hyperparameter is outside its domain.
+    ShapeError, DTypeError, DeviceError, BackendMismatchError
+        In the call, if the input does not fit the parameters.
+
+    References
+    ----------
+    .. [1] Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> model = pn.RMSNorm(2, epsilon=0.0)
+    >>> ps, st = pn.setup(np.random.default_rng(0), model)
+    >>> model(np.asarray([[7.0, 1.0]], np.float32), ps, st)[0]
+    array([[1.4, 0.2]], dtype=float32)
+    """
+
+    shape: checks.Sizes
+    _: KW_ONLY
+    affine: bool = True
+    epsilon: float = 1e-5
+    init_scale: Callable[..., np.ndarray] | None = None
+
+    def __post_init__(self) -> None:
+        checks.optional_sizes(self, "shape")
+        checks.flags(self, "affine")
+        checks.non_negative(self, "epsilon")
+        checks.optional_functions(self, "init_scale")
+
+    def initial_parameters(self, rng: np.random.Generator) -> dict[str, Any]:
+        return {"scale": (self.init_scale or ones())(rng, self.shape)} if self.affine else {}
+
+    def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+        if self.shape is None:
+            return call_resolved(self, x, ps, st)
+        checks.last_axes("x", x, self.shape, "shape")
+        scale = None
+        if self.affine:
+            scale = checks.member(ps, "scale", self.shape, "shape")
+            checks.same_kind("x", x, "scale", scale)
+        else:
+            checks.floating("x", x)
+        return rms_norm(x, scale, rank=len(self.shape), epsilon=self.epsilon), st
 
 
-def _affine_parameters(
-    layer: Any, x: Any, ps: Any, shape: tuple[int, ...], relation: str
-) -> tuple[Any, Any]:
-    if not layer.affine:
-        checks.floating("x", x)
-        return None, None
-    scale = checks.member(ps, "scale", shape, relation)
-    bias = checks.member(ps, "bias", shape, relation)
-    checks.same_kind("x", x, "scale", scale)
-    checks.alike("ps", "bias", bias, "scale", scale)
-    return scale, bias
+@sized_by_input(features=last_size)
+@dataclass(frozen=True)
+class GroupNorm(Layer):
+    """Group normalisation: each sample over its space and groups of its channels [1]_.
 
+    ``y = activation((x - mean) / √(variance + epsilon) * scale + bias)``
 
-def _check_batch(x: Any) -> None:
-    n = math.prod(x.shape[:-1])
-    if n < 2:
-        raise ShapeError(
-            f"values a channel >= 2: {n} < 2 for x.shape {tuple(x.shape)}: a variance needs more "
-            "than one value; use a larger batch, or pn.test_mode(st)"
-        )
+    Parameters
+    ----------
+    features : int
+        Channels: the size of the last axis. With None it is that of the input.
+    groups : int
+        How many groups of neighbouring channels there are; it divides `features`. With one group,
+        all that a sample has is normalised together.
+    activation : callable
+        Applied to the result.
+    affine : bool
+        Whether there are a scale and a bias.
+    epsilon : float
+        Added to the variance.
+    init_scale, init_bias : initializer, optional
+        By default ones and zeros.
+
+    Notes
+    -----
+    Input and output: real floating array of shape (N, ..., features).
+
+    Parameter tree: ``scale`` and ``bias``, both (features,), or empty. State tree: empty. Both
+    modes compute the same.
+
+    Raises
+    ------
+    HyperparameterError
+        If a hyperparameter is outside its domain, or `groups` does not divide `features`.
+    ShapeError, DTypeError, DeviceError, BackendMismatchError
+        In the call, if the input does not fit the parameters.
+
+    References
+    ----------
+    .. [1] Wu and He, "Group Normalization", ECCV 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> model = pn.GroupNorm(4, 2, epsilon=0.0)
+    >>> ps, st = pn.setup(np.random.default_rng(0), model)
+    >>> model(np.asarray([[1.0, 3.0, 5.0, 9.0]], np.float32), ps, st)[0]
+    array([[-1.,  1., -1.,  1.]], dtype=float32)
+    """
+
+    features: checks.Size
+    groups: int
+    activation: Callable[[Any], Any] = identity
+    _: KW_ONLY
+    affine: bool = True
+    epsilon: float = 1e-5
+    init_scale: Callable[..., np.ndarray] | None = None
+    init_bias: Callable[..., np.ndarray] | None = None
+
+    def __post_init__(self) -> None:
+        checks.optional_integers(self, "features")
+        checks.integers(self, "groups")
+        checks.functions(self, "activation")
+        checks.optional_functions(self, "init_scale", "init_bias")
+        checks.flags(self, "affine")
+        checks.non_negative(self, "epsilon")
+        if self.features is not None and self.features % self.groups:
+            checks.refuse(self, "groups divides features", (self.groups, self.features))
+
+    def initial_parameters(self, rng: np.random.Generator) -> dict[str, Any]:
+        return initial_affine(self, rng, (self.features,))
+
+    def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+        checks.rank_at_least("x", x, 2)
+        if self.features is None:
+            return call_resolved(self, x, ps, st)
+        checks.last_axis("x", x, self.features, "features")
+        scale, bias = affine_parameters(self, x, ps, (self.features,), "(features,)")
+        y = group_norm(x, scale, bias, groups=self.groups, epsilon=self.epsilon)
+        return self.activation(y), st

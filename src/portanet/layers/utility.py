@@ -14,18 +14,26 @@ from portanet.errors import ShapeError
 
 @dataclass(frozen=True)
 class Flatten(Layer):
-    """Make one axis of all axes but the first, the batch.
+    """Make one axis of several, by default of all but the first, the batch.
+
+    Parameters
+    ----------
+    start, end : int
+        The first and the last of them, counted with the batch, which is axis 0; negative ones
+        count from the end.
 
     Notes
     -----
-    Input: array of shape (N, ...), any dtype. Output: (N, features).
+    Input: array of any shape and dtype. Output: by default (N, features).
 
     Parameter tree: empty. State tree: empty.
 
     Raises
     ------
+    HyperparameterError
+        If an axis is not an integer.
     ShapeError
-        In the call, if the input has no axis.
+        In the call, if the input has no such axes.
 
     Examples
     --------
@@ -33,12 +41,27 @@ class Flatten(Layer):
     >>> import portanet as pn
     >>> pn.Flatten()(np.ones((2, 3, 4)), {}, {})[0].shape
     (2, 12)
+    >>> pn.Flatten(1, 2)(np.ones((2, 3, 4, 5)), {}, {})[0].shape
+    (2, 12, 5)
     """
+
+    start: int = 1
+    end: int = -1
+
+    def __post_init__(self) -> None:
+        checks.integers(self, "start", "end", minimum=None)
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         checks.rank_at_least("x", x, 1)
-        shape = (x.shape[0], math.prod(x.shape[1:]))
-        return array_namespace(x).reshape(x, shape), st
+        shape, rank = tuple(x.shape), x.ndim
+        start, end = (i + rank if i < 0 else i for i in (self.start, self.end))
+        # Of no axes too: each entry of a vector is a sample with one feature.
+        if not (0 <= start <= rank and start - 1 <= end < rank):
+            raise ShapeError(
+                f"start <= end within x.ndim: axes {self.start} to {self.end} of x.ndim {rank}"
+            )
+        merged = math.prod(shape[start : end + 1])
+        return array_namespace(x).reshape(x, (*shape[:start], merged, *shape[end + 1 :])), st
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,41 @@
 
 from portanet.losses._base import Loss
 from portanet.losses.classification import BinaryCrossEntropyLoss, CrossEntropyLoss
-from portanet.losses.regression import HuberLoss, MAELoss, MSELoss
+from portanet.losses.ctc import CTCLoss
+from portanet.losses.focal import BinaryFocalLoss, FocalLoss
+from portanet.losses.generic import GenericLoss
+from portanet.losses.likelihood import GaussianNLLLoss, KLDivergenceLoss, PoissonLoss
+from portanet.losses.margin import HingeLoss, SquaredHingeLoss
+from portanet.losses.overlap import DiceLoss, TverskyLoss
+from portanet.losses.regression import HuberLoss, MAELoss, MSELoss, MSLELoss
+from portanet.losses.similarity import (
+    CosineEmbeddingLoss,
+    InfoNCELoss,
+    SiameseContrastiveLoss,
+    TripletMarginLoss,
+)
 
 __all__ = [
     "BinaryCrossEntropyLoss",
+    "BinaryFocalLoss",
+    "CTCLoss",
+    "CosineEmbeddingLoss",
     "CrossEntropyLoss",
+    "DiceLoss",
+    "FocalLoss",
+    "GaussianNLLLoss",
+    "GenericLoss",
+    "HingeLoss",
     "HuberLoss",
+    "InfoNCELoss",
+    "KLDivergenceLoss",
     "Loss",
     "MAELoss",
     "MSELoss",
+    "MSLELoss",
+    "PoissonLoss",
+    "SiameseContrastiveLoss",
+    "SquaredHingeLoss",
+    "TripletMarginLoss",
+    "TverskyLoss",
 ]

@@ -19,7 +19,8 @@ class Loss(ABC):
     A loss is called with arrays, ``loss(prediction, target)``, or as an objective of training,
     ``loss(model, ps, st, (x, target))``, which returns ``(value, st, {})``.
 
-    A subclass is a frozen dataclass with a field `reduction`; it defines `values`.
+    A subclass is a frozen dataclass with a field `reduction`; it defines `values`, and `check` if
+    its arrays are not two of one shape and dtype.
     """
 
     reduction: Reduction
@@ -39,7 +40,8 @@ class Loss(ABC):
         Parameters
         ----------
         prediction, target : array
-            Of one library, device, shape and real floating dtype. Nothing is broadcast.
+            Of one library, device, shape and real floating dtype, where the loss does not say
+            otherwise. Nothing is broadcast.
 
         Returns
         -------
@@ -55,14 +57,13 @@ class Loss(ABC):
         """
         if rest:
             return self._objective(prediction, target, *rest)
-        same_kind("target", target, "prediction", prediction)
-        same_shape("prediction", prediction, "target", target)
-        real_floating("prediction", prediction)
-        xp = array_namespace(prediction)
+        self.check(prediction, target)
+        first = prediction[0] if isinstance(prediction, tuple | list) else prediction
+        xp = array_namespace(first)
         if self.reduction == "mean":
-            if 0 in prediction.shape:
+            if 0 in first.shape:
                 raise ShapeError(
-                    f"prediction has entries to average: its shape is {tuple(prediction.shape)}: "
+                    f"prediction has entries to average: its shape is {tuple(first.shape)}: "
                     'leave such a batch out, or use reduction="sum"'
                 )
             return self.mean(xp, prediction, target)
@@ -76,6 +77,10 @@ class Loss(ABC):
         prediction, st = model(x, ps, st)
         return self(prediction, target), st, {}
 
+    def check(self, prediction: Any, target: Any) -> None:
+        """Raise an error unless prediction and target fit each other and this loss."""
+        check_pair("prediction", prediction, "target", target)
+
     def mean(self, xp: Any, prediction: Any, target: Any) -> Any:
         """Return the mean of `values`; a loss that can do so in fewer operations replaces it."""
         return xp.mean(self.values(xp, prediction, target))
@@ -83,3 +88,18 @@ class Loss(ABC):
     @abstractmethod
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
         """Return the loss of each element or sample; the arrays are checked."""
+
+
+def check_pair(name: str, x: Any, other_name: str, other: Any) -> None:
+    """Two arrays share their library, device, real floating dtype and shape."""
+    same_kind(other_name, other, name, x)
+    same_shape(name, x, other_name, other)
+    real_floating(name, x)
+
+
+def parts(name: str, x: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    """Return the arrays of a tuple, as many as there are `names`."""
+    if not isinstance(x, tuple | list) or len(x) != len(names):
+        kind = f"{len(x)} entries" if isinstance(x, tuple | list) else f"a {type(x).__name__}"
+        raise ShapeError(f"{name} is a tuple ({', '.join(names)}): got {kind}")
+    return tuple(x)

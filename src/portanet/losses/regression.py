@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from portanet.checks import positive
+from portanet.checks import non_negative, positive
 from portanet.functional import mean_squared_error
 from portanet.losses._base import Loss, Reduction
+from portanet.losses._classes import stabilizer
 
-__all__ = ["HuberLoss", "MAELoss", "MSELoss"]
+__all__ = ["HuberLoss", "MAELoss", "MSELoss", "MSLELoss"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,3 +113,37 @@ class HuberLoss(Loss):
         residual = prediction - target
         slope = xp.minimum(xp.maximum(residual, -self.delta), self.delta)
         return slope * (residual - 0.5 * slope)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MSLELoss(Loss):
+    """Squared error of logarithms, ``log((prediction + epsilon) / (target + epsilon))**2``.
+
+    Parameters
+    ----------
+    epsilon : float, optional
+        Keeps the logarithms of zero finite; by default the machine epsilon of the prediction's
+        dtype.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        Over all elements.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> loss = pn.MSLELoss()
+    >>> print(loss(np.asarray([1.1, 2.2, 3.3]), np.asarray([1.0, 2.0, 3.0])).round(6))
+    0.009084
+    """
+
+    epsilon: float | None = None
+    reduction: Reduction = "mean"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.epsilon is not None:
+            non_negative(self, "epsilon")
+
+    def values(self, xp: Any, prediction: Any, target: Any) -> Any:
+        epsilon = stabilizer(xp, prediction, self.epsilon)
+        return xp.square(xp.log((prediction + epsilon) / (target + epsilon)))

@@ -33,20 +33,49 @@ def several(*builders: Builder) -> Builder:
 
 @dataclass(frozen=True)
 class LayerCase:
-    """A layer, its input, and the modes that refuse a batch without samples, with the text."""
+    """A layer, its input, and the modes that refuse a batch without samples, with the text.
+
+    In the modes that are not `smooth` the derivative is, on purpose, not that of the values.
+    """
 
     make: Callable[[], pn.Layer]
     inputs: Builder
     refusal: str = ""
     refusing: tuple[str, ...] = ()
+    remembers: bool = False
+    smooth: tuple[str, ...] = ("train", "test")
 
 
 @dataclass(frozen=True)
 class LossCase:
-    """A loss, a prediction and a target."""
+    """A loss, a prediction and a target.
+
+    Its values are one an element, or one `per_sample`. It is `of_arrays` if prediction and target
+    are two arrays of one shape and floating dtype.
+    """
 
     make: Callable[[], pn.losses.Loss]
     inputs: Builder
+    per_sample: bool = False
+    of_arrays: bool = True
+
+
+@dataclass(frozen=True)
+class FunctionCase:
+    """A function of arrays: its name, how it is called, its inputs, and the same in torch.
+
+    It is not `smooth` if its derivative is, on purpose, not that of its values; `per_sample` says
+    that the first axis counts independent samples; `slack` is the error of torch's own
+    derivatives where that is above rounding.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    inputs: Builder
+    oracle: Callable[..., Any] | None = None
+    smooth: bool = True
+    per_sample: bool = True
+    slack: float = 0.0
 
 
 NO_VALUES = "values a channel >= 2: 0 < 2"

@@ -8,7 +8,37 @@ from contract.catalogue.builders import NO_VALUES, TRAIN, LayerCase, floats, sev
 
 import portanet as pn
 
+
+def _task_and_batch(rng, n):
+    """Draw what a generator gets, which is no batch, and the input of its core."""
+    return rng.normal(size=3), rng.normal(size=(n, 2))
+
+
 LAYERS = {
+    "AlternatePrecision": LayerCase(
+        lambda: pn.AlternatePrecision(
+            pn.Chain(pn.Dense(3, 4, pn.tanh), pn.BatchNorm(4), pn.Dense(4, 2)), "float64"
+        ),
+        floats(3),
+        f"model.layer.layer_2: {NO_VALUES}",
+        TRAIN,
+    ),
+    "Frozen": LayerCase(
+        lambda: pn.Frozen(pn.Chain(pn.Dense(3, 4, pn.tanh), pn.Dense(4, 2)), "layer_1"), floats(3)
+    ),
+    "Frozen, all of it": LayerCase(lambda: pn.Frozen(pn.Dense(3, 2, pn.tanh)), floats(3)),
+    "HyperNet": LayerCase(
+        lambda: pn.HyperNet(pn.Dense(3, 12, pn.tanh), pn.Chain(pn.Dense(2, 4), pn.Dropout(0.3))),
+        _task_and_batch,
+    ),
+    "Tied": LayerCase(
+        lambda: pn.Tied(
+            pn.Chain(pn.Dense(3, 3, pn.tanh), pn.Dense(3, 3), out=pn.Dense(3, 3)),
+            ("layer_1.weight", "out.weight"),
+            ("layer_1.bias", "layer_2.bias"),
+        ),
+        floats(3),
+    ),
     "Maxout": LayerCase(lambda: pn.Maxout(lambda: pn.Dense(3, 2), 3), floats(3)),
     "Chain": LayerCase(
         lambda: pn.Chain(

@@ -18,6 +18,9 @@ RULES: dict[str, Callable[[], opt.Rule]] = {
     "ClipGradient": lambda: opt.ClipGradient(0.5),
     "ClipNorm": lambda: opt.ClipNorm(0.5),
     "ClipGlobalNorm": lambda: opt.ClipGlobalNorm(0.5),
+    "Scheduler": lambda: opt.Scheduler(
+        opt.AdamW(), lr=opt.schedules.ExponentialDecay(0.05, decay=0.9)
+    ),
     "OptimizerChain": lambda: opt.OptimizerChain(
         opt.ClipGlobalNorm(1.0), opt.WeightDecay(0.01), opt.Adam(0.01)
     ),

@@ -1,0 +1,264 @@
+"""Attention: means of values, weighted by how well queries fit keys."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from array_api_compat import device
+
+from portanet import checks, random
+from portanet.backends import array_namespace
+from portanet.errors import ArgumentError, ShapeError
+from portanet.functional.dropout import dropout as drop
+from portanet.functional.kernel import kernel
+from portanet.functional.softmax import softmax, softmax_scale
+from portanet.tape.rule import Explicit
+
+__all__ = ["attention_weights", "causal_mask", "scaled_dot_product_attention"]
+
+
+def causal_mask(queries: int, keys: int | None = None, *, like: Any) -> Any:
+    """Return which keys each query may attend to so that none of them lies in its future.
+
+    The last query is aligned with the last key: with fewer queries than keys, the queries are the
+    last ones of the sequence, as in decoding with a cache. Query ``i`` sees the keys up to
+    ``i + keys - queries``.
+
+    Parameters
+    ----------
+    queries, keys : int
+        Lengths of the sequences; one length for both by default.
+    like : array
+        Gives the library and the device.
+
+    Returns
+    -------
+    array of bool, shape (queries, keys)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> functional.causal_mask(2, 3, like=np.zeros(1))
+    array([[ True,  True, False],
+           [ True,  True,  True]])
+    """
+    keys = queries if keys is None else keys
+    xp = array_namespace(like)
+    last = xp.arange(keys - queries, keys, device=device(like))
+    return xp.arange(keys, device=device(like))[None, :] <= last[:, None]
+
+
+def attention_weights(
+    query: Any, key: Any, mask: Any = None, /, *, causal: bool = False, scale: float | None = None
+) -> Any:
+    """Return how much each query attends to each key, ``softmax(scale * query · key)``.
+
+    Parameters
+    ----------
+    query, key, mask, causal, scale
+        As for `scaled_dot_product_attention`.
+
+    Returns
+    -------
+    array, shape (..., heads, L, S)
+        Each row sums to 1, or is zero where the mask leaves it no key.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> x = np.zeros((1, 3, 1, 4))
+    >>> functional.attention_weights(x, x, causal=True)[0, 0, 1]
+    array([0.5, 0.5, 0. ])
+    """
+    _check(query, key, key, mask)
+    return _weights(query, key, bias_of(query, key, mask, causal), scale)
+
+
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any = None,
+    /,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
+    dropout: float = 0.0,
+    dropout_key: random.Key | None = None,
+) -> Any:
+    """Average values by how well their keys fit each query [1]_.
+
+    ``softmax(scale * query · key + mask) value``, for each head on its own.
+
+    Parameters
+    ----------
+    query : array, shape (..., L, heads, d)
+        Real floating point numbers: the heads of a position lie next to each other, as a linear
+        map of its features leaves them.
+    key : array, shape (..., S, kv_heads, d)
+    value : array, shape (..., S, kv_heads, e)
+        `kv_heads` divides `heads`: as many neighbouring heads of the query share one head of the
+        keys and values (grouped queries [2]_).
+    mask : array, optional
+        Broadcast against (..., heads, L, S). A boolean one is true where a query may attend to a
+        key; a floating one is added to the logits.
+    causal : bool
+        Whether queries see no later keys, besides what the mask says; see `causal_mask` for how
+        sequences of different lengths are aligned.
+    scale : float, optional
+        What products of queries and keys are multiplied by, ``1 / √d`` by default.
+    dropout : float
+        The probability with which a weight is dropped; see `portanet.functional.dropout`.
+    dropout_key : portanet.random.Key, optional
+        Needed if `dropout` is above 0.
+
+    Returns
+    -------
+    array, shape (..., L, heads, e)
+        Zero where the mask leaves a query no key.
+
+    Raises
+    ------
+    ShapeError, DTypeError, DeviceError, BackendMismatchError
+        If the arrays do not fit together.
+    ArgumentError
+        If there is no key for the dropout.
+
+    Notes
+    -----
+    On torch this is its fused kernel, in reverse mode of first order; derivatives of other modes
+    and orders, and weights that drop out, take the operations one by one.
+
+    References
+    ----------
+    .. [1] Vaswani et al., "Attention Is All You Need", NeurIPS 2017.
+    .. [2] Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models from
+       Multi-Head Checkpoints", EMNLP 2023.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> q = k = np.zeros((1, 2, 1, 4))
+    >>> v = np.asarray([1.0, 3.0]).reshape(1, 2, 1, 1)
+    >>> functional.scaled_dot_product_attention(q, k, v, causal=True).ravel()
+    array([1., 2.])
+    """
+    _check(query, key, value, mask)
+    if dropout:
+        if dropout_key is None:
+            raise ArgumentError("dropout > 0 needs dropout_key: make one with pn.random.key(seed)")
+        weights = _weights(query, key, bias_of(query, key, mask, causal), scale)
+        return average(drop(weights, dropout, dropout_key), value)
+    return attention(query, key, value, mask, causal=causal, scale=scale)
+
+
+@kernel
+def attention(
+    query: Any, key: Any, value: Any, mask: Any, *, causal: bool, scale: float | None
+) -> Any:
+    """Compute `scaled_dot_product_attention` of arrays that fit, without dropout."""
+    return average(_weights(query, key, bias_of(query, key, mask, causal), scale), value)
+
+
+@kernel(rule=Explicit(softmax_scale, softmax_scale))
+def masked_softmax(x: Any) -> Any:
+    """Return the softmax along the last axis, zero where all of it is minus infinity."""
+    xp = array_namespace(x)
+    top = xp.max(x, axis=-1, keepdims=True)
+    e = xp.exp(x - xp.where(top == -math.inf, 0.0, top))
+    total = xp.sum(e, axis=-1, keepdims=True)
+    return e / xp.where(total == 0.0, 1.0, total)
+
+
+def _weights(query: Any, key: Any, bias: Any, scale: float | None) -> Any:
+    xp = array_namespace(query, key)
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    rows = _grouped(xp, query * scale, key.shape[-2])
+    logits = xp.matmul(rows, xp.permute_dims(key, _order(key, (-2, -1, -3))))
+    shape = (*query.shape[:-3], query.shape[-2], query.shape[-3], key.shape[-3])
+    logits = xp.reshape(logits, shape)
+    if shape[-1] == 0:
+        return logits
+    return softmax(logits) if bias is None else masked_softmax(logits + bias)
+
+
+def average(weights: Any, value: Any) -> Any:
+    """Return the means of `value` by the weights that `attention_weights` gives."""
+    xp = array_namespace(weights, value)
+    *batch, heads, length, keys = weights.shape
+    if tuple(value.shape[:-2]) != (*batch, keys):
+        raise ShapeError(
+            f"value.shape[:-2] == batch and keys of the weights: {tuple(value.shape[:-2])} != "
+            f"{(*batch, keys)}"
+        )
+    groups, features = value.shape[-2:]
+    rows = xp.reshape(weights, (*batch, groups, heads // groups * length, keys))
+    means = xp.matmul(rows, xp.permute_dims(value, _order(value, (-2, -3, -1))))
+    means = xp.reshape(means, (*batch, heads, length, features))
+    return xp.permute_dims(means, _order(means, (-2, -3, -1)))
+
+
+def _grouped(xp: Any, query: Any, groups: int) -> Any:
+    """Put the heads first, and those that share a head of the keys below each other."""
+    *batch, length, heads, features = query.shape
+    query = xp.permute_dims(query, _order(query, (-2, -3, -1)))
+    if groups == heads:
+        return query
+    return xp.reshape(query, (*batch, groups, heads // groups * length, features))
+
+
+def _order(x: Any, last: tuple[int, ...]) -> tuple[int, ...]:
+    return (*range(x.ndim - 3), *(x.ndim + axis for axis in last))
+
+
+def bias_of(query: Any, key: Any, mask: Any, causal: bool) -> Any:
+    """Return what is added to the logits: minus infinity where a query may not attend."""
+    xp = array_namespace(query, mask)
+    bias = mask
+    allowed = causal_mask(query.shape[-3], key.shape[-3], like=query) if causal else None
+    if mask is not None and xp.isdtype(mask.dtype, "bool"):
+        bias, allowed = None, mask if allowed is None else xp.logical_and(mask, allowed)
+    if allowed is None:
+        return bias
+    zero = xp.zeros((), dtype=query.dtype, device=device(query))
+    barred = xp.where(allowed, zero, -math.inf)
+    return barred if bias is None else bias + barred
+
+
+def _check(query: Any, key: Any, value: Any, mask: Any) -> None:
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        checks.rank_at_least(name, x, 3)
+        checks.same_kind(name, x, "query", query)
+    checks.real_floating("query", query)
+    for relation, actual, wanted in (
+        ("key.shape[:-3] == query.shape[:-3]", tuple(key.shape[:-3]), tuple(query.shape[:-3])),
+        ("value.shape[:-1] == key.shape[:-1]", tuple(value.shape[:-1]), tuple(key.shape[:-1])),
+        ("key.shape[-1] == query.shape[-1]", key.shape[-1], query.shape[-1]),
+    ):
+        if actual != wanted:
+            raise ShapeError(f"{relation}: {actual} != {wanted}")
+    heads, groups = query.shape[-2], key.shape[-2]
+    if heads % max(groups, 1):
+        raise ShapeError(f"query.shape[-2] % key.shape[-2] == 0: {heads} % {groups} != 0")
+    if mask is not None:
+        _check_mask(query, key, mask)
+
+
+def _check_mask(query: Any, key: Any, mask: Any) -> None:
+    full = (*query.shape[:-3], query.shape[-2], query.shape[-3], key.shape[-3])
+    shape = checks.axes("mask", mask)
+    fits = len(shape) <= len(full) and all(
+        n in (1, wanted) for n, wanted in zip(shape[::-1], full[::-1], strict=False)
+    )
+    if not fits:
+        raise ShapeError(
+            f"mask broadcasts to (..., heads, L, S): {tuple(shape)} does not to {full}"
+        )
+    if array_namespace(query, mask).isdtype(mask.dtype, "bool"):
+        checks.same_device("mask", mask, "query", query)
+    else:
+        checks.same_kind("mask", mask, "query", query)

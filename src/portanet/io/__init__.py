@@ -1,0 +1,5 @@
+"""Files: parameters and states on disk."""
+
+from portanet.io import safetensors
+
+__all__ = ["safetensors"]
