@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import derivatives, imports, overhead, training
+from benchmarks import derivatives, functions, imports, lenet, lstm, overhead, training
 from benchmarks.report import machine
 
 BENCHMARKS = {
     "training": training.training,
     "gradient": training.gradient,
     "inference": training.inference,
+    "lenet": lenet.lenet,
+    "lstm": lstm.lstm,
     "overhead": overhead.overhead,
     "untraced": overhead.untraced,
+    "functions": functions.functions,
     "jacobian": derivatives.jacobian,
     "physics": derivatives.physics,
     "import": imports.imports,

@@ -8,13 +8,15 @@ from typing import Any
 
 import autograd
 import autograd.numpy as anp
+import jax
+import jax.numpy as jnp
 import numpy as np
 import torch
 
 import portanet as pn
 from benchmarks.agreement import agree
 from benchmarks.networks import Network
-from benchmarks.peers import hips_autograd, ours, torch_functional
+from benchmarks.peers import hips_autograd, jax_jit, ours, torch_functional
 from benchmarks.report import comparison
 from benchmarks.timing import interleave
 
@@ -37,6 +39,14 @@ def _report(title: str, calls: dict[str, Callable[[], Any]], **tolerances: float
     return comparison(title, interleave(calls))
 
 
+def _ours(name: str, run: Callable[..., Any], *args: Any) -> dict[str, Callable[[], Any]]:
+    """Return portanet's contenders on one library."""
+    calls = {f"portanet on {_LABELS[name]}": partial(run, *args)}
+    if name == "numpy":
+        calls["portanet on NumPy, jit"] = partial(pn.jit(run), *args)
+    return calls
+
+
 def jacobian() -> Iterator[str]:
     """The full Jacobian of a network in its 20 inputs, and a product with a Hessian."""
     rng = np.random.default_rng(2)
@@ -54,6 +64,8 @@ def jacobian() -> Iterator[str]:
     def hips_energy(x: Any) -> Any:
         return anp.sum(hips(hips_ps, x) ** 2)
 
+    jax_ps, jax_predict = jax_jit.function(FIELD)
+    jax_field = partial(jax_predict, jax_ps)
     fields = {name: ours.function(FIELD, name) for name in ("numpy", "torch")}
     places = {"numpy": (x, v), "torch": (theirs_x, theirs_v)}
 
@@ -67,10 +79,10 @@ def jacobian() -> Iterator[str]:
         "torch jacrev": partial(torch.func.jacrev(torch_field), theirs_x),
         "torch jacfwd": partial(torch.func.jacfwd(torch_field), theirs_x),
     }
+    calls["JAX jit"] = jax_jit.compiled(jax.jacobian(jax_field), x)
     for name, (ps, field) in fields.items():
-        calls[f"portanet on {_LABELS[name]}"] = partial(
-            pn.jacobian(partial(field, ps)), places[name][0]
-        )
+        run = pn.jacobian(partial(field, ps))
+        calls |= _ours(name, run, places[name][0])
     yield _report(f"Jacobian: {FIELD.name}", calls)
 
     slope = torch.func.grad(torch_energy)
@@ -82,8 +94,10 @@ def jacobian() -> Iterator[str]:
             torch_energy, theirs_x, theirs_v
         )[1],
     }
+    jax_slope = jax.grad(lambda x: jnp.sum(jax_field(x) ** 2))
+    calls["JAX jit"] = jax_jit.compiled(lambda x, v: jax.jvp(jax_slope, (x,), (v,))[1], x, v)
     for name in fields:
-        calls[f"portanet on {_LABELS[name]}"] = partial(pn.hvp, energy(name), *places[name])
+        calls |= _ours(name, partial(pn.hvp, energy(name)), *places[name])
     yield _report(f"Hessian-vector product: {FIELD.name}", calls, atol=1e-5)
 
 
@@ -121,13 +135,23 @@ def physics() -> Iterator[str]:
 
         return pn.jvp(first, (x,), (along,))[1]
 
+    jax_ps, jax_predict = jax_jit.function(WAVE)
+    jax_along = jnp.asarray(along)
+
+    def jax_second(ws: Any, x: Any) -> Any:
+        def first(x: Any) -> Any:
+            return jax.jvp(partial(jax_predict, ws), (x,), (jax_along,))[1]
+
+        return jax.jvp(first, (x,), (jax_along,))[1]
+
     calls: dict[str, Callable[[], Any]] = {
         "HIPS autograd": lambda: hips_second(hips_ps, x),
         "torch double backward": lambda: torch_second(torch_ps),
         "torch.func jvp of jvp": lambda: func_second(torch_ps),
+        "JAX jit": jax_jit.compiled(jax_second, jax_ps, x),
     }
     for name, (ps, _) in fields.items():
-        calls[f"portanet on {_LABELS[name]}"] = partial(second, name, ps)
+        calls |= _ours(name, partial(second, name), ps)
     yield _report(f"d²u/dx²: {WAVE.name}", calls, rtol=1e-3, atol=1e-5)
 
     def hips_loss(*ws: Any) -> Any:
@@ -141,6 +165,9 @@ def physics() -> Iterator[str]:
     def func_loss(ws: Any) -> Any:
         return torch.mean((func_second(ws) + torch.sin(theirs_x)) ** 2)
 
+    def jax_loss(ws: Any, x: Any) -> Any:
+        return jnp.mean((jax_second(ws, x) + jnp.sin(x)) ** 2)
+
     def loss(name: str) -> Callable[[Any], Any]:
         xp = pn.array_namespace(places[name][0])
         source = xp.sin(places[name][0])
@@ -151,7 +178,8 @@ def physics() -> Iterator[str]:
         "HIPS autograd": partial(hips_gradient, *hips_ps),
         "torch double backward": torch_gradient,
         "torch.func jvp of jvp": partial(torch.func.grad(func_loss), torch_ps),
+        "JAX jit": jax_jit.compiled(jax.grad(jax_loss), jax_ps, x),
     }
     for name, (ps, _) in fields.items():
-        calls[f"portanet on {_LABELS[name]}"] = partial(pn.grad(loss(name)), ps)
+        calls |= _ours(name, pn.grad(loss(name)), ps)
     yield _report(f"Gradient of a physics-informed loss: {WAVE.name}", calls, rtol=2e-3, atol=2e-5)

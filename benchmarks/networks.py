@@ -26,7 +26,8 @@ class Network:
     loss : {"mse", "cross_entropy"}
         ``cross_entropy`` takes logits and a one-hot target.
     rate : float
-        The learning rate of Adam.
+        The learning rate.
+    optimizer : {"adam", "sgd"}
     """
 
     name: str
@@ -35,6 +36,7 @@ class Network:
     activation: str
     loss: str
     rate: float
+    optimizer: str = "adam"
 
     def weights(self) -> Weights:
         """Return a weight (out, in) and a bias (out,) for each layer, in turn."""
@@ -50,6 +52,10 @@ class Network:
         """Return a batch of inputs and targets."""
         rng = np.random.default_rng(1)
         rows = batch or self.batch
+        if self.loss == "mse" and self.sizes[0] > 1:
+            x = rng.normal(size=(rows, self.sizes[0]))
+            y = x @ rng.normal(size=(self.sizes[0], self.sizes[-1]))
+            return x.astype(np.float32), y.astype(np.float32)
         if self.loss == "mse":
             x = np.linspace(-2, 2, rows, dtype=np.float32)[:, None]
             return x, (x**2 - 2 * x + 0.1 * rng.normal(size=x.shape)).astype(np.float32)
@@ -64,5 +70,10 @@ SMALL = Network(
 )
 LARGE = Network(
     "784→1024→1024→10 relu, batch 256", (784, 1024, 1024, 10), 256, "relu", "cross_entropy", 1e-3
+)
+REGRESSION = Network("10→5, 20 samples, SGD", (10, 5), 20, "relu", "mse", 0.01, "sgd")
+DEEP = tuple(
+    Network(f"{n} layers 32→32 tanh, batch 16", (32,) * (n + 1), 16, "tanh", "cross_entropy", 1e-3)
+    for n in (8, 32, 128)
 )
 TANH = Network("64→64→64→64→64 tanh, batch 32", (64,) * 5, 32, "tanh", "cross_entropy", 1e-3)

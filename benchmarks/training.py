@@ -11,22 +11,31 @@ import numpy as np
 
 from benchmarks import networks
 from benchmarks.agreement import agree
-from benchmarks.peers import by_hand, hips_autograd, ours, torch_eager, torch_functional
+from benchmarks.peers import (
+    by_hand,
+    hips_autograd,
+    ours,
+    torch_compiled,
+    torch_eager,
+    torch_functional,
+)
 from benchmarks.report import comparison
 from benchmarks.timing import interleave
 
 _NETWORKS = networks.POLYNOMIAL, networks.SMALL, networks.LARGE
 _STEPS_COMPARED = 5
+_MOST_COMPILED = 10
 
 
 def training() -> Iterator[str]:
-    """Forward, loss, backward and Adam."""
-    for network in _NETWORKS:
+    """Forward, loss, backward and the optimizer."""
+    for network in (*_NETWORKS, networks.REGRESSION, *networks.DEEP):
         makers = {
             "NumPy by hand": by_hand.training_step,
             "HIPS autograd": hips_autograd.training_step,
             "torch eager": torch_eager.training_step,
             "torch by hand": torch_functional.training_step,
+            **_compiled(network),
             **_jax("training_step"),
             "portanet on NumPy": ours.training_step,
             "portanet on NumPy, jit": partial(ours.training_step, jit=True),
@@ -75,6 +84,13 @@ def inference() -> Iterator[str]:
 
 def _losses(step: Callable[[], Any]) -> list[np.ndarray]:
     return [np.asarray(step()) for _ in range(_STEPS_COMPARED)]
+
+
+def _compiled(network: networks.Network) -> Mapping[str, Callable[..., Any]]:
+    """``torch.compile`` where there is a compiler, and where it takes less than minutes."""
+    if not torch_compiled.available() or len(network.sizes) > _MOST_COMPILED:
+        return {}
+    return {"torch compiled": torch_compiled.training_step}
 
 
 def _jax(maker: str) -> Mapping[str, Callable[..., Any]]:

@@ -96,14 +96,28 @@ class Adam:
             w -= b
 
 
+class SGD:
+    """Gradient descent on a list of arrays, in place."""
+
+    def __init__(self, weights: Weights, rate: float) -> None:
+        self.weights, self.rate = weights, np.float32(rate)
+
+    def update(self, gradients: Weights) -> None:
+        for w, g in zip(self.weights, gradients, strict=True):
+            w -= self.rate * g
+
+
+OPTIMIZERS = {"adam": Adam, "sgd": SGD}
+
+
 def training_step(network: Network) -> Callable[[], float]:
     x, y = network.data()
     weights = network.weights()
-    adam = Adam(weights, network.rate)
+    optimizer = OPTIMIZERS[network.optimizer](weights, network.rate)
 
     def step() -> float:
         value, gradients = _value_and_gradient(network, weights, x, y)
-        adam.update(gradients)
+        optimizer.update(gradients)
         return value
 
     return step

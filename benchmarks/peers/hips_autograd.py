@@ -1,4 +1,4 @@
-"""HIPS autograd: the gradient by its tape, Adam by hand."""
+"""HIPS autograd: the gradient by its tape, the optimizer by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from benchmarks.networks import Network, Weights
-from benchmarks.peers.by_hand import Adam
+from benchmarks.peers.by_hand import OPTIMIZERS
 
 
 def _activate(kind: str, z: Any) -> Any:
@@ -46,12 +46,12 @@ def _objective(network: Network, x: np.ndarray, y: np.ndarray) -> Callable[..., 
 def training_step(network: Network) -> Callable[[], float]:
     x, y = network.data()
     weights = network.weights()
-    adam = Adam(weights, network.rate)
+    optimizer = OPTIMIZERS[network.optimizer](weights, network.rate)
     both = autograd.value_and_grad(_objective(network, x, y), argnum=tuple(range(len(weights))))
 
     def step() -> float:
         value, gradients = both(*weights)
-        adam.update(gradients)
+        optimizer.update(gradients)
         return float(value)
 
     return step

@@ -1,4 +1,4 @@
-"""JAX: the gradient by ``jax.value_and_grad``, Adam by hand, the whole step under ``jax.jit``."""
+"""JAX: the gradient by ``jax.value_and_grad``, the optimizer by hand, all under ``jax.jit``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.networks import Network, Weights
+from benchmarks.peers.adam import jax_step
+
+# Small programs run faster when the calling thread runs them itself.
+jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 _ACTIVATIONS = {"relu": jax.nn.relu, "gelu": jax.nn.gelu, "tanh": jnp.tanh}
 
@@ -37,39 +41,27 @@ def _pieces(network: Network) -> tuple[list[jax.Array], jax.Array, jax.Array]:
     return [jnp.asarray(w) for w in network.weights()], x, y
 
 
-def _adam(rate: float, steps: Any, w: Any, g: Any, m: Any, v: Any) -> tuple[Any, Any, Any]:
-    m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
-    scale = (1 - 0.999**steps) ** -0.5
-    return w - rate / (1 - 0.9**steps) * m / (jnp.sqrt(v) * scale + 1e-8), m, v
-
-
 def training_step(network: Network) -> Callable[[], Any]:
-    weights, x, y = _pieces(network)
-    both = jax.value_and_grad(_objective(network))
-
-    @partial(jax.jit, donate_argnums=0)
-    def update(state: Any, x: Any, y: Any) -> tuple[Any, Any]:
-        steps, weights, means, squares = state
-        value, gradients = both(weights, x, y)
-        rows = zip(weights, gradients, means, squares, strict=True)
-        changed = [_adam(network.rate, steps + 1, *row) for row in rows]
-        return value, (steps + 1, *map(list, zip(*changed, strict=True)))
-
-    state = (jnp.zeros(()), weights, *([jnp.zeros_like(w) for w in weights] for _ in range(2)))
-
-    def step() -> Any:
-        nonlocal state
-        value, state = update(state, x, y)
-        jax.block_until_ready(state)
-        return value
-
-    return step
+    objective = _objective(network)
+    return jax_step(objective, network.weights(), network.data(), network.rate, network.optimizer)
 
 
 def gradient(network: Network) -> Callable[[], Weights]:
     weights, x, y = _pieces(network)
     slope = jax.jit(jax.grad(_objective(network)))
     return lambda: jax.block_until_ready(slope(weights, x, y))
+
+
+def function(network: Network) -> tuple[Any, Callable[..., Any]]:
+    """Return the weights and the prediction as a function of weights and input."""
+    weights, *_ = _pieces(network)
+    return weights, partial(predict, network.activation)
+
+
+def compiled(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+    """Return a call of the compiled function on these arguments, moved to JAX beforehand."""
+    run, args = jax.jit(function), jax.tree.map(jnp.asarray, args)
+    return lambda: jax.block_until_ready(run(*args))
 
 
 def inference(network: Network, batch: int) -> Callable[[], np.ndarray]:

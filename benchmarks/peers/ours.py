@@ -38,7 +38,8 @@ def training_step(
     network: Network, device: str = "numpy", jit: bool = False
 ) -> Callable[[], float]:
     model, ps, st, loss, data = _pieces(network, device)
-    ts = pn.training.TrainState(model, ps, st, pn.optimizers.Adam(network.rate))
+    kinds = {"adam": pn.optimizers.Adam, "sgd": pn.optimizers.SGD}
+    ts = pn.training.TrainState(model, ps, st, kinds[network.optimizer](network.rate))
 
     def step() -> Any:
         nonlocal ts

@@ -34,13 +34,14 @@ def _pieces(network: Network) -> tuple[nn.Module, nn.Module, torch.Tensor, torch
 
 def training_step(network: Network) -> Callable[[], float]:
     model, loss, x, y = _pieces(network)
-    adam = torch.optim.Adam(model.parameters(), lr=network.rate)
+    kinds = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+    optimizer = kinds[network.optimizer](model.parameters(), lr=network.rate)
 
     def step() -> Any:
-        adam.zero_grad()
+        optimizer.zero_grad()
         value = loss(model(x), y)
         value.backward()
-        adam.step()
+        optimizer.step()
         return value.detach()
 
     return step

@@ -1,4 +1,4 @@
-"""Torch by hand in the functional style: explicit weights, ``autograd.grad``, a pure Adam."""
+"""Torch by hand in the functional style: explicit weights, ``autograd.grad``, a pure optimizer."""
 
 from __future__ import annotations
 
@@ -43,6 +43,10 @@ def training_step(network: Network) -> Callable[[], float]:
     def step() -> Any:
         nonlocal weights, means, squares, steps
         value, gradients = _value_and_gradient(network, weights, x, y)
+        if network.optimizer == "sgd":
+            pairs = zip(weights, gradients, strict=True)
+            weights = [torch.add(w, g, alpha=-network.rate) for w, g in pairs]
+            return value
         steps += 1
         rate = network.rate / (1 - 0.9**steps)
         scale = (1 - 0.999**steps) ** -0.5
