@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import derivatives, functions, imports, lenet, lstm, overhead, training
+from benchmarks import architectures, derivatives, functions, imports, overhead, training
 from benchmarks.report import machine
 
 BENCHMARKS = {
     "training": training.training,
     "gradient": training.gradient,
     "inference": training.inference,
-    "lenet": lenet.lenet,
-    "lstm": lstm.lstm,
+    "lenet": architectures.lenet,
+    "lstm": architectures.lstm,
+    "transformer": architectures.transformer,
+    "minilm": architectures.minilm,
     "overhead": overhead.overhead,
     "untraced": overhead.untraced,
     "functions": functions.functions,

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.networks import Network, Weights
-from benchmarks.peers.adam import jax_step
+from benchmarks.peers.jax_adam import jax_step
 
 # Small programs run faster when the calling thread runs them itself.
 jax.config.update("jax_cpu_enable_async_dispatch", False)
