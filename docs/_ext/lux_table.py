@@ -14,8 +14,6 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from contract.proved import BACKENDS, backends_of
 
-SIGNS = {"cupy": "(✓)"}
-
 
 class LuxTable(SphinxDirective):
     """Each thing of Lux beside its names here, and the backends on which they are proved."""
@@ -26,7 +24,7 @@ class LuxTable(SphinxDirective):
             section = nodes.section(ids=[nodes.make_id(f"lux-{title}")])
             section += nodes.title(text=title)
             lines = [self._line(row) for row in rows]
-            section += table(["Lux, Flux", "wanted", "portanet", "remark", *BACKENDS], lines)
+            section += table(["Lux, Flux", "wanted", "portanet", "proved on", "remark"], lines)
             made.append(section)
         return made
 
@@ -34,8 +32,8 @@ class LuxTable(SphinxDirective):
         names = row.names.split()
         known = [set(backends_of(name)) for name in names] or [set()]
         proved = set.intersection(*known)
-        signs = [SIGNS.get(backend, "✓") if backend in proved else "–" for backend in BACKENDS]
-        return [row.lux, row.wanted, ", ".join(names) or "missing", row.remark, *signs]
+        places = "all" if proved == set(BACKENDS) else ", ".join(sorted(proved)) or "–"
+        return [row.lux, row.wanted, ", ".join(names) or "missing", places, row.remark]
 
 
 def setup(app):
