@@ -45,6 +45,9 @@ WARNINGS = [
     *("-W", "ignore:invalid value encountered in matmul:RuntimeWarning"),
     *("-W", "ignore:invalid value encountered in dot:RuntimeWarning"),
 ]
+ENVIRONMENT = {**os.environ, "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
+for of_this_suite in ("JAX_ENABLE_X64", "XLA_FLAGS"):  # a user has JAX as it comes
+    ENVIRONMENT.pop(of_this_suite, None)
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?!\w)")
 
 
@@ -58,7 +61,7 @@ def printed(script: Path, backend: str) -> str:
         [sys.executable, *WARNINGS, script, "--backend", backend],
         capture_output=True,
         text=True,
-        env={**os.environ, "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
+        env=ENVIRONMENT,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -113,7 +113,7 @@ class WordPiece:
         length = max(map(len, rows))
         real = np.arange(length) < np.asarray([[len(row)] for row in rows])
         padded = [row + [self.numbers["[PAD]"]] * (length - len(row)) for row in rows]
-        return np.asarray(padded), real
+        return np.asarray(padded, np.int32), real
 
     def tokens(self, sentence):
         """Return the numbers of the pieces of one sentence, between the two marks."""
