@@ -230,3 +230,13 @@ def test_the_gradient_of_a_loop_over_rows_writes_them_into_one_array():
     assert "scatter_sum: 1\n" in explained
     assert "scatter_getitem" not in explained
     np.testing.assert_allclose(gradient(x), 3 * x**2)
+
+
+def test_rows_taken_from_a_large_table_cost_no_pairs_of_elements(backend):
+    indices = np.random.default_rng(0).integers(2000, size=2000)
+    table = backend.asarray(np.ones((2000, 500), np.float32))
+    rows = backend.asarray(indices)
+    gradient = pn.grad(lambda x: backend.xp.sum(backend.xp.take(x, rows, axis=0)))(table)
+    counts = np.bincount(indices, minlength=2000)
+    expected = np.broadcast_to(counts[:, None], (2000, 500))
+    np.testing.assert_array_equal(backend.to_numpy(gradient), expected)

@@ -93,8 +93,11 @@ def _getitem_transpose(xp: Any, g: Any, x: Any, key: Any) -> Any:
 
 
 def _scatter_take(raw: Any, g: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
-    targets = raw.take(_positions(raw, g, shape), raw.reshape(indices, (-1,)), axis=axis)
-    return _add_at(raw, g, targets, shape)
+    rows = raw.arange(shape[axis], device=g.device)
+    targets = raw.take(rows, raw.reshape(indices, (-1,)), axis=0)
+    own = raw.expand_dims(rows, axis=-1) == raw.expand_dims(targets, axis=0)
+    around = math.prod(shape[:axis]), targets.shape[0], math.prod(shape[axis + 1 :])
+    return raw.reshape(raw.astype(own, g.dtype) @ raw.reshape(g, around), shape)
 
 
 EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
