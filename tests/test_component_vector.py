@@ -10,8 +10,8 @@ import pytest
 
 from portanet import autodiff, errors, optimizers, trees
 from portanet.backends import array_namespace
-from portanet.component_vector import ComponentVector
-from portanet.ravel import map_parameters, ravel
+from portanet.parameters.component_vector import ComponentVector
+from portanet.parameters.ravel import map_parameters, ravel
 
 
 def host_tree(dtype="float32"):

@@ -1,11 +1,15 @@
-"""Importing portanet is light: no array library but NumPy, and nothing else that is heavy."""
+"""Importing portanet is light, no array library but NumPy; and its rooms import one way."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import portanet
 
 HEAVY = {
     "array_api_strict",
@@ -47,3 +51,52 @@ def test_no_framework_is_imported(program):
     loaded = modules_loaded_by(program)
     assert "portanet" in loaded
     assert loaded & HEAVY == set()
+
+
+ROOMS = (
+    "errors",
+    "trees",
+    "tape",
+    "backends",
+    "random",
+    "checks devices parameters versions",
+    "autodiff control tracing",
+    "core functional",
+    "initializers losses stateful",
+    "layers optimizers",
+    "inspection io testing training",
+)
+"""From below to above; those of one line do not import each other."""
+
+LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms.split()}
+SOURCE = Path(portanet.__file__).parent
+
+
+def imported_by(path: Path) -> set[str]:
+    """Return the rooms that a file imports when it is loaded itself."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.module == "portanet":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("portanet."):
+            found.add(str(node.module).split(".")[1])
+    return found
+
+
+@pytest.mark.parametrize("room", LEVELS)
+def test_imports_run_one_way(room):
+    """Adapters, which are loaded when somebody asks for them, may look above."""
+    files = [*SOURCE.glob(f"{room}.py"), *SOURCE.glob(f"{room}/**/*.py")]
+    assert files
+    for path in files:
+        if path.relative_to(SOURCE).parts[0] == "backends" and path.parent.name != "backends":
+            continue
+        above = {name for name in imported_by(path) - {room} if LEVELS[name] >= LEVELS[room]}
+        assert not above, f"{path.name} imports {above}"
+
+
+def test_every_room_has_its_place():
+    found = {
+        path.stem for path in SOURCE.iterdir() if path.stem[0] != "_" and path.name != "py.typed"
+    }
+    assert found == set(LEVELS)

@@ -10,8 +10,8 @@ import pytest
 
 from portanet import errors, optimizers, trees
 from portanet.backends import array_namespace
-from portanet.component_vector import ComponentVector
 from portanet.core import Layer
+from portanet.parameters.component_vector import ComponentVector
 from portanet.training import TrainState, apply_gradients, compute_gradients, train_step
 
 

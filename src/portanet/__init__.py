@@ -69,23 +69,23 @@ from portanet.functional import (
     tanh_shrink,
     threshold_relu,
 )
-from portanet.precision import astype
+from portanet.parameters.precision import astype
+from portanet.parameters.ravel import map_parameters, ravel
 from portanet.random import replicate
-from portanet.ravel import map_parameters, ravel
 from portanet.trees import register_tree
 
 if _typing.TYPE_CHECKING:
     from portanet import initializers, io, layers, losses, optimizers, testing, training
-    from portanet._compact import compact
-    from portanet._debug import debug
-    from portanet._parts import non_trainable, trainable
-    from portanet._summary import summary
-    from portanet.component_vector import ComponentVector
     from portanet.control import cond, fori_loop, scan
+    from portanet.inspection.debug import debug
+    from portanet.inspection.summary import summary
     from portanet.layers import *  # noqa: F403
-    from portanet.layers.cache import with_cache
-    from portanet.layers.frozen import freeze, unfreeze
+    from portanet.layers.attention.cache import with_cache
+    from portanet.layers.containers.compact import compact
+    from portanet.layers.containers.compact_parts import non_trainable, trainable
+    from portanet.layers.wrappers.frozen import freeze, unfreeze
     from portanet.losses import *  # noqa: F403
+    from portanet.parameters.component_vector import ComponentVector
     from portanet.stateful import StatefulModel
     from portanet.tracing.jit import Jitted, jit
     from portanet.versions import show_versions
@@ -267,14 +267,14 @@ __all__ += autodiff.__all__
 
 _MODULES = ("initializers", "io", "layers", "losses", "optimizers", "testing", "training")
 _NAMES = {
-    "_compact": ("compact",),
-    "_debug": ("debug",),
-    "_parts": ("non_trainable", "trainable"),
-    "_summary": ("summary",),
-    "component_vector": ("ComponentVector",),
     "control": ("cond", "fori_loop", "scan"),
-    "layers.cache": ("with_cache",),
-    "layers.frozen": ("freeze", "unfreeze"),
+    "inspection.debug": ("debug",),
+    "inspection.summary": ("summary",),
+    "layers.attention.cache": ("with_cache",),
+    "layers.containers.compact": ("compact",),
+    "layers.containers.compact_parts": ("non_trainable", "trainable"),
+    "layers.wrappers.frozen": ("freeze", "unfreeze"),
+    "parameters.component_vector": ("ComponentVector",),
     "stateful": ("StatefulModel",),
     "tracing.jit": ("Jitted", "jit"),
     "versions": ("show_versions",),

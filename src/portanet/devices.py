@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from portanet import tape, trees
-from portanet.backends import Backend, available, backend_of, get_backend, is_array
+from portanet.backends import Backend, available, backend_of, dtype_name, get_backend, is_array
 from portanet.errors import (
     BackendNotAvailableError,
     DeviceError,
@@ -78,13 +78,13 @@ class Device:
                 raise
             except (TypeError, ValueError) as error:
                 raise DTypeError(
-                    f"{_path(tree, i)}: {self} cannot hold dtype {_dtype_name(x)}: convert the "
+                    f"{_path(tree, i)}: {self} cannot hold dtype {dtype_name(x)}: convert the "
                     'tree first, for example with pn.astype(tree, "float32")'
                 ) from error
-            if _dtype_name(leaves[i]) != _dtype_name(x):
+            if dtype_name(leaves[i]) != dtype_name(x):
                 raise DTypeError(
-                    f"{_path(tree, i)}: {target.name} has no dtype {_dtype_name(x)}: convert the "
-                    f'tree first with pn.astype(tree, "{_dtype_name(leaves[i])}")'
+                    f"{_path(tree, i)}: {target.name} has no dtype {dtype_name(x)}: convert the "
+                    f'tree first with pn.astype(tree, "{dtype_name(leaves[i])}")'
                 )
         return trees.unflatten(structure, leaves)
 
@@ -104,10 +104,6 @@ def _moved(x: Any, target: Backend, place: Any) -> Any:
 def _path(tree: Any, position: int) -> str:
     path = trees.flatten_with_paths(tree)[position][0]
     return f"tree.{path}" if path else "array"
-
-
-def _dtype_name(x: Any) -> str:
-    return backend_of(x).dtype_name(x.dtype)
 
 
 def device(text: str) -> Device:

@@ -56,6 +56,8 @@ class StatefulModel:
     array([4.], dtype=float32)
     """
 
+    changes_when_called = True
+
     def __init__(self, model: Layer, ps: Any, st: Any) -> None:
         if not isinstance(model, Layer):
             raise HyperparameterError(f"StatefulModel: model is a portanet.Layer: got {model!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def compiled(tmp_path_factory):
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler on this machine")
-    from portanet.backends.cupy_random import PHILOX
+    from portanet.backends.cupy.random import PHILOX
 
     folder = tmp_path_factory.mktemp("philox")
     (folder / "philox.c").write_text("#define __device__\n" + PHILOX)
@@ -113,6 +114,78 @@ def test_namespace_without_a_gpu():
     assert backend.version()
 
 
+def strict_solve(a, b):
+    """Refuse what CuPy refuses."""
+    assert a.ndim == b.ndim
+    assert a.shape[:-1] == b.shape[:-1]
+    return np.linalg.solve(a, b)
+
+
+def strict_add(a, key, b):
+    assert a.dtype.kind != "c"
+    np.add.at(a, key, b)
+
+
+@pytest.fixture
+def host(monkeypatch):
+    """The adapter on NumPy's functions, which refuse what those of CuPy do."""
+    adapter = CuPyBackend()
+    functions = SimpleNamespace(
+        add=SimpleNamespace(at=strict_add),
+        broadcast_to=np.broadcast_to,
+        linalg=SimpleNamespace(solve=strict_solve),
+        maximum=np.maximum,
+        minimum=np.minimum,
+        zeros=np.zeros,
+    )
+    monkeypatch.setitem(adapter.__dict__, "_cupy", functions)
+    return adapter
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "complex64", "complex128"])
+def test_scatter(host, dtype):
+    g = np.asarray([1, 2, 4, 8], dtype)
+    g = g * (1 + 2j) if g.dtype.kind == "c" else g
+    got = host._scatter_take(np.stack([g, -g]), np.asarray([2, 0, 2, -1]), 1, (2, 3))
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(got[0], [g[1], 0, g[0] + g[2] + g[3]])
+    np.testing.assert_array_equal(got[1], -got[0])
+
+
+def test_jit_takes_devices_without_a_hash(monkeypatch):
+    """Such as those of CuPy."""
+    pytest.importorskip("array_api_strict")
+    strict = get_backend("array_api_strict")
+
+    class Place:
+        __hash__ = None
+
+    monkeypatch.setattr(type(strict), "device_of", lambda self, x: Place())
+    monkeypatch.setattr(type(strict), "device_name", lambda self, device: "0")
+    jitted = pn.jit(lambda x: x + 1.0)
+    x = strict.from_numpy(np.zeros(2))
+    for _ in range(2):
+        assert strict.to_numpy(jitted(x)).tolist() == [1.0, 1.0]
+    assert jitted.cache_info()[:2] == (1, 1)
+
+
+@pytest.mark.parametrize("bounds", [(-0.5, 1), (None, 0.25), (0.1,), (np.ones((2, 1), "f"), 2)])
+def test_clip(host, bounds):
+    x = np.asarray([-2.0, 0.0, 0.3, 5.0, np.inf, np.nan], np.float32)
+    got = host._clip(x, *bounds)
+    assert got.dtype == "float32"
+    np.testing.assert_array_equal(got, np.clip(x, *bounds, *[None][len(bounds) - 1 :]))
+
+
+@pytest.mark.parametrize("shapes", [
+    [(3, 3), (3,)], [(2, 3, 3), (3,)], [(3, 3), (2, 3, 4)], [(2, 1, 3, 3), (5, 3, 1)],
+])  # fmt: skip
+def test_solve_spreads_its_arguments(host, shapes):
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=shape) for shape in shapes)
+    np.testing.assert_allclose(host._solve(a, b), np.linalg.solve(a, b), rtol=1e-10)
+
+
 @gpu
 class TestOnDevice:
     def test_transfer_and_gradient(self):
@@ -137,6 +210,23 @@ class TestOnDevice:
         y = pn.device("torch:cuda:0")(x)
         assert y.data_ptr() == x.data.ptr
         assert pn.device("cupy")(y).data.ptr == x.data.ptr
+
+    @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+    def test_fused_kernels(self, dtype):
+        def step(x, rate):
+            y = pn.tanh(x * 3.0) + pn.sigmoid(x)
+            return x - rate * y, y > 0.5
+
+        x = np.linspace(-2, 2, 24).reshape(4, 6)[:, ::2].astype(dtype)
+        there, rate = pn.device("cupy")((x, np.asarray([0.1, 0.2, 0.3], dtype)))
+        jitted = pn.jit(step)
+        expected = step(there, rate)
+        for _ in range(3):
+            for actual, wanted in zip(jitted(there, rate), expected, strict=True):
+                assert actual.dtype == wanted.dtype
+                host = pn.cpu_device()((actual, wanted))
+                np.testing.assert_allclose(*host, rtol=4 * np.finfo(dtype).eps)
+        assert "portanet_" in jitted.explain(there, rate)
 
     @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
     def test_draws(self, dtype):

@@ -7,7 +7,7 @@ import pytest
 
 import portanet as pn
 from portanet.backends import numpy_activations, numpy_rows
-from portanet.functional.attention import masked_softmax
+from portanet.functional.sequences.attention import masked_softmax
 
 special = pytest.importorskip("scipy.special")
 

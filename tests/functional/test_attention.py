@@ -7,7 +7,7 @@ import pytest
 
 import portanet as pn
 from portanet.errors import ArgumentError, DTypeError, ShapeError
-from portanet.functional.attention import average
+from portanet.functional.sequences.attention import average
 
 F = pn.functional
 hypothesis = pytest.importorskip("hypothesis")

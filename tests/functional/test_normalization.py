@@ -7,7 +7,7 @@ import pytest
 
 import portanet as pn
 from portanet.backends import numpy_normalization as native
-from portanet.functional import normalization as generic
+from portanet.functional.normalization import features as generic
 
 hypothesis = pytest.importorskip("hypothesis")
 st = hypothesis.strategies

@@ -91,10 +91,11 @@ def test_conv_transpose(library, data, rank, batch, each, dtype, jitted):
         ((1, 6, 6, 4), (1, 1), 5, {}),
         ((1, 6, 6, 4), (1, 1), 5, {"stride": 2}),
         ((1, 6, 6, 6), (3, 3), 6, {"groups": 6, "padding": 1}),
+        ((1, 5, 5, 2), (1, 2), 1, {}),
     ],
 )
 def test_both_kinds_on_every_library(backend, shape, window, out, given, jitted):
-    """Sizes at which NumPy has several windows in a row."""
+    """Sizes at which NumPy has several windows in a row, or torch a weight of odd strides."""
     rank, channels = len(window), shape[-1]
     check(backend, pn.Conv(window, channels, out, **given), draw(*shape),
           _native("conv", rank, given), jitted)  # fmt: skip

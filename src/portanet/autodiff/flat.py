@@ -9,7 +9,14 @@ import numpy as np
 
 from portanet import trees
 from portanet.autodiff.implicit import Param
-from portanet.backends import Backend, array_namespace, backend_of, is_array, is_array_of
+from portanet.backends import (
+    Backend,
+    array_namespace,
+    backend_of,
+    is_array,
+    is_array_of,
+    is_floating,
+)
 from portanet.errors import DTypeError, ShapeError
 
 
@@ -24,7 +31,7 @@ def primals(tree: Any, name: str) -> tuple[list[Any], trees.TreeStructure]:
             leaves[i] = np.asarray(leaf)
         elif isinstance(leaf, Param):
             leaves[i] = leaf.value
-        elif is_array(leaf) and backend_of(leaf).is_floating(leaf.dtype):
+        elif is_floating(leaf):
             _differentiable.add(kind)
         else:
             raise DTypeError(_refusal(tree, name, i))

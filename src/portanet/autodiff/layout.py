@@ -8,7 +8,7 @@ from typing import Any
 
 from portanet import trees
 from portanet.autodiff.implicit import Param
-from portanet.backends import Backend, backend_of, is_array
+from portanet.backends import Backend, backend_of, is_array, is_floating
 from portanet.errors import BackendMismatchError, DTypeError, ShapeError
 
 
@@ -129,11 +129,6 @@ class Call:
     def join(self, arrays: Sequence[Any]) -> Any:
         """Return the positional arguments with `arrays` in their places."""
         return self.layout.join(arrays)
-
-
-def is_floating(x: Any) -> bool:
-    """Whether `x` is an array that can be differentiated."""
-    return is_array(x) and backend_of(x).is_floating(x.dtype)
 
 
 def signature(function: Callable[..., Any]) -> inspect.Signature | None:

@@ -8,9 +8,12 @@ from portanet.backends.registry import (
     array_namespace,
     available,
     backend_of,
+    device_of,
+    dtype_name,
     get_backend,
     is_array,
     is_array_of,
+    is_floating,
     register,
 )
 from portanet.backends.tape_backend import TapeBackend
@@ -21,8 +24,11 @@ __all__ = [
     "array_namespace",
     "available",
     "backend_of",
+    "device_of",
+    "dtype_name",
     "get_backend",
     "is_array",
     "is_array_of",
+    "is_floating",
     "register",
 ]

@@ -6,6 +6,7 @@ import functools
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,6 +38,9 @@ class Backend(ABC):
         How `portanet.jit` speeds a function up: ``"source"`` by NumPy's calls on memory that is
         kept, ``"calls"`` by the recorded calls of the library, ``"library"`` by the library's own
         compiler, `compile`; ``"none"`` runs it as it is.
+    fuses : bool
+        Whether ``"calls"`` does chains of elementwise operations by single kernels, which
+        ``elementwise_kernel`` makes of a `portanet.tracing.fused.Text`.
     compiles_slowly : bool
         Whether that takes so long that only functions given to `portanet.jit` are worth it.
     hides_traces : bool
@@ -47,6 +51,7 @@ class Backend(ABC):
     """
 
     jit: ClassVar[str] = "none"
+    fuses: ClassVar[bool] = False
     compiles_slowly: ClassVar[bool] = False
     hides_traces: ClassVar[bool] = False
     observes: ClassVar[str] = "calls"
@@ -239,6 +244,24 @@ class Backend(ABC):
     ) -> list[Array]:
         """Call one of two functions of arrays and keys, whichever a boolean array asks for."""
         return (true_function if predicate else false_function)(*operands)
+
+    def rehearse(self, function: Function, arrays: Sequence[Array]) -> Sequence[Array] | None:
+        """Call a function of arrays before it is compiled, for what it does besides.
+
+        It returns the outputs, or None where only stand-ins were computed. A function that uses
+        arrays of an outer derivative, batch or compilation raises
+        `portanet.tracing.record.Captured`.
+        """
+        from portanet.tracing.record import Captured
+
+        outputs = function(*arrays)
+        if any(map(self.is_traced, outputs)):
+            raise Captured
+        return outputs
+
+    def untraced(self) -> AbstractContextManager[Any]:
+        """Return a context in which arrays have their values also during `rehearse`."""
+        return nullcontext()
 
     def compile(self, function: Function, donated: Sequence[int] = ()) -> Function:
         """Return a function of lists of arrays and numbers as the library's compiler makes it.

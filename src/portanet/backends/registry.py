@@ -193,6 +193,21 @@ def backend_of(*arrays: Any) -> Backend:
     return _load("numpy") if found is None else found
 
 
+def device_of(x: Any) -> Any:
+    """Return the device of an array, plain or traced, as the functions of its library take it."""
+    return backend_of(x).device_of(x)
+
+
+def dtype_name(x: Any) -> str:
+    """Return the name of the dtype of an array."""
+    return backend_of(x).dtype_name(x.dtype)
+
+
+def is_floating(x: Any) -> bool:
+    """Whether `x` is an array that can be differentiated: of real or complex numbers."""
+    return is_array(x) and backend_of(x).is_floating(x.dtype)
+
+
 def array_namespace(*arrays: Any) -> Any:
     """Return the Array API namespace of the library that `arrays` belong to.
 

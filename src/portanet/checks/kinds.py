@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from portanet.backends import array_namespace, backend_of
+from portanet.backends import array_namespace, backend_of, dtype_name
 from portanet.checks.shapes import axes
 from portanet.errors import DeviceError, DTypeError
 
@@ -23,7 +23,7 @@ def alike(tree: str, name: str, x: Any, other_name: str, other: Any) -> None:
     if type(x) is not type(other):
         array_namespace(x, other)
     if x.dtype != other.dtype:
-        own, wanted = _dtype_name(x), _dtype_name(other)
+        own, wanted = dtype_name(x), dtype_name(other)
         raise DTypeError(
             f'{tree}["{name}"].dtype == {tree}["{other_name}"].dtype: {own} != {wanted}: convert '
             f'the whole tree with pn.astype({tree}, "{wanted}")'
@@ -45,7 +45,7 @@ def same_device(name: str, x: Any, other_name: str, other: Any) -> None:
 def _refuse_dtypes(name: str, x: Any, other_name: str, other: Any) -> NoReturn:
     """Raise the `DTypeError` for `x` whose dtype is not that of `other`."""
     floating(name, x)
-    own, wanted = _dtype_name(x), _dtype_name(other)
+    own, wanted = dtype_name(x), dtype_name(other)
     raise DTypeError(
         f"{name}.dtype == {other_name}.dtype: {own} != {wanted}: convert the input with "
         f'pn.astype({name}, "{wanted}") or build the parameters with '
@@ -57,7 +57,7 @@ def floating(name: str, x: Any) -> None:
     """`x` holds real or complex floating point numbers."""
     if not _is_kind(name, x, _floating, ("real floating", "complex floating")):
         raise DTypeError(
-            f"{name}.dtype is floating: {_dtype_name(x)}: convert it with "
+            f"{name}.dtype is floating: {dtype_name(x)}: convert it with "
             f'pn.astype({name}, "float32")'
         )
 
@@ -66,14 +66,14 @@ def real_floating(name: str, x: Any) -> None:
     """`x` holds real floating point numbers."""
     if not _is_kind(name, x, _real, "real floating"):
         floating(name, x)
-        raise DTypeError(f"{name}.dtype is real: {_dtype_name(x)}: take xp.real or xp.abs of it")
+        raise DTypeError(f"{name}.dtype is real: {dtype_name(x)}: take xp.real or xp.abs of it")
 
 
 def integral(name: str, x: Any) -> None:
     """`x` holds integers."""
     if not _is_kind(name, x, _integral, "integral"):
         raise DTypeError(
-            f"{name}.dtype is an integer: {_dtype_name(x)}: convert it with "
+            f"{name}.dtype is an integer: {dtype_name(x)}: convert it with "
             f"xp.astype({name}, xp.int64)"
         )
 
@@ -91,7 +91,3 @@ def _is_kind(name: str, x: Any, known: dict[tuple[type, Any], bool], kind: Any) 
     except KeyError:
         answer = known[key] = bool(array_namespace(x).isdtype(x.dtype, kind))
         return answer
-
-
-def _dtype_name(x: Any) -> str:
-    return backend_of(x).dtype_name(x.dtype)

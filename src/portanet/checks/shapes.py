@@ -90,3 +90,24 @@ def rank_at_least(name: str, x: Any, rank: int) -> None:
     found = len(axes(name, x))
     if found < rank:
         raise ShapeError(f"{name}.ndim >= {rank}: {found} < {rank}")
+
+
+def axis_of(name: str, x: Any, axis: int) -> int:
+    """Return `axis`, which is one of `x`, counted from 0 up."""
+    rank = len(axes(name, x))
+    if not -rank <= axis < rank:
+        raise ShapeError(f"-{name}.ndim <= axis < {name}.ndim: axis {axis}, {name}.ndim {rank}")
+    return axis % rank
+
+
+def images(x: Any, rank: int | None = None) -> tuple[int, ...]:
+    """Return the shape of `x`, which has the axes (N, *spatial, C), `rank` of them spatial."""
+    shape = axes("x", x)
+    if rank is None and len(shape) < 3:
+        raise ShapeError(f"x.ndim >= 3: {len(shape)} < 3: x has the axes (N, *spatial, C)")
+    if rank is not None and len(shape) != rank + 2:
+        raise ShapeError(
+            f"x.ndim == {rank + 2}: {len(shape)} != {rank + 2}: x has the axes (N, *spatial, C), "
+            f"and {rank} of them are spatial"
+        )
+    return shape

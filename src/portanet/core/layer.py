@@ -168,6 +168,6 @@ def _hashable(value: Any) -> Any:
 def _composed(first: Any, second: Any) -> Layer:
     if not (callable(first) and callable(second)):
         return NotImplemented
-    from portanet.layers.containers import compose  # Chain stands above the contract
+    from portanet.layers.containers.chain import compose  # Chain stands above the contract
 
     return compose(first, second)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from portanet import devices, precision
+from portanet import devices
 from portanet.core.layer import Layer
 from portanet.core.lazy import refuse_unresolved, resolve
 from portanet.errors import HyperparameterError
+from portanet.parameters import precision
 
 
 def setup(

@@ -1,39 +1,17 @@
 """Stateless functions, each written once on the Array API standard."""
 
-from portanet.functional.adaptive import (
-    adaptive_lp_pool,
-    adaptive_max_pool,
-    adaptive_mean_pool,
+from portanet.functional.activations.elus import celu, elu, selu
+from portanet.functional.activations.gates import gelu, gelu_erf, glu, lisht, mish, silu
+from portanet.functional.activations.hard import hard_sigmoid, hard_swish, hard_tanh, soft_shrink
+from portanet.functional.activations.rectifiers import (
+    identity,
+    leaky_relu,
+    relu,
+    relu6,
+    rrelu,
+    threshold_relu,
 )
-from portanet.functional.at import at
-from portanet.functional.attention import (
-    attention_weights,
-    causal_mask,
-    scaled_dot_product_attention,
-)
-from portanet.functional.batch_normalization import batch_norm, instance_norm
-from portanet.functional.convolution import conv, conv_transpose
-from portanet.functional.ctc import ctc_loss
-from portanet.functional.dropout import alpha_dropout, dropout
-from portanet.functional.einsum import einsum
-from portanet.functional.elus import celu, elu, selu
-from portanet.functional.embedding import embedding, embedding_bag
-from portanet.functional.gamma import digamma, lgamma, polygamma
-from portanet.functional.gates import gelu, gelu_erf, glu, lisht, mish, silu
-from portanet.functional.gradient import stop_gradient
-from portanet.functional.grid_sample import grid_sample
-from portanet.functional.hard import hard_sigmoid, hard_swish, hard_tanh, soft_shrink
-from portanet.functional.labels import label_smoothing, one_hot
-from portanet.functional.linear import bilinear, linear
-from portanet.functional.losses import inner_product, mean_squared_error
-from portanet.functional.normalization import group_norm, layer_norm, rms_norm
-from portanet.functional.pad import pad
-from portanet.functional.pixel_shuffle import pixel_shuffle, pixel_unshuffle
-from portanet.functional.pooling import lp_pool, max_pool, mean_pool
-from portanet.functional.positions import rotary_embedding, rotary_tables
-from portanet.functional.rectifiers import identity, leaky_relu, relu, relu6, rrelu, threshold_relu
-from portanet.functional.reparametrization import spectral_norm, weight_norm
-from portanet.functional.sigmoids import (
+from portanet.functional.activations.sigmoids import (
     log_cosh,
     log_sigmoid,
     sigmoid,
@@ -42,11 +20,37 @@ from portanet.functional.sigmoids import (
     tanh,
     tanh_shrink,
 )
-from portanet.functional.similarity import cosine_similarity
-from portanet.functional.softmax import log_softmax, logsumexp, softmax
-from portanet.functional.special import erf, erfc
-from portanet.functional.unfold import fold, unfold
-from portanet.functional.upsample import upsample
+from portanet.functional.activations.softmax import log_softmax, logsumexp, softmax
+from portanet.functional.at import at
+from portanet.functional.dropout import alpha_dropout, dropout
+from portanet.functional.gradient import stop_gradient
+from portanet.functional.linear.einsum import einsum
+from portanet.functional.linear.embedding import embedding, embedding_bag
+from portanet.functional.linear.linear import bilinear, linear
+from portanet.functional.losses.ctc import ctc_loss
+from portanet.functional.losses.labels import label_smoothing, one_hot
+from portanet.functional.losses.reductions import inner_product, mean_squared_error
+from portanet.functional.losses.similarity import cosine_similarity
+from portanet.functional.normalization.batch import batch_norm, instance_norm
+from portanet.functional.normalization.features import group_norm, layer_norm, rms_norm
+from portanet.functional.normalization.weights import spectral_norm, weight_norm
+from portanet.functional.sequences.attention import attention_weights, scaled_dot_product_attention
+from portanet.functional.sequences.masks import causal_mask
+from portanet.functional.sequences.rotary import rotary_embedding, rotary_tables
+from portanet.functional.spatial.adaptive_pooling import (
+    adaptive_lp_pool,
+    adaptive_max_pool,
+    adaptive_mean_pool,
+)
+from portanet.functional.spatial.convolution import conv, conv_transpose
+from portanet.functional.spatial.grid_sample import grid_sample
+from portanet.functional.spatial.padding import pad
+from portanet.functional.spatial.pixel_shuffle import pixel_shuffle, pixel_unshuffle
+from portanet.functional.spatial.pooling import lp_pool, max_pool, mean_pool
+from portanet.functional.spatial.unfold import fold, unfold
+from portanet.functional.spatial.upsampling import upsample
+from portanet.functional.special.error_function import erf, erfc
+from portanet.functional.special.gamma import digamma, lgamma, polygamma
 
 __all__ = [
     "adaptive_lp_pool",

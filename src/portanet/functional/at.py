@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from array_api_compat import device
-
 from portanet import tape
-from portanet.backends import array_namespace
+from portanet.backends import array_namespace, device_of
 from portanet.functional.kernel import kernel
 from portanet.tape.rules.indexing import has_integer_array
 
@@ -113,12 +111,12 @@ def replace_at(x: Any, y: Any, *, index: Any) -> Any:
 
 def _sources(xp: Any, x: Any, y: Any, index: Any) -> tuple[Any, Any]:
     """For each entry of `x` whether it is replaced, and by which entry of a flat `y`."""
-    order = xp.arange(y.size, device=device(x))
+    order = xp.arange(y.size, device=device_of(x))
     if not has_integer_array(index):
-        source = xp.full(x.shape, -1, dtype=order.dtype, device=device(x))
+        source = xp.full(x.shape, -1, dtype=order.dtype, device=device_of(x))
         source[index] = xp.reshape(order, y.shape)
         return source >= 0, xp.maximum(source, 0)
-    places = xp.arange(x.size, device=device(x))
+    places = xp.arange(x.size, device=device_of(x))
     targets = xp.reshape(xp.reshape(places, x.shape)[index], (-1,))
     order = xp.argsort(targets, stable=True)
     targets = xp.take(targets, order, axis=0)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 
 from portanet import tape
 from portanet.backends import backend_of, is_array
+from portanet.backends.generic import GENERIC
 from portanet.tape.rule import Rule
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,6 +37,7 @@ def kernel(function: Any = None, /, *, rule: Rule | None = None) -> Any:
 
 
 def _dispatching(function: Body, rule: Rule | None) -> Body:
+    GENERIC.setdefault(function.__name__, function)
     bodies: dict[type, Body] = {}
     alone = len(inspect.signature(function).parameters) == 1
 

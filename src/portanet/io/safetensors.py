@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from portanet import devices, precision, trees
+from portanet import devices, trees
 from portanet.backends import backend_of, is_array
 from portanet.core import Layer, setup
 from portanet.errors import ArgumentError, DTypeError, ParameterTreeError, ShapeError
 from portanet.io import _format
+from portanet.parameters import precision
 from portanet.random import Key
 
 __all__ = ["load", "load_model", "metadata", "save", "save_model"]

@@ -1,42 +1,24 @@
-"""The layers, one file a family."""
+"""The layers, one folder a family."""
 
-from portanet.layers.alpha_dropout import AlphaDropout
-from portanet.layers.attention import MultiHeadAttention
-from portanet.layers.batch_normalization import BatchNorm, InstanceNorm
-from portanet.layers.bilinear import Bilinear
-from portanet.layers.branches import BranchLayer, PairwiseFusion, Parallel
-from portanet.layers.containers import Chain, RepeatedLayer, SkipConnection
-from portanet.layers.convolution import Conv, ConvTranspose
-from portanet.layers.dropout import Dropout, DropPath, VariationalHiddenDropout
-from portanet.layers.embedding import Embedding, EmbeddingBag
-from portanet.layers.frozen import Frozen
-from portanet.layers.functions import NoOp, WrappedFunction
-from portanet.layers.global_pooling import (
-    AdaptiveLPPool,
-    AdaptiveMaxPool,
-    AdaptiveMeanPool,
-    GlobalLPPool,
-    GlobalMaxPool,
-    GlobalMeanPool,
-)
-from portanet.layers.hypernet import HyperNet
-from portanet.layers.linear import Dense, Scale
-from portanet.layers.maxout import Maxout
-from portanet.layers.normalization import GroupNorm, LayerNorm, RMSNorm
-from portanet.layers.padding import (
-    CircularPad,
-    ConstantPad,
-    ReflectionPad,
-    ReplicationPad,
-    ZeroPad,
-)
-from portanet.layers.pooling import LPPool, MaxPool, MeanPool
-from portanet.layers.positions import (
-    LearnedPositionalEmbedding,
-    RotaryPositionalEmbedding,
-    SinusoidalPositionalEmbedding,
-)
-from portanet.layers.precision import AlternatePrecision
+from portanet.layers.attention.decoder import TransformerDecoderLayer
+from portanet.layers.attention.encoder import TransformerEncoderLayer
+from portanet.layers.attention.multi_head import MultiHeadAttention
+from portanet.layers.attention.stack import TransformerStack
+from portanet.layers.containers.branches import BranchLayer, PairwiseFusion, Parallel
+from portanet.layers.containers.chain import Chain, RepeatedLayer, SkipConnection
+from portanet.layers.containers.maxout import Maxout
+from portanet.layers.embeddings.embedding import Embedding, EmbeddingBag
+from portanet.layers.embeddings.learned import LearnedPositionalEmbedding
+from portanet.layers.embeddings.periodic import PeriodicEmbedding
+from portanet.layers.embeddings.rotary import RotaryPositionalEmbedding
+from portanet.layers.embeddings.sinusoidal import SinusoidalPositionalEmbedding
+from portanet.layers.linear.bilinear import Bilinear
+from portanet.layers.linear.dense import Dense, Scale
+from portanet.layers.normalization.batch import BatchNorm, InstanceNorm
+from portanet.layers.normalization.group import GroupNorm
+from portanet.layers.normalization.layer import LayerNorm, RMSNorm
+from portanet.layers.normalization.spectral import SpectralNorm
+from portanet.layers.normalization.weight import WeightNorm
 from portanet.layers.recurrent import (
     BidirectionalRNN,
     GRUCell,
@@ -46,17 +28,34 @@ from portanet.layers.recurrent import (
     StackedRecurrence,
     StatefulRecurrentCell,
 )
-from portanet.layers.sequence import PeriodicEmbedding, ReverseSequence
-from portanet.layers.spectral_normalization import SpectralNorm
-from portanet.layers.tied import Tied
-from portanet.layers.transformer import (
-    TransformerDecoderLayer,
-    TransformerEncoderLayer,
-    TransformerStack,
+from portanet.layers.regularization.alpha_dropout import AlphaDropout
+from portanet.layers.regularization.dropout import Dropout, DropPath, VariationalHiddenDropout
+from portanet.layers.spatial.convolution import Conv
+from portanet.layers.spatial.global_pooling import (
+    AdaptiveLPPool,
+    AdaptiveMaxPool,
+    AdaptiveMeanPool,
+    GlobalLPPool,
+    GlobalMaxPool,
+    GlobalMeanPool,
 )
-from portanet.layers.upsampling import PixelShuffle, PixelUnshuffle, Upsample
-from portanet.layers.utility import Flatten, Reshape, SelectDim
-from portanet.layers.weight_normalization import WeightNorm
+from portanet.layers.spatial.padding import (
+    CircularPad,
+    ConstantPad,
+    ReflectionPad,
+    ReplicationPad,
+    ZeroPad,
+)
+from portanet.layers.spatial.pooling import LPPool, MaxPool, MeanPool
+from portanet.layers.spatial.transposed_convolution import ConvTranspose
+from portanet.layers.spatial.upsampling import PixelShuffle, PixelUnshuffle, Upsample
+from portanet.layers.utility.functions import NoOp, WrappedFunction
+from portanet.layers.utility.reverse import ReverseSequence
+from portanet.layers.utility.shapes import Flatten, Reshape, SelectDim
+from portanet.layers.wrappers.frozen import Frozen
+from portanet.layers.wrappers.hypernet import HyperNet
+from portanet.layers.wrappers.precision import AlternatePrecision
+from portanet.layers.wrappers.tied import Tied
 
 __all__ = [
     "AdaptiveLPPool",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from portanet.backends import backend_of
+from portanet.backends import backend_of, device_of
 from portanet.errors import ShapeError
 
 
@@ -20,7 +20,7 @@ def value_on_host(x: Any) -> int | None:
 
 
 def _on_host(x: Any) -> bool:
-    return "cpu" in str(backend_of(x).device_of(x)).lower()
+    return "cpu" in str(device_of(x)).lower()
 
 
 def check_range(name: str, x: Any, size: int, size_name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from portanet import checks
 from portanet.backends import array_namespace
 from portanet.errors import ShapeError
-from portanet.functional.labels import label_smoothing, one_hot
+from portanet.functional.losses.labels import label_smoothing, one_hot
 from portanet.losses._base import check_pair
 
 
@@ -23,27 +23,18 @@ def check_classes(axis: int, prediction: Any, target: Any) -> None:
     """The target holds probabilities like the prediction, or a label for each of its samples."""
     if not is_label(target):
         check_pair("prediction", prediction, "target", target)
-        check_axis(axis, prediction)
+        checks.axis_of("prediction", prediction, axis)
         return
     array_namespace(prediction, target)
     checks.same_device("target", target, "prediction", prediction)
     checks.real_floating("prediction", prediction)
-    check_axis(axis, prediction)
+    checks.axis_of("prediction", prediction, axis)
     shape = list(prediction.shape)
     classes = shape.pop(axis)
     if tuple(target.shape) != tuple(shape):
         raise ShapeError(
             f"target.shape == prediction.shape without the axis of the {classes} classes: "
             f"{tuple(target.shape)} != {tuple(shape)}: integers are the labels of the samples"
-        )
-
-
-def check_axis(axis: int, prediction: Any) -> None:
-    """The axis of the classes exists."""
-    rank = len(prediction.shape)
-    if not -rank <= axis < rank:
-        raise ShapeError(
-            f"-prediction.ndim <= axis < prediction.ndim: axis is {axis}, prediction.ndim is {rank}"
         )
 
 

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from portanet.backends import device_of
 from portanet.checks import flags, integers, non_negative, probabilities, refuse
 from portanet.errors import DTypeError, ShapeError
 from portanet.functional import inner_product, label_smoothing, log_sigmoid, log_softmax
-from portanet.functional.labels import is_class, is_own
+from portanet.functional.losses.labels import is_class, is_own
 from portanet.losses._base import Loss, Reduction
 from portanet.losses._classes import (
     check_classes,
@@ -159,7 +160,7 @@ class CrossEntropyLoss(Loss):
         return xp.where(valid, -values, math.nan), weights
 
     def _weights(self, xp: Any, prediction: Any) -> Any:
-        device = getattr(prediction, "device", None)
+        device = device_of(prediction)
         weights = xp.asarray(self.class_weights, dtype=prediction.dtype, device=device)
         rank = len(prediction.shape)
         return xp.reshape(weights, (-1, *(1,) * (rank - 1 - self.axis % rank)))

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from portanet.checks import flags, integers, non_negative, positive, probabilities
+from portanet.checks import axis_of, flags, integers, non_negative, positive, probabilities
 from portanet.functional import label_smoothing, log_softmax
 from portanet.losses._base import Loss, Reduction, check_pair, parts
-from portanet.losses._classes import check_axis, weighted_log
+from portanet.losses._classes import weighted_log
 
 __all__ = ["GaussianNLLLoss", "KLDivergenceLoss", "PoissonLoss"]
 
@@ -67,7 +67,7 @@ class KLDivergenceLoss(Loss):
 
     def check(self, prediction: Any, target: Any) -> None:
         super().check(prediction, target)
-        check_axis(self.axis, prediction)
+        axis_of("prediction", prediction, self.axis)
 
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
         if self.label_smoothing:

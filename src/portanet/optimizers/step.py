@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet import trees
-from portanet.backends import array_namespace, backend_of
+from portanet.backends import array_namespace, dtype_name
 from portanet.errors import (
     DTypeError,
     HyperparameterError,
@@ -77,8 +77,8 @@ def _is_trained(x: Any, path: str) -> bool:
     xp = array_namespace(x)
     if xp.isdtype(x.dtype, "complex floating"):
         raise DTypeError(
-            f"{name_of(path)}: dtype is real floating: {_dtype(x)}: keep the real and imaginary "
-            f"parts as two parameters"
+            f"{name_of(path)}: dtype is real floating: {dtype_name(x)}: keep the real and "
+            f"imaginary parts as two parameters"
         )
     return xp.isdtype(x.dtype, "real floating")
 
@@ -178,10 +178,6 @@ def _check_gradient(structure: trees.TreeStructure, index: int, x: Any, g: Any) 
         )
     if x.dtype != g.dtype:
         raise DTypeError(
-            f"{name}: gradient.dtype == parameter.dtype: {_dtype(g)} != {_dtype(x)}: convert it "
-            f'with pn.astype(grads, "{_dtype(x)}")'
+            f"{name}: gradient.dtype == parameter.dtype: {dtype_name(g)} != {dtype_name(x)}: "
+            f'convert it with pn.astype(grads, "{dtype_name(x)}")'
         )
-
-
-def _dtype(x: Any) -> str:
-    return backend_of(x).dtype_name(x.dtype)

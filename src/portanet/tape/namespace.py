@@ -103,11 +103,11 @@ class Namespace:
         if name in EXTENSIONS:
             rule, generic = EXTENSIONS[name]
             return self.primitive(name, functools.partial(generic, self.raw), rule)
-        raw = getattr(self.raw, name)
+        raw: Any = getattr(self.raw, name)
         if name in RULES:
             return self.primitive(name, raw, RULES[name])
         if name in COMPOSITES:
-            return _composite(self, raw, COMPOSITES[name])
+            return _composite(self, self.kernels.get(name) or raw, COMPOSITES[name])
         return plain(self, name, raw)
 
     def primitive(

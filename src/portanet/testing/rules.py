@@ -9,8 +9,8 @@ import numpy as np
 
 from portanet import trees
 from portanet.autodiff import grad, hvp, jvp, vjp
-from portanet.backends import backend_of, is_array
-from portanet.precision import astype
+from portanet.backends import backend_of, is_array, is_floating
+from portanet.parameters.precision import astype
 from portanet.testing.compare import assert_close, assert_same_kind, move, require
 from portanet.testing.differences import slope
 
@@ -88,11 +88,6 @@ class _Flat:
             filled[i] = x
         outputs = trees.leaves(self.function(*trees.unflatten(self.structure, filled)))
         return [y for y in outputs if is_floating(y)]
-
-
-def is_floating(x: Any) -> bool:
-    """Whether `x` is an array that can be differentiated."""
-    return is_array(x) and backend_of(x).is_floating(x.dtype)
 
 
 def directions(arrays: Sequence[Any], seed: int) -> list[Any]:

@@ -148,3 +148,11 @@ def plain(x: Any) -> Any:
     while isinstance(x, Box):
         x = x.value
     return x
+
+
+def check_recorded(outer: RecordTrace, x: Any) -> None:
+    """Raise `Missed` unless `x` is of the recording, or of one around it."""
+    while isinstance(x, Box) and x.trace is not outer:
+        if not isinstance(outer, BodyTrace):
+            raise Missed(x.trace)
+        outer = outer.outer

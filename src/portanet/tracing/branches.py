@@ -15,8 +15,8 @@ from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
 from portanet.tracing.bodies import BodyTrace, Missed
 from portanet.tracing.cycles import OF_BRANCH
+from portanet.tracing.loops import Scan
 from portanet.tracing.record import recording
-from portanet.tracing.scans import Scan
 
 Branch = Callable[..., list[Any]]
 

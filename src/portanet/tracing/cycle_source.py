@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from portanet.tracing.forms import Form, form_of
+from portanet.tracing.fused import with_kernels
 from portanet.tracing.program import Opaque, Program, Variable
 from portanet.tracing.source import Source, Writer
 from portanet.tracing.steps import Plan, Step
@@ -52,7 +53,10 @@ class CycleWriter(Writer):
         self.cycle = cycle
         forms = cycle.backend.jit == "source"
         inputs = [*cycle.constants, *cycle.carry, *cycle.rows]
-        program = Program(inputs, cycle.operations, [])
+        program = Program(inputs, cycle.operations, [*cycle.last, *cycle.stacked, *cycle.summed])
+        if cycle.backend.fuses:
+            program = with_kernels(program, cycle.backend)
+        program = Program(inputs, program.operations, [])
         made = {op.result: op for op in cycle.operations} if forms else {}
         wanted = [y for y in (*cycle.last, *cycle.stacked) if isinstance(y, Variable)]
         written = {y for y in wanted if y in made and _may_write(made[y])}

@@ -11,6 +11,11 @@ from portanet.errors import TracedValueError
 from portanet.random import Key
 from portanet.tracing.program import Operation, Variable
 
+KEPT = (
+    "an array or a key of a function inside pn.jit was kept and used after the call: return it "
+    "instead"
+)
+
 
 class Counter(int):
     """An integer that counts calls: unlike other integers it is no constant for `jit`."""
@@ -143,10 +148,14 @@ class RecordedKey(Key):
 
 
 def draw_operation(
-    key: RecordedKey, backend: Any, name: str, shape: tuple[int, ...], like: Any
+    key: RecordedKey, backend: Any, name: str, shape: tuple[int, ...], like: Any, device: Any = None
 ) -> tuple[Operation, Any]:
-    """Return the operation that draws random numbers, and those of this run."""
-    sample = backend.xp.empty(0, dtype=like.dtype, device=backend.device_of(like))
+    """Return the operation that draws random numbers, and those of this run.
+
+    `device` is where to draw if `like` has none.
+    """
+    device = backend.device_of(like) or device
+    sample = backend.xp.empty(0, dtype=like.dtype, device=device)
     compute = getattr(backend, name)
     values = compute(key.words, shape, sample)
     function = HostFunction(name, compute, "{1}({0}.words, {2}, {3})")

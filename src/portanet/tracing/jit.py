@@ -10,13 +10,12 @@ from typing import Any
 from portanet import trees
 from portanet.backends import backend_of, is_array
 from portanet.errors import ArgumentError
-from portanet.stateful import StatefulModel
 from portanet.tracing import replays
 from portanet.tracing.arguments import Marked
 from portanet.tracing.cache import Cache, CacheInfo
 from portanet.tracing.chance import Chance
 from portanet.tracing.record import Captured
-from portanet.tracing.signature import MUTABLE_MODEL, signature
+from portanet.tracing.signature import refuse_changing, signature
 
 
 class Jitted:
@@ -219,8 +218,7 @@ def jit(
     >>> slope.cache_info()[:3]
     (1, 1, 1)
     """
-    if isinstance(function, StatefulModel):
-        raise ArgumentError(MUTABLE_MODEL)
+    refuse_changing(function)
     if not callable(function):
         raise ArgumentError(f"pn.jit: function is callable: got {type(function).__name__}")
     static = Marked(function, "static", static_argnums, static_argnames)

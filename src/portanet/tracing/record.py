@@ -17,7 +17,9 @@ from portanet.tape.custom import CustomRule
 from portanet.tape.lifted import Lifted
 from portanet.tape.trace import Trace
 from portanet.tracing.forms import is_known
+from portanet.tracing.fused_words import SEVERAL
 from portanet.tracing.host import (
+    KEPT,
     HostFunction,
     RecordedKey,
     RecordedNumber,
@@ -70,7 +72,7 @@ class RecordTrace(Trace):
             raise Captured
         if isinstance(primitive.rule, CustomRule):
             return primitive.compute(*args, **kwargs)
-        if primitive.generic is not None and not is_known(primitive.name):
+        if primitive.generic is not None and not _is_one_call(primitive):
             return primitive.generic(*args, **kwargs)
         values = [replaced(self._value, x) for x in args]
         operands = [replaced(self._variable, x) for x in args]
@@ -96,10 +98,7 @@ class RecordTrace(Trace):
 
     def _check_running(self) -> None:
         if self.finished:
-            raise TracedValueError(
-                "an array or a key of a function inside pn.jit was kept and used after the call: "
-                "return it instead"
-            )
+            raise TracedValueError(KEPT)
 
     def _value(self, x: Any) -> Any:
         if isinstance(x, RecordedNumber):
@@ -138,6 +137,12 @@ class RecordTrace(Trace):
 
 recording: ContextVar[RecordTrace | None] = ContextVar("portanet_recording", default=None)
 """The innermost recording that a function runs in."""
+
+
+def _is_one_call(primitive: Any) -> bool:
+    """Whether a function is recorded as such, and not as what its generic body does."""
+    native = primitive.compute is not primitive.generic
+    return is_known(primitive.name) and (native or primitive.name in SEVERAL)
 
 
 def _check_size(name: str, operands: Sequence[Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from portanet import trees
 from portanet.tracing.arguments import bare
 from portanet.tracing.calling import matcher
+from portanet.tracing.fused import with_kernels
 from portanet.tracing.hoist import Hoisted
 from portanet.tracing.near import with_near_inputs
 from portanet.tracing.program import Program
@@ -97,10 +98,13 @@ def make(
         What the function returned.
     """
     inputs = [leaves[i] for i in places]
+    others = list(leaves)  # without the inputs, which a replay does not hold
+    for i in places:
+        others[i] = None
     built: list[Any] = []
 
     def flattened(*values: Any) -> list[Any]:
-        given = list(leaves)
+        given = list(others)
         for i, value in zip(places, values, strict=True):
             given[i] = value
         args, kwargs = trees.unflatten(structure, given)
@@ -114,13 +118,16 @@ def make(
         match = _of_untraced(match, backend)
     if backend.jit == "library":
         hoisted = Hoisted(flattened, inputs, backend, [places.index(i) for i in donated])
-        return LibraryReplay(hoisted, built[0], match), trees.unflatten(built[0], hoisted.first)
+        outputs = hoisted.first(inputs)
+        return LibraryReplay(hoisted, built[0], match), trees.unflatten(built[0], outputs)
     program, outputs = record(flattened, inputs, backend.xp)
     forms = backend.jit == "source"
     program = simplify(program, backend.xp if forms else None)
     free = [program.inputs[places.index(i)] for i in donated]
     if forms:
         program = with_near_inputs(program)
+    elif backend.fuses:
+        program = with_kernels(program, backend)
     source = Writer(program, outputs, inputs, forms, donated=free).source(built[0])
     return Replay(program, source, match), trees.unflatten(built[0], outputs)
 

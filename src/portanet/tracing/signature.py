@@ -9,14 +9,8 @@ import numpy as np
 from portanet.backends import backend_of, is_array
 from portanet.errors import ArgumentError
 from portanet.random import Key
-from portanet.stateful import StatefulModel
 from portanet.tape import Box
 from portanet.tracing.host import Counter, RecordedKey, RecordedNumber, Varying
-
-MUTABLE_MODEL = (
-    "pn.jit: a StatefulModel changes when it is called, which a replay cannot do: give jit its "
-    "model, and pass parameters and states as arguments"
-)
 
 _ARRAY, _STATIC, _TRACED, _HOST = "array", "static", "traced", "host"
 _KINDS: dict[type, str] = {}
@@ -40,8 +34,14 @@ def _kind(leaf: Any) -> str:
 
 def _array(x: Any) -> Any:
     kind = type(x)
-    device = None if kind.__module__ == "numpy" else backend_of(x).device_of(x)
-    return kind, tuple(x.shape), x.dtype, device
+    return kind, tuple(x.shape), x.dtype, None if kind.__module__ == "numpy" else _device(x)
+
+
+def _device(x: Any) -> Any:
+    """Return the device of an array, or the name of one that has no hash, such as CuPy's."""
+    backend = backend_of(x)
+    device = backend.device_of(x)
+    return device if type(device).__hash__ else backend.device_name(device)
 
 
 def _is_numeric(x: Any) -> bool:
@@ -60,8 +60,7 @@ def _static(x: Any) -> Any:
             "pn.jit: the numbers of a generator would be drawn once and for all: draw with a key, "
             "pn.random.key(seed), which is an argument like an array"
         )
-    if isinstance(x, StatefulModel):
-        raise ArgumentError(MUTABLE_MODEL)
+    refuse_changing(x)
     try:
         hash(x)
     except TypeError:
@@ -88,3 +87,12 @@ def signature(leaves: list[Any], structure: Any) -> tuple[tuple[Any, ...], list[
         places.append(i)
         parts.append(_array(leaf) if kind is _ARRAY else type(leaf))
     return tuple(parts), places
+
+
+def refuse_changing(x: Any) -> None:
+    """Refuse a model that says ``changes_when_called``."""
+    if getattr(type(x), "changes_when_called", False):
+        raise ArgumentError(
+            f"pn.jit: a {type(x).__name__} changes when it is called, which a replay cannot do: "
+            "give jit its model, and pass parameters and states as arguments"
+        )

@@ -37,7 +37,7 @@ def _rotated(torch: Any, x: Any) -> Any:
 
 def _arange(x: Any) -> Any:
     xp = pn.array_namespace(x)
-    return xp.arange(3, dtype=x.dtype, device=x.device)
+    return xp.arange(3, dtype=x.dtype, device=pn.backends.backend_of(x).device_of(x))
 
 
 def _lower(x: Any) -> Any:

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from portanet import checks
-from portanet.backends import array_namespace
+from portanet.backends import array_namespace, device_of
 from portanet.control import scan
 from portanet.core import Layer, call_resolved, last_size, sized_by_input
-from portanet.errors import HyperparameterError, ShapeError
+from portanet.errors import HyperparameterError
 from portanet.functional import linear
 from portanet.initializers import zeros
 from portanet.layers._weights import symmetric
+from portanet.layers.recurrent._input import parts_of_carry
 
 Init = Callable[..., np.ndarray]
 
@@ -112,7 +113,7 @@ class RecurrentCell(Layer):
                 start = checks.member(tree, name, shape[-1:], "(out_features,)", what)
                 carry.append(xp.broadcast_to(start, shape))
             else:
-                carry.append(xp.zeros(shape, dtype=x.dtype, device=getattr(x, "device", None)))
+                carry.append(xp.zeros(shape, dtype=x.dtype, device=device_of(x)))
         return tuple(carry)
 
     def project(self, x: Any, ps: Any) -> Any:
@@ -156,17 +157,12 @@ class RecurrentCell(Layer):
 
     def check_carry(self, carry: Any, batch: tuple[int, ...], x: Any) -> tuple[Any, ...]:
         """Return the carry that was handed in: arrays like `x`, (*batch, out_features)."""
-        if not isinstance(carry, tuple | list) or len(carry) != len(self.carried):
-            wanted = ", ".join(self.carried)
-            raise ShapeError(
-                f"carry is a tuple of {len(self.carried)} ({wanted}): got {type(carry).__name__}"
-                + (f" of {len(carry)}" if isinstance(carry, tuple | list) else "")
-            )
+        carry = parts_of_carry(carry, len(self.carried), f" ({', '.join(self.carried)})")
         shape = *batch, self.out_features
         for name, part in zip(self.carried, carry, strict=True):
             checks.shape_of(name, part, shape, "(*batch, out_features)")
             checks.same_kind(name, part, "x", x)
-        return tuple(carry)
+        return carry
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         if self.in_features is None:

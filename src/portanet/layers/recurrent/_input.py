@@ -20,9 +20,14 @@ def carries(carry: Any, count: int) -> tuple[Any, ...]:
     """Return one carry for each of `count` cells, or None for each."""
     if carry is None:
         return (None,) * count
+    return parts_of_carry(carry, count, ", one a cell")
+
+
+def parts_of_carry(carry: Any, count: int, meaning: str) -> tuple[Any, ...]:
+    """Return a carry that was handed in, which has `count` parts."""
     if not isinstance(carry, tuple | list) or len(carry) != count:
         raise ShapeError(
-            f"carry is a tuple of {count}, one a cell: got {type(carry).__name__}"
+            f"carry is a tuple of {count}{meaning}: got {type(carry).__name__}"
             + (f" of {len(carry)}" if isinstance(carry, tuple | list) else "")
         )
     return tuple(carry)

@@ -10,7 +10,7 @@ from typing import Any
 from portanet import checks
 from portanet.backends import array_namespace
 from portanet.core import Container, Layer
-from portanet.layers._described import Described
+from portanet.layers.containers.described import Described
 from portanet.layers.recurrent._input import carries, input_parts
 from portanet.layers.recurrent.recurrence import Recurrence
 

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from portanet import checks
-from portanet.functional.recurrent import gru, gru_step
+from portanet.functional.sequences.recurrent import gru, gru_step
 from portanet.layers.recurrent._cell import Init, RecurrentCell
 
 

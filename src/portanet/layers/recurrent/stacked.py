@@ -9,11 +9,11 @@ from typing import Any
 
 from portanet import checks
 from portanet.core import Container, Layer
-from portanet.layers._described import Described
-from portanet.layers.dropout import Dropout
+from portanet.layers.containers.described import Described
 from portanet.layers.recurrent._input import carries, input_parts
 from portanet.layers.recurrent.bidirectional import BidirectionalRNN
 from portanet.layers.recurrent.recurrence import Recurrence
+from portanet.layers.regularization.dropout import Dropout
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,100 @@
+"""Native activations for NumPy: the formulas of the generic bodies, worked out in one buffer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from portanet.backends.generic import GENERIC
+
+_GELU = math.sqrt(8.0 / math.pi)
+_CUBIC = 0.044715
+_FAR = 30.0  # beyond it each of these equals its asymptote, in every dtype
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """Compute `portanet.functional.sigmoid`."""
+    return _reciprocal_of_exp_plus_one(np.negative(x, np.empty_like(x)))
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """Compute `portanet.functional.gelu`."""
+    w = np.empty_like(x)
+    # What overflows here gives the limits of the result, x and -0.
+    with np.errstate(over="ignore"):
+        np.multiply(x, x, w)
+        w *= -_GELU * _CUBIC
+        w -= _GELU
+        w *= x
+        np.exp(w, w)
+        w += 1.0
+        return np.divide(x, w, w)
+
+
+def gelu_scale(d: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Compute `portanet.functional.activations.gates.gelu_scale`."""
+    near = np.maximum(x, -_FAR, out=np.empty_like(x))
+    np.minimum(near, _FAR, out=near)
+    square = np.multiply(near, near, np.empty_like(near))
+    gate = np.multiply(square, -_GELU * _CUBIC, np.empty_like(near))
+    gate -= _GELU
+    gate *= near
+    gate = _reciprocal_of_exp_plus_one(gate)
+    square *= 3.0 * _GELU * _CUBIC
+    square += _GELU
+    square *= near
+    square *= 1.0 - gate
+    square += 1.0
+    square *= gate
+    return np.multiply(d, square, square) if d.shape == square.shape else d * square
+
+
+def _reciprocal_of_exp_plus_one(w: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        np.exp(w, w)
+    w += 1.0
+    return np.reciprocal(w, w)
+
+
+_BLOCK = 32768  # entries: what is between the passes stays in a second-level cache
+_RATE = 0.265
+_TAIL = (
+    -0.06771121454509035, 0.19500959715899638, -0.06599616958612614, 0.14223273187761146,
+    0.08304590293417403, 0.10781760441838092, 0.10560129652308221,
+)  # fmt: skip
+
+
+def gelu_erf(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Compute `portanet.functional.gelu_erf`; in float32 with a relative error below 5e-6.
+
+    Half of the passes of the generic body: ``max(x, 0) - y * exp(-y * y / 2) * p(t)`` with
+    ``y = abs(x)`` and a polynomial in ``t = 1 / (1 + 0.265 * y)`` that was fitted to this.
+    """
+    if x.dtype != np.float32:
+        y = GENERIC["gelu_erf"](x)
+        return y if out is None else np.positive(y, out)
+    y = np.empty(x.shape, x.dtype) if out is None else out
+    sources, targets = x.reshape(-1), y.reshape(-1)
+    for start in range(0, x.size, _BLOCK):
+        _gelu_erf(sources[start : start + _BLOCK], targets[start : start + _BLOCK])
+    return y
+
+
+def _gelu_erf(x: np.ndarray, y: np.ndarray) -> None:
+    size = np.abs(x)
+    np.minimum(size, 15.0, out=size)  # where the rest is zero
+    t = size * _RATE
+    t += 1.0
+    np.reciprocal(t, t)
+    tail = t * _TAIL[0]
+    for coefficient in _TAIL[1:]:
+        tail += coefficient
+        tail *= t
+    np.multiply(size, size, t)
+    t *= -0.5
+    np.exp(t, t)
+    tail *= t
+    tail *= size
+    np.maximum(x, 0.0, out=y)
+    y -= tail

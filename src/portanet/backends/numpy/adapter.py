@@ -1,0 +1,55 @@
+"""NumPy: the embedded default."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from portanet import tape
+from portanet.backends.numpy import functions, kernels
+from portanet.backends.tape_backend import TapeBackend
+from portanet.tape.numpy_box import NumPyBox
+
+
+class NumPyBackend(TapeBackend):
+    """Arrays of NumPy, differentiated by the tape."""
+
+    name = "numpy"
+    modules = ("numpy",)
+    distribution = "numpy"
+    jit = "source"
+    _knows_autograd = False
+
+    @cached_property
+    def xp(self) -> tape.Namespace:
+        import array_api_compat.numpy as raw
+
+        return tape.Namespace("numpy", raw, functions.FUNCTIONS, NumPyBox)
+
+    @cached_property
+    def kernels(self) -> Mapping[str, Callable[..., Any]]:
+        return kernels.KERNELS
+
+    def _box(self, x: Any) -> type[tape.Box]:
+        if not self._knows_autograd and "autograd.numpy" in sys.modules:
+            from portanet.backends.numpy import autograd
+
+            autograd.register(self.xp)
+            self._knows_autograd = True
+        return super()._box(x)
+
+    def device_of(self, x: Any) -> str:
+        return "cpu"
+
+    def from_numpy(self, x: np.ndarray, device: Any = None) -> np.ndarray:
+        return np.asarray(x)
+
+    def to_numpy(self, x: Any) -> np.ndarray:
+        return np.asarray(x)
+
+    def dtype(self, name: str) -> Any:
+        return np.dtype(super().dtype(name))

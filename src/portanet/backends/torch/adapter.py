@@ -1,0 +1,209 @@
+"""PyTorch: its own differentiation and native kernels, on the CPU, CUDA and MPS."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from portanet import tape
+from portanet.backends.base import Array, Backend, Function
+from portanet.errors import DTypeError, TracedValueError
+
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+
+
+class TorchBackend(Backend):
+    """Tensors of PyTorch, differentiated by PyTorch.
+
+    A transfer to or from NumPy copies: a later write to one side never shows on the other.
+    As everywhere in torch, ``float(x)`` and ``x.item()`` of a tensor that is being differentiated
+    give a constant (torch warns of the first); on the other libraries they raise.
+    """
+
+    name = "torch"
+    modules = ("torch",)
+    distribution = "torch"
+    jit = "library"
+    compiles_slowly = True
+    hides_traces = True
+
+    @cached_property
+    def xp(self) -> Any:
+        return _namespace()
+
+    @cached_property
+    def kernels(self) -> Mapping[str, Callable[..., Any]]:
+        from portanet.backends.torch.kernels import KERNELS
+
+        return KERNELS
+
+    @cached_property
+    def _torch(self) -> Any:
+        import torch
+
+        return torch
+
+    @cached_property
+    def _autodiff(self) -> Any:
+        from portanet.backends.torch import autodiff
+
+        return autodiff
+
+    @cached_property
+    def _custom(self) -> Any:
+        from portanet.backends.torch import custom
+
+        return custom
+
+    @cached_property
+    def _checkpoint(self) -> Any:
+        from portanet.backends.torch import checkpoint
+
+        return checkpoint
+
+    def devices(self) -> list[Any]:
+        return [self._torch.device("cpu"), *self.accelerators()]
+
+    def accelerators(self) -> list[Any]:
+        torch = self._torch
+        found = [torch.device("cuda", i) for i in range(torch.cuda.device_count())]
+        if torch.backends.mps.is_available():
+            found.append(torch.device("mps", 0))
+        return found
+
+    def parse_device(self, text: str | None) -> Any:
+        return super().parse_device(f"{text}:0" if text in ("cuda", "mps") else text)
+
+    def device_of(self, x: Array) -> Any:
+        return x.device
+
+    def from_numpy(self, x: np.ndarray, device: Any = None) -> Array:
+        return self._torch.from_numpy(np.array(x, order="C")).to(device)
+
+    def to_numpy(self, x: Array) -> np.ndarray:
+        """Return a tensor as a NumPy array; bfloat16, which NumPy lacks, as an exact float32."""
+        torch = self._torch
+        if x.requires_grad or torch._C._functorch.is_functorch_wrapped_tensor(x):
+            raise TracedValueError(
+                "a tensor that is being differentiated cannot become a NumPy array, which would "
+                "lose its derivative: keep it on torch, or call x.detach() first"
+            )
+        x = x.to("cpu", torch.float32 if x.dtype == torch.bfloat16 else x.dtype)
+        return np.array(x.resolve_conj().resolve_neg().numpy(force=True))
+
+    def receive(self, x: Array, source: Backend, device: Any) -> Array:
+        if source.name == "cupy" and device.type == "cuda":
+            return self._torch.from_dlpack(x).to(device)
+        return super().receive(x, source, device)
+
+    def transfer(self, x: Array, device: Any) -> Array:
+        return x.to(device)
+
+    def dtype(self, name: str) -> Any:
+        if name not in ("bool", *_INTEGERS, *_FLOATING):
+            raise DTypeError(f"torch has no dtype {name!r}")
+        return getattr(self._torch, name)
+
+    def vjp(
+        self, function: Function, primals: Sequence[Array]
+    ) -> tuple[list[Array], Callable[[Sequence[Array | None]], list[Array | None]]]:
+        return self._autodiff.vjp(function, primals)
+
+    def jvp(
+        self, function: Function, primals: Sequence[Array], tangents: Sequence[Array]
+    ) -> tuple[list[Array], list[Array | None]]:
+        return self._autodiff.jvp(function, primals, tangents)
+
+    def value_and_grad(
+        self, function: Function, primals: Sequence[Array]
+    ) -> tuple[list[Array], list[Array | None]]:
+        return self._autodiff.value_and_grad(function, primals)
+
+    def vmap(
+        self, function: Function, arrays: Sequence[Array], axes: Sequence[int | None]
+    ) -> list[Array | None]:
+        return self._autodiff.vmap(function, arrays, axes)
+
+    def observe(
+        self, function: Function, arrays: Sequence[Array], observer: Callable[..., Any]
+    ) -> Sequence[Array]:
+        from portanet.backends.torch.observe import Observing
+
+        with Observing(observer):
+            return function(*arrays)
+
+    def custom(self, operation: tape.Operation, arrays: Sequence[Array]) -> list[Array]:
+        return self._custom.custom(operation, arrays)
+
+    def checkpoint(self, function: Function, arrays: Sequence[Array]) -> Sequence[Array]:
+        return self._checkpoint.checkpoint(function, arrays, self)
+
+    def compile(self, function: Function, donated: Sequence[int] = ()) -> Function:
+        from portanet.backends.torch.compile import Compiled
+
+        return Compiled(function)
+
+    def is_traced(self, x: Array) -> bool:
+        torch = self._torch
+        wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+        return isinstance(x, torch.Tensor) and (wrapped(x) or self._custom.is_traced(x))
+
+    def synchronize(self, device: Any = None) -> None:
+        torch = self._torch
+        if device is not None and device.type == "mps":
+            torch.mps.synchronize()
+        elif torch.cuda.is_available() and (device is None or device.type == "cuda"):
+            torch.cuda.synchronize(device)
+
+
+def _namespace() -> Any:
+    """Return array_api_compat's namespace with an ``asarray`` that keeps derivatives.
+
+    Torch's own detaches a tensor, or the tensors in a list, without a word.
+    """
+    import array_api_compat.torch as compat
+    import torch
+
+    from portanet.backends.torch.namespace import REPLACEMENTS
+    from portanet.backends.torch.ruled import add_rules
+
+    def asarray(
+        obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None
+    ) -> Any:
+        obj = _joined(torch, obj)
+        if not isinstance(obj, torch.Tensor):
+            return compat.asarray(obj, dtype=dtype, device=device, copy=copy)
+        result = obj.to(device or obj.device, dtype or obj.dtype, copy=bool(copy))
+        if copy is False and result is not obj:
+            raise ValueError("copy=False, but another dtype or device needs a copy")
+        return result
+
+    asarray.__doc__ = compat.asarray.__doc__
+    namespace: Any = types.ModuleType(compat.__name__, compat.__doc__)
+    namespace.__dict__.update({**vars(compat), **REPLACEMENTS, "asarray": asarray})
+    add_rules(namespace)
+    return namespace
+
+
+def _joined(torch: Any, obj: Any) -> Any:
+    """Stack the tensors in a nested list; other lists and anything else return unchanged."""
+    if not isinstance(obj, list | tuple):
+        return obj
+    parts = [_joined(torch, part) for part in obj]
+    like = next((part for part in parts if isinstance(part, torch.Tensor)), None)
+    if like is None:
+        return obj
+    dtype = like.dtype if like.dtype.is_floating_point or like.dtype.is_complex else None
+    return torch.stack(
+        [
+            part
+            if isinstance(part, torch.Tensor)
+            else torch.asarray(part, dtype=dtype, device=like.device)
+            for part in parts
+        ]
+    )

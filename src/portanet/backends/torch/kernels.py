@@ -1,0 +1,154 @@
+"""Torch's own bodies for functions of `portanet.functional` and the optimizers.
+
+Each is the same function as the generic body, with the same derivative at every kink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from portanet.backends.torch import convolution
+from portanet.backends.torch.attention import attention
+from portanet.backends.torch.modes import transformed
+from portanet.backends.torch.recurrent import gru, lstm
+
+Tensor = torch.Tensor
+_C: Any = torch._C
+
+_many: Any = torch  # the operations on lists, which torch.optim uses, are not in torch's types
+
+
+def gelu(x: Tensor) -> Tensor:
+    return functional.gelu(x, approximate="tanh")
+
+
+def softplus(x: Tensor) -> Tensor:
+    """Torch returns `x` itself above a threshold: at 40 that is exact in float64 too."""
+    return functional.softplus(x, threshold=40.0)
+
+
+def threshold_relu(x: Tensor, threshold: float = 1.0) -> Tensor:
+    return functional.threshold(x, threshold, 0.0)
+
+
+def soft_shrink(x: Tensor, threshold: float = 0.5) -> Tensor:
+    return functional.softshrink(x, threshold)
+
+
+def softmax(x: Tensor, axis: int = -1) -> Tensor:
+    return torch.softmax(x, axis)
+
+
+def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
+    return torch.log_softmax(x, axis)
+
+
+def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
+    """Without the broadcasting of ``functional.mse_loss``: the shapes are equal."""
+    return _C._nn.mse_loss(prediction, target, 1)
+
+
+def layer_norm(
+    x: Tensor,
+    scale: Tensor | None = None,
+    bias: Tensor | None = None,
+    *,
+    rank: int = 1,
+    epsilon: float = 1e-5,
+) -> Tensor:
+    return functional.layer_norm(x, x.shape[x.ndim - rank :], scale, bias, epsilon)
+
+
+def contract(*operands: Tensor, plan: Any) -> Tensor:
+    return torch.einsum(plan.subscripts, *operands)
+
+
+def add_at(x: Tensor, y: Tensor, *, index: Any) -> Tensor:
+    places = torch.arange(x.numel(), device=x.device).reshape(x.shape)[index]
+    return x.reshape(-1).index_add(0, places.reshape(-1), y.reshape(-1)).reshape(x.shape)
+
+
+def replace_at(x: Tensor, y: Tensor, *, index: Any) -> Tensor:
+    x = x.clone()
+    x[index] = y
+    return x
+
+
+def adam_update(
+    g: Tensor,
+    mean: Tensor,
+    square: Tensor,
+    beta1: float,
+    beta2: float,
+    lr: float,
+    epsilon: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    mean = torch.lerp(mean, g, 1.0 - beta1)
+    square = torch.addcmul(square * beta2, g, g, value=1.0 - beta2)
+    return mean, square, mean / (square.sqrt() + epsilon) * lr
+
+
+def adam_update_all(
+    gs: Sequence[Tensor],
+    means: Sequence[Tensor],
+    squares: Sequence[Tensor],
+    beta1: float,
+    beta2: float,
+    lr: float,
+    epsilon: float,
+) -> tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor]]:
+    """Compute `adam_update` of many tensors, as ``torch.optim`` does: one call an operation."""
+    scalars = beta1, beta2, lr, epsilon
+    if transformed() or any(g.requires_grad for g in gs):
+        rows = [adam_update(*row, *scalars) for row in zip(gs, means, squares, strict=True)]
+        means, squares, steps = zip(*rows, strict=True)
+        return means, squares, steps
+    means = _many._foreach_lerp(means, gs, 1.0 - beta1)
+    squares = _many._foreach_mul(squares, beta2)
+    _many._foreach_addcmul_(squares, gs, gs, 1.0 - beta2)
+    steps = _many._foreach_sqrt(squares)
+    _many._foreach_add_(steps, epsilon)
+    steps = _many._foreach_div(means, steps)
+    _many._foreach_mul_(steps, lr)
+    return means, squares, steps
+
+
+KERNELS: dict[str, Callable[..., Any]] = {
+    **convolution.KERNELS,
+    "adam_update": adam_update,
+    "add_at": add_at,
+    "adam_update_all": adam_update_all,
+    "attention": attention,
+    "celu": functional.celu,
+    "contract": contract,
+    "detach": torch.Tensor.detach,
+    "elu": functional.elu,
+    "embedding": functional.embedding,
+    "erf": torch.erf,
+    "erfc": torch.erfc,
+    "gelu": gelu,
+    "gelu_erf": functional.gelu,
+    "gru": gru,
+    "hard_tanh": functional.hardtanh,
+    "layer_norm": layer_norm,
+    "leaky_relu": functional.leaky_relu,
+    "linear": functional.linear,
+    "log_sigmoid": functional.logsigmoid,
+    "log_softmax": log_softmax,
+    "lstm": lstm,
+    "mean_squared_error": mean_squared_error,
+    "relu": torch.relu,
+    "relu6": functional.relu6,
+    "replace_at": replace_at,
+    "selu": torch.selu,
+    "sigmoid": torch.sigmoid,
+    "silu": functional.silu,
+    "soft_shrink": soft_shrink,
+    "softmax": softmax,
+    "softplus": softplus,
+    "threshold_relu": threshold_relu,
+}

@@ -1,0 +1,1 @@
+"""Activations: elementwise functions between linear maps, and the softmax."""

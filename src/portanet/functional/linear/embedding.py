@@ -1,0 +1,122 @@
+"""Looking rows up in a table."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from portanet.backends import array_namespace, device_of
+from portanet.errors import ArgumentError
+from portanet.functional.kernel import kernel
+
+
+@kernel
+def embedding(indices: Any, weight: Any, /) -> Any:
+    """Return the rows of `weight` at `indices`.
+
+    Parameters
+    ----------
+    indices : array of int, any shape
+        Row numbers, from 0 to ``weight.shape[0] - 1``; others are undefined.
+    weight : array, shape (vocabulary, features)
+
+    Returns
+    -------
+    array, shape ``(*indices.shape, features)``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> table = np.asarray([[0.0, 0.5], [1.0, 1.5]])
+    >>> functional.embedding(np.asarray([1, 1, 0]), table)
+    array([[1. , 1.5],
+           [1. , 1.5],
+           [0. , 0.5]])
+    """
+    xp = array_namespace(indices, weight)
+    rows = xp.take(weight, xp.reshape(indices, (-1,)), axis=0)
+    return xp.reshape(rows, (*indices.shape, weight.shape[1]))
+
+
+def embedding_bag(
+    indices: Any,
+    weight: Any,
+    offsets: Any = None,
+    /,
+    *,
+    reduction: str = "mean",
+    padding_index: int | None = None,
+) -> Any:
+    """Reduce the rows of `weight` at each bag of indices to one row.
+
+    Parameters
+    ----------
+    indices : array of int, shape (..., n)
+        The last axis is a bag. With `offsets`, of shape (n,): bags of any sizes in a row.
+    weight : array, shape (vocabulary, features)
+    offsets : array of int, shape (bags,), optional
+        Where each bag begins, in ascending order; the last one ends with the indices.
+    reduction : str
+        ``"sum"``, ``"mean"`` or ``"max"``.
+    padding_index : int, optional
+        An index that fills bags up and does not count.
+
+    Returns
+    -------
+    array, shape (..., features) or (bags, features)
+        Zero for an empty bag.
+
+    Raises
+    ------
+    ArgumentError
+        If `reduction` is none of the three.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> table = np.asarray([[1.0], [2.0], [6.0]])
+    >>> functional.embedding_bag(np.asarray([0, 2, 1]), table, np.asarray([0, 2]))
+    array([[3.5],
+           [2. ]])
+    """
+    if reduction not in ("max", "mean", "sum"):
+        raise ArgumentError(f"reduction is one of 'max', 'mean', 'sum': got {reduction!r}")
+    xp = array_namespace(indices, weight)
+    rows = embedding(indices, weight)
+    n = indices.shape[-1]
+    inside = xp.ones(indices.shape, dtype=xp.bool, device=device_of(indices))
+    if padding_index is not None:
+        inside = indices != padding_index
+    if offsets is not None:
+        inside = inside & (_numbers(xp, offsets)[:, None] == _bags(xp, offsets, n))
+        rows = rows[None, :, :]
+    if reduction == "max":
+        return _largest(xp, rows, inside)
+    shares = xp.astype(inside, weight.dtype)
+    if reduction == "mean":
+        shares = shares / xp.maximum(xp.sum(shares, axis=-1, keepdims=True), _one(xp, shares))
+    return xp.squeeze(xp.matmul(xp.expand_dims(shares, axis=-2), rows), axis=-2)
+
+
+def _numbers(xp: Any, x: Any) -> Any:
+    return xp.arange(x.shape[0], dtype=x.dtype, device=device_of(x))
+
+
+def _bags(xp: Any, offsets: Any, n: int) -> Any:
+    """Return the number of the bag in which each of `n` indices lies."""
+    begun = offsets[:, None] <= xp.arange(n, dtype=offsets.dtype, device=device_of(offsets))
+    return xp.sum(xp.astype(begun, offsets.dtype), axis=0, dtype=offsets.dtype) - 1
+
+
+def _largest(xp: Any, rows: Any, inside: Any) -> Any:
+    if inside.shape[-1] == 0:
+        return xp.sum(rows, axis=-2)
+    lowest = xp.where(xp.expand_dims(inside, axis=-1), rows, -math.inf)
+    top = xp.max(lowest, axis=-2)
+    return xp.where(top == -math.inf, 0.0, top)
+
+
+def _one(xp: Any, like: Any) -> Any:
+    return xp.ones((), dtype=like.dtype, device=device_of(like))

@@ -1,0 +1,87 @@
+"""Classes as numbers and as distributions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portanet.backends import array_namespace, backend_of, device_of
+
+__all__ = ["label_smoothing", "one_hot"]
+
+
+def one_hot(labels: Any, classes: int, *, axis: int = -1, dtype: Any = "float32") -> Any:
+    """Return a one at the place of each label along a new axis, and zeros elsewhere.
+
+    Parameters
+    ----------
+    labels : array of int, any shape
+        From 0 to ``classes - 1``; any other number gives zeros alone.
+    classes : int
+        The size of the new axis.
+    axis : int, default -1
+        Where the new axis stands in the result.
+    dtype : str or dtype, default "float32"
+
+    Returns
+    -------
+    array
+        Of rank ``labels.ndim + 1``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> functional.one_hot(np.asarray([2, 0]), 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
+    """
+    backend = backend_of(labels)
+    own = is_own(labels, classes, axis)
+    return backend.xp.astype(own, backend.dtype(dtype) if isinstance(dtype, str) else dtype)
+
+
+def label_smoothing(target: Any, smoothing: float, *, axis: int | None = -1) -> Any:
+    """Mix distributions with the uniform one: ``(1 - smoothing) * target + smoothing / K`` [1]_.
+
+    Parameters
+    ----------
+    target : array
+        Probabilities, of `K` classes along `axis`.
+    smoothing : float
+        From 0 to 1.
+    axis : int or None, default -1
+        The axis of the classes. With None each entry is the probability of one of two classes.
+
+    Returns
+    -------
+    array
+        The shape and dtype of `target`.
+
+    References
+    ----------
+    .. [1] C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna, "Rethinking the Inception
+       Architecture for Computer Vision", CVPR 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> functional.label_smoothing(np.asarray([[0.0, 1.0, 0.0, 0.0]]), 0.2)
+    array([[0.05, 0.85, 0.05, 0.05]])
+    """
+    classes = 2 if axis is None else target.shape[axis]
+    return (1.0 - smoothing) * target + smoothing / classes
+
+
+def is_own(labels: Any, classes: int, axis: int) -> Any:
+    """Say of each class, along a new axis, whether it is that of the label."""
+    xp = array_namespace(labels)
+    columns = xp.arange(classes, device=device_of(labels))
+    after = labels.ndim - axis % (labels.ndim + 1)
+    return xp.expand_dims(labels, axis=axis) == xp.reshape(columns, (classes, *(1,) * after))
+
+
+def is_class(labels: Any, classes: int) -> Any:
+    """Say of each label whether there is such a class."""
+    xp = array_namespace(labels)
+    return xp.logical_and(labels >= 0, labels < classes)

@@ -1,0 +1,1 @@
+"""Normalisation of features and of weights."""

@@ -1,0 +1,1 @@
+"""Functions of sequences: attention, rotary positions, recurrences."""

@@ -1,0 +1,1 @@
+"""Attention, the layers of transformers, and decoding with a cache."""

@@ -1,0 +1,1 @@
+"""Layers made of layers: in a row, side by side, or of a function."""

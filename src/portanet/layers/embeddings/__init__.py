@@ -1,0 +1,1 @@
+"""Layers that give numbers and positions vectors."""

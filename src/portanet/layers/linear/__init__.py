@@ -1,0 +1,1 @@
+"""Layers that are linear maps of features."""

@@ -1,0 +1,1 @@
+"""Layers that normalise features, or the weights of another layer."""

@@ -1,0 +1,1 @@
+"""Layers that draw while they train."""

@@ -1,0 +1,1 @@
+"""Trees of parameters: as one vector, by their paths, in another precision."""
