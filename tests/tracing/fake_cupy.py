@@ -12,7 +12,7 @@ import subprocess
 
 import numpy as np
 
-from portanet.tracing.fused_words import C_TYPES
+from portanet.tracing.plan.fused_words import C_TYPES
 
 
 def _compiler():

@@ -20,12 +20,12 @@ from tracing.test_programs import values_of
 import portanet as pn
 from portanet import trees
 from portanet.backends.cupy import CuPyBackend
-from portanet.tracing import fused, fused_words
-from portanet.tracing.fused_groups import Group, grouped
+from portanet.tracing.plan import fused, fused_words
+from portanet.tracing.plan.fused_groups import Group, grouped
+from portanet.tracing.plan.simplify import simplify
 from portanet.tracing.program import Opaque, Operation, Program, Variable
-from portanet.tracing.record import record
-from portanet.tracing.simplify import simplify
-from portanet.tracing.source import Writer
+from portanet.tracing.record.record import record
+from portanet.tracing.write.source import Writer
 
 if COMPILER is None:
     pytest.skip("no g++ of 12 or later to compile kernels for the host", allow_module_level=True)

@@ -11,7 +11,7 @@ from tape.test_programs import BINARY, UNARY
 from tracing.same import check_jitted, check_same
 
 import portanet as pn
-from portanet.tracing import blocks
+from portanet.tracing.plan import blocks
 
 N = 1 << 18
 

@@ -40,7 +40,7 @@ class Backend(ABC):
         compiler, `compile`; ``"none"`` runs it as it is.
     fuses : bool
         Whether ``"calls"`` does chains of elementwise operations by single kernels, which
-        ``elementwise_kernel`` makes of a `portanet.tracing.fused.Text`.
+        ``elementwise_kernel`` makes of a `portanet.tracing.plan.fused.Text`.
     compiles_slowly : bool
         Whether that takes so long that only functions given to `portanet.jit` are worth it.
     hides_traces : bool
@@ -250,9 +250,9 @@ class Backend(ABC):
 
         It returns the outputs, or None where only stand-ins were computed. A function that uses
         arrays of an outer derivative, batch or compilation raises
-        `portanet.tracing.record.Captured`.
+        `portanet.tracing.record.record.Captured`.
         """
-        from portanet.tracing.record import Captured
+        from portanet.tracing.record.record import Captured
 
         outputs = function(*arrays)
         if any(map(self.is_traced, outputs)):

@@ -46,7 +46,7 @@ class TapeBackend(Backend):
         reverse: bool,
     ) -> tuple[list[Array], list[Array]]:
         """Run a loop of Python; inside `jit`, record one step and replay it where that can be."""
-        from portanet.tracing.scans import recorded_scan
+        from portanet.tracing.record.scans import recorded_scan
 
         recorded = recorded_scan(self, step, carry, xs, length, reverse)
         return super().scan(step, carry, xs, length, reverse) if recorded is None else recorded
@@ -67,7 +67,7 @@ class TapeBackend(Backend):
         operands: Sequence[Array],
     ) -> list[Array]:
         """Choose by the value; inside `jit`, in each replay."""
-        from portanet.tracing.branches import is_recorded, recorded_cond
+        from portanet.tracing.record.branches import is_recorded, recorded_cond
 
         if is_recorded(predicate):
             return recorded_cond(self, predicate, true_function, false_function, operands)

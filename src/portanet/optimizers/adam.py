@@ -10,7 +10,7 @@ from portanet import checks
 from portanet.backends import array_namespace, backend_of
 from portanet.functional.kernel import kernel
 from portanet.optimizers.base import Array, Rule, cast, zero_mean
-from portanet.tracing.host import Counter, RecordedNumber
+from portanet.tracing.record.host import Counter, RecordedNumber
 
 _State = tuple[Array, Array, int]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from portanet.errors import HyperparameterError
 from portanet.optimizers.base import Array, Rule, RuleState, with_fields
-from portanet.tracing.host import Counter, RecordedNumber
+from portanet.tracing.record.host import Counter, RecordedNumber
 
 Schedule = Callable[[int], float]
 

@@ -1,8 +1,6 @@
 """jit: a function is recorded once as a straight program and then replayed.
 
-`record` runs the function with a trace that writes every operation down; `simplify`, `transposes`
-and `near` shorten the program; `forms` and `steps` choose how each result is held, `blocks` puts
-operations on large arrays into loops, `storage` gives memory by lifetimes, and `source` writes all
-that as flat NumPy source; `drawing` shows it; `calling` takes arguments apart; `jit` holds the
-programs of one function.
+``record`` runs the function with a trace that writes every operation down, into a `program`;
+``plan`` shortens it and gives each result its memory; ``write`` makes flat NumPy source of it;
+``call`` finds the program that serves a call.
 """

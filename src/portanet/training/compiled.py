@@ -9,7 +9,7 @@ from portanet import optimizers, trees
 from portanet.backends import backend_of, is_array
 from portanet.errors import ArgumentError, TracedValueError
 from portanet.optimizers import OptimizerState
-from portanet.tracing.jit import Jitted
+from portanet.tracing.call.jit import Jitted
 from portanet.training.flat import Flat, Layout
 from portanet.training.gradients import gradients
 from portanet.training.known import known_step

@@ -14,7 +14,7 @@ from typing import Any
 from portanet import trees
 from portanet.backends import TapeBackend, array_namespace, backend_of
 from portanet.optimizers import OptimizerState
-from portanet.tracing.host import Counter
+from portanet.tracing.record.host import Counter
 from portanet.training.rules import bare, numbers_of
 from portanet.training.state import TrainState
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from portanet.tracing.anew import warn_of_anew
-from portanet.tracing.jit import Jitted, jit
-from portanet.tracing.surroundings import Surroundings
+from portanet.tracing.call.anew import warn_of_anew
+from portanet.tracing.call.jit import Jitted, jit
+from portanet.tracing.call.surroundings import Surroundings
 
 _MOST = 64
 _MOST_BYTES = 2**28

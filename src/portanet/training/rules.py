@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet.optimizers import Rule
-from portanet.tracing.host import Varying
+from portanet.tracing.record.host import Varying
 
 Numbers = tuple[tuple[Varying, ...], ...]
 

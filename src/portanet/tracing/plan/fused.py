@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from portanet.tracing.fused_groups import Group, grouped
-from portanet.tracing.fused_words import (
+from portanet.tracing.plan.fused_groups import Group, grouped
+from portanet.tracing.plan.fused_words import (
     C_TYPES,
     PREAMBLE,
     SEVERAL,

@@ -16,9 +16,9 @@ from portanet.random import Key
 from portanet.tape import box as tape_box
 from portanet.tape.box import Box
 from portanet.tape.trace import ReverseTrace, call
-from portanet.tracing.host import RecordedKey, RecordedNumber
 from portanet.tracing.program import Opaque, Program, Variable, replaced
-from portanet.tracing.record import RecordTrace, recorded_box, recording
+from portanet.tracing.record.host import RecordedKey, RecordedNumber
+from portanet.tracing.record.record import RecordTrace, recorded_box, recording
 
 
 class Missed(Exception):

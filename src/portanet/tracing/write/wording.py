@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from portanet.tracing.blocks import Loop
-from portanet.tracing.forms import UFUNCS
+from portanet.tracing.plan.blocks import Loop
+from portanet.tracing.plan.steps import Step
 from portanet.tracing.program import Operation, Variable, variables
-from portanet.tracing.steps import Step
+from portanet.tracing.write.forms import UFUNCS
 
 
 class _Numbers:

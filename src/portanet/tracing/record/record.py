@@ -16,9 +16,9 @@ from portanet.tape.bundle import Bundle
 from portanet.tape.custom import CustomRule
 from portanet.tape.lifted import Lifted
 from portanet.tape.trace import Trace
-from portanet.tracing.forms import is_known
-from portanet.tracing.fused_words import SEVERAL
-from portanet.tracing.host import (
+from portanet.tracing.plan.fused_words import SEVERAL
+from portanet.tracing.program import Opaque, Operation, Program, Variable, replaced, variables
+from portanet.tracing.record.host import (
     KEPT,
     HostFunction,
     RecordedKey,
@@ -26,7 +26,7 @@ from portanet.tracing.host import (
     draw_operation,
     recorded_number,
 )
-from portanet.tracing.program import Opaque, Operation, Program, Variable, replaced, variables
+from portanet.tracing.write.forms import is_known
 
 
 class Captured(Exception):

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from portanet import trees
-from portanet.tracing.blocks import Loop, in_loops
-from portanet.tracing.calling import Text, literal
-from portanet.tracing.drawing import Drawing
-from portanet.tracing.outputs import output_texts
+from portanet.tracing.call.calling import Text, literal
+from portanet.tracing.plan.blocks import Loop, in_loops
+from portanet.tracing.plan.outputs import output_texts
+from portanet.tracing.plan.steps import Plan, Step
+from portanet.tracing.plan.storage import Storage, aligned, is_free, nbytes, rounded
 from portanet.tracing.program import Inner, Operation, Program, Variable
-from portanet.tracing.steps import Plan, Step
-from portanet.tracing.storage import Storage, aligned, is_free, nbytes, rounded
-from portanet.tracing.wording import Wording, seen
+from portanet.tracing.write.drawing import Drawing
+from portanet.tracing.write.wording import Wording, seen
 
 _LARGE = 1 << 14  # entries of an array that is worth a statement to let go of
 

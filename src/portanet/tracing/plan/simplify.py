@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from portanet.tracing.host import HostFunction
+from portanet.tracing.plan.transposes import with_folded_transposes
 from portanet.tracing.program import Operation, Program, Variable, replaced, variables
-from portanet.tracing.transposes import with_folded_transposes
+from portanet.tracing.record.host import HostFunction
 
 _FILLED = {"empty_like", "ones_like", "zeros_like"}
 

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
-from portanet.tracing.anew import difference, warn_of_anew
+from portanet.tracing.call.anew import difference, warn_of_anew
 
 _MOST_PROGRAMS = 256
 _MOST_BYTES = 2**30

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from portanet.tracing.blocks import Loop
+from portanet.tracing.plan.blocks import Loop
+from portanet.tracing.plan.steps import Plan, Step
+from portanet.tracing.plan.storage import Storage, nbytes
 from portanet.tracing.program import Opaque, Program, Variable
-from portanet.tracing.steps import Plan, Step
-from portanet.tracing.storage import Storage, nbytes
 
 _WIDTHS = 52, 24, 20, 20  # at most, of the columns
 _SHOWN = 40  # characters of a static argument

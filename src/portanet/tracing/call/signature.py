@@ -10,7 +10,7 @@ from portanet.backends import backend_of, is_array
 from portanet.errors import ArgumentError
 from portanet.random import Key
 from portanet.tape import Box
-from portanet.tracing.host import Counter, RecordedKey, RecordedNumber, Varying
+from portanet.tracing.record.host import Counter, RecordedKey, RecordedNumber, Varying
 
 _ARRAY, _STATIC, _TRACED, _HOST = "array", "static", "traced", "host"
 _KINDS: dict[type, str] = {}

@@ -13,10 +13,10 @@ from portanet.errors import NoDerivativeError
 from portanet.tape.box import Box
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
-from portanet.tracing.bodies import BodyTrace, Missed
-from portanet.tracing.cycles import OF_BRANCH
-from portanet.tracing.loops import Scan
-from portanet.tracing.record import recording
+from portanet.tracing.record.bodies import BodyTrace, Missed
+from portanet.tracing.record.cycles import OF_BRANCH
+from portanet.tracing.record.loops import Scan
+from portanet.tracing.record.record import recording
 
 Branch = Callable[..., list[Any]]
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from portanet.errors import NoDerivativeError
-from portanet.tracing.bodies import plain
-from portanet.tracing.cycles import OF_BRANCH, unrolled
-from portanet.tracing.motion import Afterwards
+from portanet.tracing.plan.motion import Afterwards
+from portanet.tracing.plan.simplify import without_repeats, without_unused
 from portanet.tracing.program import Opaque, Operation, Program, Variable
-from portanet.tracing.simplify import without_repeats, without_unused
+from portanet.tracing.record.bodies import plain
+from portanet.tracing.record.cycles import OF_BRANCH, unrolled
 
 
 class Backward:

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 
-from portanet.tracing.fused_words import words
+from portanet.tracing.plan.fused_words import words
 from portanet.tracing.program import Operation, Program, Variable, variables
 
 _MOST = 40  # arrays of a kernel: their sizes and strides have to fit into 4 kB of arguments

@@ -7,9 +7,9 @@ from typing import Any
 
 from portanet.tape.box import Box
 from portanet.tape.trace import ReverseTrace
-from portanet.tracing.bodies import Missed, check_recorded
-from portanet.tracing.loops import Scan, Step
-from portanet.tracing.record import RecordTrace, recording
+from portanet.tracing.record.bodies import Missed, check_recorded
+from portanet.tracing.record.loops import Scan, Step
+from portanet.tracing.record.record import RecordTrace, recording
 
 
 def recorded_scan(

@@ -13,13 +13,13 @@ from portanet.tape.bundle import Bundle
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
 from portanet.tape.trace import ReverseTrace
-from portanet.tracing.bodies import BodyTrace, Missed, check_recorded, plain
-from portanet.tracing.cycles import Cycle, Emitted, emit
-from portanet.tracing.motion import Outside
+from portanet.tracing.plan.motion import Outside
+from portanet.tracing.plan.simplify import without_repeats, without_unused
 from portanet.tracing.program import Operation, Program, Variable
-from portanet.tracing.pullbacks import Backward, reads
-from portanet.tracing.record import RecordTrace
-from portanet.tracing.simplify import without_repeats, without_unused
+from portanet.tracing.record.bodies import BodyTrace, Missed, check_recorded, plain
+from portanet.tracing.record.cycles import Cycle, Emitted, emit
+from portanet.tracing.record.pullbacks import Backward, reads
+from portanet.tracing.record.record import RecordTrace
 
 Step = Callable[..., tuple[list[Any], list[Any]]]
 

@@ -16,7 +16,8 @@ from portanet import trees
 from portanet.backends import is_array_of
 from portanet.errors import TracedValueError
 from portanet.random import Key
-from portanet.tracing.host import (
+from portanet.tracing.program import Opaque, Operation, Program, Variable
+from portanet.tracing.record.host import (
     KEPT,
     HostFunction,
     RecordedKey,
@@ -24,9 +25,8 @@ from portanet.tracing.host import (
     draw_operation,
     recorded_number,
 )
-from portanet.tracing.program import Opaque, Operation, Program, Variable
-from portanet.tracing.record import Captured
-from portanet.tracing.source import Writer
+from portanet.tracing.record.record import Captured
+from portanet.tracing.write.source import Writer
 
 
 class _HostTrace:

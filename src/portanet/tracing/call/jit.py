@@ -10,12 +10,12 @@ from typing import Any
 from portanet import trees
 from portanet.backends import backend_of, is_array
 from portanet.errors import ArgumentError
-from portanet.tracing import replays
-from portanet.tracing.arguments import Marked
-from portanet.tracing.cache import Cache, CacheInfo
-from portanet.tracing.chance import Chance
-from portanet.tracing.record import Captured
-from portanet.tracing.signature import refuse_changing, signature
+from portanet.tracing.call import replays
+from portanet.tracing.call.arguments import Marked
+from portanet.tracing.call.cache import Cache, CacheInfo
+from portanet.tracing.call.chance import Chance
+from portanet.tracing.call.signature import refuse_changing, signature
+from portanet.tracing.record.record import Captured
 
 
 class Jitted:

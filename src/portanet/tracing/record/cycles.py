@@ -13,9 +13,9 @@ from portanet.tape.bundle import Bundle
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
 from portanet.tape.trace import call
-from portanet.tracing.host import HostFunction, RecordedKey, RecordedNumber
 from portanet.tracing.program import Inner, Opaque, Operation, Variable, replaced
-from portanet.tracing.record import RecordTrace
+from portanet.tracing.record.host import HostFunction, RecordedKey, RecordedNumber
+from portanet.tracing.record.record import RecordTrace
 
 
 @dataclass(eq=False, repr=False)
@@ -69,7 +69,7 @@ class Cycle(Inner):
     @property
     def source(self) -> Any:
         if self._source is None:
-            from portanet.tracing.cycle_source import CycleWriter
+            from portanet.tracing.write.cycle_source import CycleWriter
 
             self._source = CycleWriter(self).source()
         return self._source

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.program import Variable
-from portanet.tracing.steps import Plan, Step
 
 _LARGE = 1 << 18  # bytes of an array from which on a loop pays
 _BLOCK = 1 << 17  # bytes of a block: a dozen of them fit into a second-level cache

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
-from portanet.tracing.arguments import bare
-from portanet.tracing.calling import matcher
-from portanet.tracing.fused import with_kernels
-from portanet.tracing.hoist import Hoisted
-from portanet.tracing.near import with_near_inputs
+from portanet.tracing.call.arguments import bare
+from portanet.tracing.call.calling import matcher
+from portanet.tracing.call.hoist import Hoisted
+from portanet.tracing.plan.fused import with_kernels
+from portanet.tracing.plan.near import with_near_inputs
+from portanet.tracing.plan.simplify import simplify
 from portanet.tracing.program import Program
-from portanet.tracing.record import record
-from portanet.tracing.simplify import simplify
-from portanet.tracing.source import Source, Writer
+from portanet.tracing.record.record import record
+from portanet.tracing.write.source import Source, Writer
 
 
 class Replay:

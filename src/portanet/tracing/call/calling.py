@@ -11,7 +11,7 @@ from typing import Any
 
 from portanet import trees
 from portanet.backends import is_array
-from portanet.tracing.arguments import Static
+from portanet.tracing.call.arguments import Static
 
 _STATIC = (bool, int, str, bytes)
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from portanet.tracing.forms import Form, form_of
-from portanet.tracing.fused import with_kernels
+from portanet.tracing.plan.fused import with_kernels
+from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.program import Opaque, Program, Variable
-from portanet.tracing.source import Source, Writer
-from portanet.tracing.steps import Plan, Step
+from portanet.tracing.write.forms import Form, form_of
+from portanet.tracing.write.source import Source, Writer
 
 
 class _BodyPlan(Plan):

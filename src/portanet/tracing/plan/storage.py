@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from portanet.tracing.blocks import Loop
+from portanet.tracing.plan.blocks import Loop
+from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.program import Variable
-from portanet.tracing.steps import Plan, Step
 
 _LINE = 64
 

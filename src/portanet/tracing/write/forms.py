@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from portanet.tracing.host import HostFunction
 from portanet.tracing.program import Operation
+from portanet.tracing.record.host import HostFunction
 
 
 @dataclass(frozen=True, slots=True)

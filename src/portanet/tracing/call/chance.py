@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from portanet.errors import TracedValueError
-from portanet.tracing.anew import warn_user
-from portanet.tracing.surroundings import Surroundings
+from portanet.tracing.call.anew import warn_user
+from portanet.tracing.call.surroundings import Surroundings
 
 
 class Chance:

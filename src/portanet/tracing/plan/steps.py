@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from portanet.tracing.forms import Form, form_of
-from portanet.tracing.host import HostFunction
-from portanet.tracing.outputs import Owners
+from portanet.tracing.plan.outputs import Owners
 from portanet.tracing.program import Operation, Program, Variable
+from portanet.tracing.record.host import HostFunction
+from portanet.tracing.write.forms import Form, form_of
 
 
 @dataclass(slots=True)

@@ -1,0 +1,1 @@
+"""The jitted function: which program serves a call, and what it takes and gives."""

@@ -1,0 +1,1 @@
+"""Making a program shorter, and choosing where its results lie."""

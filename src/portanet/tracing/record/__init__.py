@@ -1,0 +1,1 @@
+"""Running a function once and writing down what it does, loops and branches included."""

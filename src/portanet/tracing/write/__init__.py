@@ -1,0 +1,1 @@
+"""A program as Python source, and as a drawing."""
