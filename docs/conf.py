@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "numpydoc",
     "capability_table",
+    "families",
     "lux_table",
 ]
 exclude_patterns = ["_build", "benchmarks/results.md"]

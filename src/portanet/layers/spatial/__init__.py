@@ -1,1 +1,1 @@
-"""Layers over images, (N, *spatial, C)."""
+"""Layers over images, ``(N, *spatial, C)``."""
