@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from portanet.training.known import STEPS
+
+
+@pytest.fixture(autouse=True)
+def _without_steps_of_other_tests():
+    STEPS.clear()
+
 
 @pytest.fixture
 def recorder(backend):

@@ -82,14 +82,6 @@ def test_constants_in_results_are_copied():
     np.testing.assert_array_equal(constant, 1.0)
 
 
-def test_arrays_from_around_are_constants():
-    scale = 2.0
-    jitted = pn.jit(lambda x: x * scale)
-    jitted(np.ones(2))
-    scale = 3.0
-    np.testing.assert_array_equal(jitted(np.ones(2)), 2.0)
-
-
 def test_views_of_kept_memory_through_functions_without_a_form():
     """Each of these may return a view; later operations must not write over what it sees."""
 

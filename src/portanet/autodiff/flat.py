@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from portanet import trees
+from portanet.autodiff.hidden import refuse_hidden
 from portanet.autodiff.implicit import Param
 from portanet.backends import (
     Backend,
@@ -69,6 +70,7 @@ class Outputs:
 
     def split(self, tree: Any) -> list[Any]:
         self.leaves, self.structure = trees.flatten(tree)
+        refuse_hidden(self.leaves, tree)
         self.leaves = [x.value if isinstance(x, Param) else x for x in self.leaves]
         self.places = [i for i, x in enumerate(self.leaves) if is_array_of(self.backend, x)]
         return [self.leaves[i] for i in self.places]

@@ -14,6 +14,7 @@ import numpy as np
 from portanet import tape
 from portanet.backends import fallbacks, host_random
 from portanet.errors import BackendNotAvailableError, DeviceError, DTypeError, NoDerivativeError
+from portanet.once import once
 from portanet.tape.rule import Rule
 
 Array = Any
@@ -49,6 +50,15 @@ class Backend(ABC):
         What `observe` shows operations of: ``"calls"`` as they run, or ``"programs"`` made of a
         function first, during which there are no values.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Make the cached properties of an adapter such that all threads get the same object."""
+        super().__init_subclass__(**options)
+        for name, value in list(vars(cls).items()):
+            if type(value) is functools.cached_property:
+                shared = once(value.func)
+                shared.__set_name__(cls, name)
+                setattr(cls, name, shared)
 
     jit: ClassVar[str] = "none"
     fuses: ClassVar[bool] = False
@@ -290,7 +300,7 @@ class Backend(ABC):
             answer = known[dtype, kind] = bool(self.xp.isdtype(dtype, kind))
             return answer
 
-    @functools.cached_property
+    @once
     def _known_kinds(self) -> dict[Any, bool]:
         return {}
 
@@ -314,6 +324,13 @@ class Backend(ABC):
         host = draw(words, shape, np.dtype(name) if wide else name)
         array = self.from_numpy(host, self.device_of(like))
         return array if wide else self.xp.astype(array, like.dtype)
+
+    def fingerprint(self, x: Array) -> Any:
+        """Return what differs when something was written into a plain array, None if nothing can.
+
+        It is compared by ``==``. Here it is a copy of the content.
+        """
+        return self.to_numpy(x).tobytes()
 
     def synchronize(  # noqa: B027 - a library without queues has nothing to wait for
         self, device: Any = None

@@ -35,10 +35,16 @@ def _sources() -> dict[str, str]:
     return {**found, **_BUILT_IN}
 
 
-@cache
+_imported: dict[str, Backend] = {}
+
+
 def _import(name: str) -> Backend:
-    module, _, attribute = _sources()[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)()
+    found = _imported.get(name)
+    if found is None:
+        module, _, attribute = _sources()[name].partition(":")
+        made = getattr(importlib.import_module(module), attribute)()
+        found = _imported.setdefault(name, made)  # of all threads that made one, the first's
+    return found
 
 
 def _load(name: str) -> Backend:
@@ -138,7 +144,7 @@ def _backend_of_type(kind: type) -> Backend | None:
 
 
 def _search(kind: type) -> Backend | None:
-    xp = getattr(kind, "xp", None)
+    xp = getattr(kind, "xp", None) if issubclass(kind, Box) else None
     if xp is None and kind.__module__.partition(".")[0] in ("builtins", "portanet"):
         return None  # no adapter has to be loaded for that
     for name in names():

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from portanet.errors import NoDerivativeError
+from portanet.once import once
 from portanet.tape.box import Box, set_arithmetic, strip
 from portanet.tape.bundle import Several, bundled
 from portanet.tape.primitive import Primitive
@@ -76,7 +77,7 @@ class Namespace:
         set_arithmetic(self.box, self.operators)
         self.constants = _Constants(self)
 
-    @functools.cached_property
+    @once
     def batch_box(self) -> type[Box]:
         """The class of the boxes of a batch."""
         from portanet.tape.batch import Batched
@@ -92,9 +93,7 @@ class Namespace:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        value = self._make(name)
-        self.__dict__[name] = value
-        return value
+        return self.__dict__.setdefault(name, self._make(name))
 
     def _make(self, name: str) -> Any:
         if name in ("linalg", "fft"):
@@ -143,8 +142,8 @@ class _Constants:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        value = self.__dict__[name] = _constant(self._xp, name, getattr(self._xp.raw, name))
-        return value
+        made = _constant(self._xp, name, getattr(self._xp.raw, name))
+        return self.__dict__.setdefault(name, made)
 
 
 class _Extension:
@@ -162,8 +161,7 @@ class _Extension:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        value = self.__dict__[name] = self._make(name)
-        return value
+        return self.__dict__.setdefault(name, self._make(name))
 
     def _make(self, name: str) -> Any:
         xp, table, full_name = self._xp, self._table, f"{self._name}.{name}"

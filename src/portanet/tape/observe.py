@@ -89,6 +89,6 @@ class ObserveTrace(Trace):
 def _box(xp: Any) -> type[Box]:
     found = xp.__dict__.get("observed_box")
     if found is None:
-        found = type(f"Observed_{xp.box.__name__}", (Observed, xp.box), {"__slots__": ()})
-        xp.__dict__["observed_box"] = found
+        made = type(f"Observed_{xp.box.__name__}", (Observed, xp.box), {"__slots__": ()})
+        found = xp.__dict__.setdefault("observed_box", made)
     return found

@@ -9,10 +9,9 @@ from portanet import optimizers, trees
 from portanet.backends import backend_of, is_array
 from portanet.errors import ArgumentError, TracedValueError
 from portanet.optimizers import OptimizerState
-from portanet.tracing.call.jit import Jitted
 from portanet.training.flat import Flat, Layout
 from portanet.training.gradients import gradients
-from portanet.training.known import known_step
+from portanet.training.known import STEPS, Known
 from portanet.training.rules import RuleSet, divided, with_numbers
 from portanet.training.state import TrainState
 
@@ -35,26 +34,33 @@ def compiled_step(
             return None
     flat = Flat.of(ts)
     if flat is None:
-        return _structured_step(loss, data, ts, donate)
-    run = known_step(_flat, loss, _DONATED if donate else (), ts.model, flat.layout)
-    if run is None:
+        return _structured_step(loss, data, ts, slowly, donate)
+    fixed = ts.model, flat.layout
+    around = ts.model, flat.layout.rule
+    donated = _DONATED if donate else ()
+    known = STEPS.find(_flat, loss, donated, *fixed, around=around, asked_for=slowly)
+    if known is None:
         return None
-    done = _run(run, flat.vector, ts.states, flat.rule_state, flat.numbers, data)
+    done = _run(known, flat.vector, ts.states, flat.rule_state, flat.numbers, data)
     value, stats, states, vector, rule_state = done
     if donate and "flat" in ts.__dict__:
         ts.end()
     return value, stats, flat.after(ts, states, vector, rule_state)
 
 
-def _run(run: Jitted, *args: Any) -> Any:
+def _run(known: Known, *args: Any) -> Any:
     try:
-        return run(*args)
+        run = known.run
+        done = run(*args)
     except (TracedValueError, ArgumentError) as error:
-        if isinstance(error, ArgumentError) and not error.message.startswith("pn.jit: "):
+        if "pn.jit" not in error.message:
             raise  # of the loss, not of recording it
         raise type(error)(
             f"{error}. train_step(..., jit=False) takes the step without recording it"
         ) from error
+    if run.recordings != known.recordings:
+        STEPS.check_settled(known)
+    return done
 
 
 def _flat(loss: Any, model: Any, layout: Layout) -> Callable[..., Any]:
@@ -68,15 +74,19 @@ def _flat(loss: Any, model: Any, layout: Layout) -> Callable[..., Any]:
     return step
 
 
-def _structured_step(loss: Any, data: Any, ts: TrainState, donate: bool) -> _Result | None:
+def _structured_step(
+    loss: Any, data: Any, ts: TrainState, asked_for: bool, donate: bool
+) -> _Result | None:
     state = ts.optimizer_state
     assert state is not None
     rules, numbers = divided(state.rules)
     fixed = ts.model, state.structure, rules, state.frozen
-    run = known_step(_structured, loss, _DONATED if donate else (), *fixed)
-    if run is None:
+    around = ts.model, rules.kinds
+    donated = _DONATED if donate else ()
+    known = STEPS.find(_structured, loss, donated, *fixed, around=around, asked_for=asked_for)
+    if known is None:
         return None
-    done = _run(run, ts.parameters, ts.states, state.states, numbers, data)
+    done = _run(known, ts.parameters, ts.states, state.states, numbers, data)
     value, stats, parameters, states, rule_states = done
     state = OptimizerState(state.structure, state.rules, rule_states, state.frozen)
     after = ts.replaced(

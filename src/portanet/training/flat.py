@@ -160,7 +160,7 @@ class Flat:
     def of(cls, ts: TrainState) -> Flat | None:
         """Return what a training state keeps flat, or could keep."""
         flat = ts.__dict__.get("flat")
-        if flat is not None:
+        if flat is not None and ts.is_as_shown():
             return flat
         layout = layout_of(ts)
         if layout is None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
-from portanet.tracing.call.anew import warn_of_anew
+from portanet.tracing.call.anew import warn_of_anew, warn_user
 from portanet.tracing.call.jit import Jitted, jit
-from portanet.tracing.call.surroundings import Surroundings
+from portanet.tracing.call.lock import LOCK
+from portanet.tracing.watch.surroundings import Surroundings
 
 _MOST = 64
 _MOST_BYTES = 2**28
@@ -18,13 +18,23 @@ _MANY = 8
 
 
 @dataclass(eq=False, slots=True)
-class _Known:
+class Known:
+    """A step, with what its loss, its model and its optimizer found when it was recorded.
+
+    Attributes
+    ----------
+    asked_for : bool
+        Whether it is recorded also where something may change without a sign.
+    """
+
     make: Callable[..., Any]
     loss: Any
     fixed: tuple[Any, ...]
     surroundings: Surroundings
+    asked_for: bool
     warned: bool = False
-    made: Jitted | None = None
+    recordings: int = 0
+    made: Jitted | None = field(default=None, repr=False)
 
     @property
     def run(self) -> Jitted:
@@ -33,9 +43,13 @@ class _Known:
             donated, *rest = self.fixed
             step = self.make(self.loss, *rest)
             step.__qualname__ = "train_step"
-            self.made = jit(step, donate_argnums=donated)
-            self.made.around = self.loss
+            self.made = jit(step, donate_argnums=donated).within(self.surroundings)
         return self.made
+
+    @property
+    def name(self) -> Any:
+        """What losses of the same code share."""
+        return self.surroundings.code or id(self.loss)
 
     @property
     def was_for_nothing(self) -> bool:
@@ -43,86 +57,160 @@ class _Known:
         info = self.run.cache_info()
         return info.misses > 0 and not info.hits
 
-    def serves(self, other: _Known) -> bool:
+    def serves(self, other: Known) -> bool:
         """Whether this is the step that `other` asks for."""
         if self.make is not other.make or self.fixed != other.fixed:
+            return False
+        if self.asked_for is not other.asked_for:
             return False
         if self.loss is other.loss or _equal(self.loss, other.loss):
             return self.surroundings.changed() is None
         return self.surroundings.alike(other.surroundings)
 
-    def resembles(self, other: _Known) -> bool:
+    def resembles(self, other: Known) -> bool:
         """Whether both take the same loss, or functions of the same code."""
         code = self.surroundings.code
         return self.loss is other.loss or (code is not None and code is other.surroundings.code)
 
 
-class _Place(NamedTuple):
-    """The step for some objects: holding these keeps their ids from being used again."""
+@dataclass(eq=False, slots=True)
+class Place:
+    """The step for some objects: holding these keeps their ids from being used again.
+
+    Attributes
+    ----------
+    known : Known or None
+        None if the step runs as it is.
+    """
 
     objects: tuple[Any, ...]
     surroundings: Surroundings
-    run: Jitted
+    known: Known | None
 
 
-_steps: list[_Known] = []
-_places: OrderedDict[tuple[int, ...], _Place] = OrderedDict()
-_refused: list[_Known] = []
-_lock = threading.Lock()
+class KnownSteps:
+    """The recorded steps of this process: at most 64, and 256 MiB of memory that they keep."""
 
+    def __init__(self) -> None:
+        self._steps: list[Known] = []
+        self._places: OrderedDict[tuple[Any, ...], Place] = OrderedDict()
+        self._refused: list[Known] = []
+        self._restless: OrderedDict[Any, Any] = OrderedDict()
+        self._told: OrderedDict[Any, Any] = OrderedDict()
 
-def known_step(
-    make: Callable[..., Any], loss: Any, donated: tuple[int, ...], *fixed: Any
-) -> Jitted | None:
-    """Return the jitted ``make(loss, *fixed)``, the same for an equal loss and equal `fixed`.
+    def clear(self) -> None:
+        """Forget all steps, and what was said about them."""
+        with LOCK:
+            caches = self._steps, self._places, self._refused, self._restless, self._told
+            for cache in caches:
+                cache.clear()
 
-    None if there would be another one nearly every time. `donated` are positions of its arguments.
-    """
-    fixed = (donated, *fixed)
-    place = (id(loss), *map(id, fixed))
-    entry = _places.get(place)
-    if entry is not None and entry.surroundings.changed() is None:
-        return entry.run
-    new = _Known(make, loss, fixed, Surroundings(loss))
-    with _lock:
-        known = _find(new)
-        if known is None:
+    def find(
+        self,
+        make: Callable[..., Any],
+        loss: Any,
+        donated: tuple[int, ...],
+        *fixed: Any,
+        around: tuple[Any, ...],
+        asked_for: bool = False,
+    ) -> Known | None:
+        """Return the jitted ``make(loss, *fixed)``, the same for an equal loss and equal `fixed`.
+
+        None if it should run as it is: if there would be another one nearly every time, or if what
+        `loss` or something of `around` reads may change without a sign and nobody has `asked_for`
+        it. `donated` are positions of its arguments.
+        """
+        fixed = (donated, *fixed)
+        key = (id(loss), asked_for, *map(id, fixed))
+        place = self._places.get(key)
+        if place is not None:
+            unchanged = place.surroundings.unchanged
+            if unchanged is None or unchanged() or place.surroundings.changed() is None:
+                return place.known
+        new = Known(make, loss, fixed, Surroundings(loss, *around), asked_for)
+        if new.name in self._restless and not asked_for:
             return None
-        _places[place] = _Place((loss, fixed), new.surroundings, known.run)
-        if len(_places) > _MOST:
-            _places.popitem(last=False)
-    return known.run
+        unseen = None if asked_for else new.surroundings.unseen
+        with LOCK:
+            if unseen is not None:
+                self._tell(new, unseen)
+            known = self._find(new) if unseen is None else None
+            if known is not None or unseen is not None:
+                self._places[key] = Place((loss, fixed), new.surroundings, known)
+            if len(self._places) > _MOST:
+                self._places.popitem(last=False)
+        return known
+
+    def check_settled(self, known: Known) -> None:
+        """See to it that a step which changes its own surroundings runs as it is from now on.
+
+        Called after each run that has recorded. Where somebody has asked for recording, what the
+        step itself has changed while it was recorded counts as it is by then.
+        """
+        known.recordings = known.run.recordings
+        name = known.surroundings.changed()
+        if name is None:
+            return
+        if known.asked_for:
+            known.surroundings.take()
+            return
+        with LOCK:
+            self._tell(known, f"it changes {name!r} around it")
+            _note(self._restless, known)
+            if known in self._steps:
+                self._steps.remove(known)
+            self._forget(known)
+
+    def _find(self, new: Known) -> Known | None:
+        for known in reversed(self._steps):
+            if known.serves(new):
+                self._steps.remove(known)
+                self._steps.append(known)
+                return known
+        unused = [x for x in self._steps if x.resembles(new) and x.was_for_nothing]
+        if len(unused) >= _MANY and not any(x.serves(new) for x in self._refused):
+            self._refused[:] = [new]
+            if not any(x.warned for x in unused):
+                new.warned = unused[0].warned = True
+                warn_of_anew("train_step", _reason(unused[-1], new))
+            return None
+        self._steps.append(new)
+        while len(self._steps) > _MOST or (
+            len(self._steps) > 2 and self._kept_bytes() > _MOST_BYTES
+        ):
+            self._forget(self._steps.pop(0))
+        return new
+
+    def _kept_bytes(self) -> int:
+        return sum(known.run.cache_info().kept_bytes for known in self._steps)
+
+    def _forget(self, gone: Known) -> None:
+        for key in [key for key, place in self._places.items() if place.known is gone]:
+            del self._places[key]
+
+    def _tell(self, known: Known, reason: str) -> None:
+        """Say once for each loss why its steps are not recorded."""
+        if known.name in self._told:
+            return
+        _note(self._told, known)
+        name = getattr(known.loss, "__qualname__", type(known.loss).__qualname__)
+        warn_user(
+            f"train_step runs {name} as it is, without recording it: {reason}. Pass what changes "
+            "in the data, or say jit=False, or jit=True to take it for constant"
+        )
 
 
-def _find(new: _Known) -> _Known | None:
-    for known in reversed(_steps):
-        if known.serves(new):
-            _steps.remove(known)
-            _steps.append(known)
-            return known
-    unused = [x for x in _steps if x.resembles(new) and x.was_for_nothing]
-    if len(unused) >= _MANY and not any(x.serves(new) for x in _refused):
-        _refused[:] = [new]
-        if not any(x.warned for x in unused):
-            new.warned = unused[0].warned = True
-            warn_of_anew("train_step", _reason(unused[-1], new))
-        return None
-    _steps.append(new)
-    while len(_steps) > _MOST or (len(_steps) > 2 and _kept_bytes() > _MOST_BYTES):
-        _forget(_steps.pop(0))
-    return new
+STEPS = KnownSteps()
 
 
-def _kept_bytes() -> int:
-    return sum(known.run.cache_info().kept_bytes for known in _steps)
+def _note(cache: OrderedDict[Any, Any], known: Known) -> None:
+    """Put a loss into a cache by its name, and hold it, so that the name stays its own."""
+    cache[known.name] = known.loss
+    if len(cache) > _MOST:
+        cache.popitem(last=False)
 
 
-def _forget(gone: _Known) -> None:
-    for place in [p for p, entry in _places.items() if entry.run is gone.run]:
-        del _places[place]
-
-
-def _reason(old: _Known, new: _Known) -> str:
+def _reason(old: Known, new: Known) -> str:
     if old.loss is new.loss:
         name = old.surroundings.changed()
     else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from portanet import optimizers
+from portanet import optimizers, trees
 from portanet.core import parameter_count, state_count
 from portanet.errors import ArgumentError
 from portanet.optimizers import OptimizerState, Rule
@@ -73,7 +74,18 @@ class TrainState:
         if flat is None or name not in ("parameters", "optimizer_state"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         value = self.__dict__[name] = getattr(flat, name)()
+        self.__dict__[f"shown {name}"] = tuple(trees.leaves(value))
         return value
+
+    def is_as_shown(self) -> bool:
+        """Whether nobody has put anything else into the trees made of a state that is kept flat."""
+        fields = self.__dict__
+        for name in ("parameters", "optimizer_state"):
+            if name in fields:
+                leaves, shown = trees.leaves(fields[name]), fields[f"shown {name}"]
+                if len(leaves) != len(shown) or any(map(operator.is_not, leaves, shown)):
+                    return False
+        return True
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in TrainState.__dataclass_fields__}

@@ -119,8 +119,8 @@ def train_step(
     jit : bool, optional
         Whether the step is recorded as by `portanet.jit` and then replayed, which is several
         times as fast where the arrays are small. By default it is, but on torch, whose compiler
-        takes seconds. False runs it line by line, for a debugger, or for a loss that is unfit for
-        recording.
+        takes seconds. True records also where something around the loss may change without a sign.
+        False runs it line by line, for a debugger, or for a loss that is unfit for recording.
     donate : bool, default False
         Whether a recorded step may write over the parameters and the optimizer's state in `ts`,
         which saves memory of their size. `ts` is of no use afterwards; arrays taken from it before,
@@ -146,13 +146,13 @@ def train_step(
     Notes
     -----
     What a recorded loss does beside its result, such as printing, happens only while it is
-    recorded: once for each structure, shape and dtype of `data` and the states. The names that it
-    finds around it are watched, in its module, the function or the object that made it, and in
-    helpers of the same module: when one stands for something else, the step is recorded anew. What
-    lies inside of such an object is taken for constant, and arrays must not be written into. Pass
-    what changes in `data`: arrays and random keys are inputs, a number is part of the program.
-    Learning rates and rates of decay are inputs too. A step that would be recorded anew nearly
-    every time runs as it is, with one warning that says why.
+    recorded: once for each structure, shape and dtype of `data` and the states. What it, the model
+    and the optimizer read around them is watched: names, attributes, entries of containers, the
+    content of arrays, in helpers too. When something has changed, the step is recorded anew. Where
+    something may change without a sign, or the loss changes it itself, or the step would be
+    recorded anew nearly every time, the step runs as it is, with one warning that says why.
+    Pass what changes in `data`: arrays and random keys are inputs, a number is part of the program.
+    Learning rates and rates of decay are inputs too.
 
     Examples
     --------

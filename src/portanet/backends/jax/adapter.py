@@ -236,6 +236,9 @@ class JaxBackend(Backend):
                 key = random.fold_in(key, part)
             return getattr(random, kind)(key, shape, like.dtype)
 
+    def fingerprint(self, x: Array) -> None:
+        """Return None: nobody writes into an array of JAX."""
+
     def synchronize(self, device: Any = None) -> None:
         """Wait for the work of `device`, or of all: a new array there is computed last."""
         for place in self.devices() if device is None else [device]:

@@ -51,5 +51,8 @@ class NumPyBackend(TapeBackend):
     def to_numpy(self, x: Any) -> np.ndarray:
         return np.asarray(x)
 
+    def fingerprint(self, x: Any) -> bytes:
+        return x.tobytes()
+
     def dtype(self, name: str) -> Any:
         return np.dtype(super().dtype(name))

@@ -153,6 +153,10 @@ class TorchBackend(Backend):
         wrapped = torch._C._functorch.is_functorch_wrapped_tensor
         return isinstance(x, torch.Tensor) and (wrapped(x) or self._custom.is_traced(x))
 
+    def fingerprint(self, x: Array) -> Any:
+        """Return the number of writes into a tensor, as torch counts them; see `Backend`."""
+        return super().fingerprint(x) if x.is_inference() else x._version
+
     def synchronize(self, device: Any = None) -> None:
         torch = self._torch
         if device is not None and device.type == "mps":

@@ -13,6 +13,7 @@ import shutil
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from portanet.errors import TracedValueError
 
 _lock = threading.RLock()
 _warned: list[str] = []
+_recording: ContextVar[bool] = ContextVar("portanet_torch_recording", default=False)
 
 
 class Compiled:
@@ -32,6 +34,8 @@ class Compiled:
         self._run: Any = None
 
     def __call__(self, *lists: Sequence[Any]) -> list[Any]:
+        if _recording.get():  # of a function that calls this one
+            return list(self._function(*lists))
         inputs = [_tensor(x) for part in lists for x in part]
         with torch.no_grad():
             if self._run is not None:
@@ -68,6 +72,7 @@ def _tensor(x: Any) -> Any:
 def _recorded(function: Callable[..., Any], inputs: Sequence[Any]) -> Any:
     # A tensor is known by its identity: one that comes twice, or is captured too, is not the same.
     inputs = [x.detach() if isinstance(x, torch.Tensor) else x for x in inputs]
+    token = _recording.set(True)
     try:
         return make_fx(function)(*inputs)
     except RuntimeError as error:
@@ -78,6 +83,8 @@ def _recorded(function: Callable[..., Any], inputs: Sequence[Any]) -> Any:
             "int() or item() would keep the one of the first call. Choose entry by entry with "
             "xp.where(condition, a, b), or leave this function out of jit"
         ) from error
+    finally:
+        _recording.reset(token)
 
 
 def _compiled(graph: Any, inputs: Sequence[Any]) -> Callable[..., Sequence[Any]]:

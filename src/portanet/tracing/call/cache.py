@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from portanet.tracing.call.anew import difference, warn_of_anew
+from portanet.tracing.call.lock import LOCK
 
 _MOST_PROGRAMS = 256
 _MOST_BYTES = 2**30
@@ -41,21 +41,22 @@ class Cache:
     ----------
     recent : tuple
         Those found last that can tell by themselves whether a call is theirs.
-    hits : int
+    hits, misses : int
     """
 
     def __init__(self) -> None:
         self.recent: tuple[Any, ...] = ()
         self.hits = 0
-        self._misses = 0
+        self.misses = 0
         self._programs: OrderedDict[Any, Any] = OrderedDict()
         self._passing: OrderedDict[Any, None] = OrderedDict()
+        self._refused: OrderedDict[Any, None] = OrderedDict()
+        self._changed: str | None = None
         self._warned = False
-        self._lock = threading.Lock()
 
     def find(self, key: Any) -> Any:
         """Return the program of a key, None if there is none."""
-        with self._lock:
+        with LOCK:
             replay = self._programs.get(key)
             if replay is not None:
                 self._programs.move_to_end(key)
@@ -64,11 +65,11 @@ class Cache:
 
     def add(self, key: Any, replay: Any, what: str) -> None:
         """Keep a new program; warn if nearly every call of `what` makes one."""
-        with self._lock:
-            self._misses += 1
-            if self._misses == self.hits + _MANY and not self._warned:
+        with LOCK:
+            self.misses += 1
+            if self.misses == self.hits + _MANY and not self._warned:
                 self._warned = True
-                warn_of_anew(what, difference(next(reversed(self._programs)), key))
+                warn_of_anew(what, self._reason(key))
             self._programs[key] = replay
             self._use(replay)
             while len(self._programs) > 1 and (
@@ -77,18 +78,40 @@ class Cache:
                 _, gone = self._programs.popitem(last=False)
                 self.recent = tuple(x for x in self.recent if x is not gone)
 
+    def _reason(self, key: Any) -> str:
+        if self._programs:
+            return difference(next(reversed(self._programs)), key)
+        return f"it finds another {self._changed!r} around it each time: pass that as an argument"
+
+    def clear(self, changed: str) -> None:
+        """Let go of all programs: something around the function, `changed`, is another by now."""
+        with LOCK:
+            self.recent = ()
+            self._programs.clear()
+            self._passing.clear()
+            self._changed = changed
+
     def is_passing(self, key: Any) -> bool:
         """Whether nearly every call is another one, and this is the first with its key."""
-        if not self._warned or self._misses < self.hits or key in self._passing:
-            return False
-        self._passing[key] = None
-        if len(self._passing) > _MOST_PROGRAMS:
-            self._passing.popitem(last=False)
-        return True
+        with LOCK:
+            if not self._warned or self.misses < self.hits:
+                return False
+            return _is_new(self._passing, key)
+
+    def refuse(self, key: Any) -> None:
+        """Let calls of a key run as they are from now on."""
+        with LOCK:
+            _is_new(self._refused, key)
+            gone = self._programs.pop(key, None)
+            self.recent = tuple(x for x in self.recent if x is not gone)
+
+    def is_refused(self, key: Any) -> bool:
+        """Whether calls of a key run as they are."""
+        return key in self._refused
 
     def info(self) -> CacheInfo:
-        with self._lock:
-            return CacheInfo(self.hits, self._misses, len(self._programs), self._kept_bytes())
+        with LOCK:
+            return CacheInfo(self.hits, self.misses, len(self._programs), self._kept_bytes())
 
     def _use(self, replay: Any) -> None:
         if replay.match is not None:
@@ -97,3 +120,13 @@ class Cache:
 
     def _kept_bytes(self) -> int:
         return sum(replay.kept_bytes for replay in self._programs.values())
+
+
+def _is_new(known: OrderedDict[Any, None], key: Any) -> bool:
+    """Note a key among the last ones; return whether it was not there."""
+    if key in known:
+        return False
+    known[key] = None
+    if len(known) > _MOST_PROGRAMS:
+        known.popitem(last=False)
+    return True

@@ -133,7 +133,7 @@ class Hoisted:
             others[:] = [None if i in computed else y for i, y in enumerate(outputs)]
             return [outputs[i] for i in computed]
 
-        found = backend.rehearse(rehearsed, [inputs[i] for i in arrays])
+        backend.rehearse(rehearsed, [inputs[i] for i in arrays])
         recorded = [i for i, y in enumerate(others) if isinstance(y, RecordedKey | RecordedNumber)]
         if any(others[i].trace is not trace for i in recorded):
             raise Captured
@@ -159,7 +159,7 @@ class Hoisted:
             return [outputs[i] for i in computed]
 
         self._run = backend.compile(arrays_alone, donated=(0,) if self._donated else ())
-        self._first = found, values
+        self._first = values
 
     def _filled(self, trace: Any, variables: Any, host_inputs: Any, arrays: Any) -> list[Any]:
         filled = [None] * self._count
@@ -170,10 +170,10 @@ class Hoisted:
         return filled
 
     def first(self, inputs: Sequence[Any]) -> list[Any]:
-        """Return the outputs for the inputs that it was made of, once."""
-        found, values = self._first
+        """Return the outputs for the inputs that it was made of, once, with the draws made then."""
+        values = self._first
         del self._first
-        return self._joined(self._compute(inputs, values) if found is None else found, values)
+        return self._joined(self._compute(inputs, values), values)
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         done = self._run_host(*(inputs[i] for i in self._host)) if self._host else []

@@ -9,13 +9,15 @@ from typing import Any
 
 from portanet import trees
 from portanet.backends import backend_of, is_array
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, PortanetError
 from portanet.tracing.call import replays
+from portanet.tracing.call.anew import warn_user
 from portanet.tracing.call.arguments import Marked
 from portanet.tracing.call.cache import Cache, CacheInfo
 from portanet.tracing.call.chance import Chance
 from portanet.tracing.call.signature import refuse_changing, signature
 from portanet.tracing.record.record import Captured
+from portanet.tracing.watch.surroundings import Surroundings
 
 
 class Jitted:
@@ -26,16 +28,23 @@ class Jitted:
     Attributes
     ----------
     function : callable
-    around : callable
-        The user's function within it, which must find no generators of random numbers.
     """
 
-    def __init__(self, function: Callable[..., Any], static: Marked, donated: Marked) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        static: Marked,
+        donated: Marked,
+        around: Surroundings | None = None,
+    ) -> None:
         functools.update_wrapper(self, function, updated=())
-        self.function = self.around = function
+        self.function = function
         self._static = static
         self._donated = donated
+        self._around = around
         self._cache = Cache()
+        self._surroundings: Surroundings | None = None
+        self._unchanged: Callable[[], bool] | None = None
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
@@ -47,11 +56,17 @@ class Jitted:
         return f"jit({getattr(self.function, '__qualname__', self.function)})"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._unchanged is not None and not self._unchanged():
+            self._look_around()
         for replay in self._cache.recent:
             inputs = replay.match((args, kwargs))
             if inputs is not None:
                 self._cache.hits += 1
-                return replay(inputs)
+                try:
+                    return replay(inputs)
+                except Exception as error:
+                    failed = error
+                return self._without(replay.key, failed, args, kwargs)
         return self._look_up(args, kwargs)[1]
 
     def _look_up(self, args: Any, kwargs: Any, run: bool = True) -> tuple[Any, Any]:
@@ -62,15 +77,28 @@ class Jitted:
             key, places = found
             replay = self._cache.find(key)
             if replay is not None:
-                self._cache.hits += run
-                return replay, replay([leaves[i] for i in places]) if run else None
-            if not (run and self._cache.is_passing(key)):
+                if not run:
+                    return replay, None
+                self._cache.hits += 1
+                try:
+                    return replay, replay([leaves[i] for i in places])
+                except Exception as error:
+                    failed = error
+                return None, self._without(key, failed, args, kwargs)
+            passing = run and self._cache.is_passing(key)
+            if not passing and not self._cache.is_refused(key):
                 donated = set(map(id, trees.leaves(self._donated.among(args, kwargs))))
                 donated = [i for i in places if id(leaves[i]) in donated]
-                replay, outputs = self._record(key, leaves, structure, places, donated)
-                if replay is not None:
-                    return replay, outputs
-        return None, self.function(*args, **kwargs)
+                try:
+                    replay, outputs = self._record(key, leaves, structure, places, donated)
+                except PortanetError:
+                    raise
+                except Exception as error:
+                    failed = error
+                else:
+                    return replay, outputs if replay else self._as_it_is(args, kwargs)
+                return None, self._without(key, failed, args, kwargs)
+        return None, self._as_it_is(args, kwargs)
 
     def _record(
         self, key: Any, leaves: list[Any], structure: Any, places: list[int], donated: list[int]
@@ -79,16 +107,73 @@ class Jitted:
         backend = backend_of(*(leaves[i] for i in places if is_array(leaves[i])))
         if backend.jit == "none":
             return None, None
-        chance = Chance(self.around)
+        around = self._around or Surroundings(self.function)
+        chance = Chance(around.generators)
         try:
             replay, outputs = replays.make(
                 self.function, leaves, structure, places, backend, donated
             )
         except Captured:
             return None, None
-        chance.check()
+        if chance.check():
+            return None, None
+        replay.key = key
+        self._take_surroundings()
         self._cache.add(key, replay, f"pn.jit: {self}")
         return replay, outputs
+
+    def _take_surroundings(self) -> None:
+        """Note what the function finds around it, after it has run: its own changes do not count.
+
+        What it changes there happens when it is recorded, as printing does.
+        """
+        known = self._unchanged is not None and self._unchanged()
+        if self._around is None and not known:
+            self._surroundings = Surroundings(self.function)
+            self._unchanged = self._surroundings.unchanged
+
+    def _as_it_is(self, args: Any, kwargs: Any) -> Any:
+        outputs = self.function(*args, **kwargs)
+        if self._surroundings is not None:
+            self._take_surroundings()
+        return outputs
+
+    def _look_around(self) -> None:
+        """Forget all programs if something around the function is really another one."""
+        surroundings = self._surroundings
+        if surroundings is None:
+            return
+        changed = surroundings.changed()
+        if changed is None:
+            self._unchanged = surroundings.unchanged
+            return
+        self._cache.clear(changed)
+        self._take_surroundings()
+
+    def _without(self, key: Any, failed: Exception, args: Any, kwargs: Any) -> Any:
+        """Run the function as it is after recording or replaying it failed.
+
+        What it raises then is the user's own error, and otherwise the fault was ours. Arguments
+        that were donated may be written over already: then there is nothing to be run.
+        """
+        if self._donated.among(args, kwargs):
+            raise failed
+        outputs = self._as_it_is(args, kwargs)
+        self._cache.refuse(key)
+        warn_user(
+            f"{self} runs as it is: recording or replaying it failed in portanet, with "
+            f"{type(failed).__name__}: {failed}. Please report this fault"
+        )
+        return outputs
+
+    def within(self, around: Surroundings) -> Jitted:
+        """Return this without its programs, its surroundings watched by the caller."""
+        return Jitted(self.function, self._static, self._donated, around)
+
+    @property
+    def recordings(self) -> int:
+        """How often the function was recorded."""
+        return self._cache.misses
 
     def cache_info(self) -> CacheInfo:
         """Return how often the function was replayed and recorded, and what is kept.
@@ -163,16 +248,17 @@ def jit(
     """Make a function that is recorded once and then replayed, without Python in between.
 
     The first call runs `function` with stand-ins for the arrays and writes down what it does with
-    them; later calls replay that. Results are those of `function`, up to rounding.
+    them; that is replayed, in the first call and in all later ones. Results are those of
+    `function`, up to rounding, and the same to the last bit in every call.
 
     Parameters
     ----------
     function : callable
         Takes and returns trees. Its arrays, random keys and counters are inputs. Everything else
         among the arguments is static: for another number, text or shape, dtype, device or
-        structure it is recorded again. It must depend on its arguments alone: arrays that it
-        takes from around it are constants, which must not be written into, and what it does
-        beside computing, such as printing, happens only while it is recorded.
+        structure it is recorded again, and so it is when something that it reads around it has
+        changed: names, attributes, entries, the content of small arrays. What it does beside
+        computing, such as printing, happens only while it is recorded.
     static_argnums, static_argnames : int or str, or several, optional
         Arguments, by position or by name, that are static as a whole, whatever they hold: objects
         with a hash, told apart by ``==``. A name stands for its position too, and the other way
@@ -192,7 +278,8 @@ def jit(
     ------
     TracedValueError
         By a call, where `function` asks for the value of an array: ``if x > 0``, ``float(x)``,
-        ``x[0] = 1``, or draws random numbers without a key.
+        ``x[0] = 1``, draws random numbers without a key, or returns an array in an object that is
+        no tree.
     ArgumentError
         If `function` is not callable or a `StatefulModel`, or an option is no number or name; by
         a call with a static argument that cannot be hashed, or that is known to change, such as a
@@ -203,10 +290,11 @@ def jit(
     Inside a derivative, a batch or another jitted function it is as if `function` itself were
     called. On NumPy the replay is a flat list of calls that write into memory kept between calls;
     results never lie in it. array_api_strict and CuPy replay their own functions, JAX uses
-    ``jax.jit`` and torch ``torch.compile``, which takes seconds at the second call; where that
+    ``jax.jit`` and torch ``torch.compile``, which takes seconds at the first call; where that
     cannot be used, one warning says why, and functions run as they are. Where nearly every call
     would be recorded anew, one warning says so too, and calls that were not seen before run as
-    they are.
+    they are. If a replay fails, `function` runs in its place: the error is the user's own then, or
+    a warning asks for a report.
 
     Examples
     --------

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
+from portanet.autodiff.hidden import refuse_hidden
 from portanet.tracing.call.arguments import bare
 from portanet.tracing.call.calling import matcher
 from portanet.tracing.call.hoist import Hoisted
@@ -24,12 +25,15 @@ class Replay:
     ----------
     match : callable or None
         Takes the arguments of a call; returns the inputs, or None if the call is another one.
+    key : tuple
+        What the cache finds it by.
     """
 
     def __init__(self, program: Program, source: Source, match: Any) -> None:
         self.program = program
         self.source = source
         self.match = match
+        self.key: Any = None
         self._idle: list[Callable[..., Any]] = []
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
@@ -57,6 +61,7 @@ class LibraryReplay:
     """A function that the library's own compiler has made."""
 
     kept_bytes = 0
+    key: Any = None
 
     def __init__(self, hoisted: Hoisted, structure: Any, match: Any) -> None:
         self.hoisted = hoisted
@@ -146,4 +151,5 @@ def _of_untraced(match: Callable[[Any], Any], backend: Any) -> Callable[[Any], A
 
 def _split(tree: Any) -> tuple[list[Any], list[Any]]:
     leaves, structure = trees.flatten(tree)
+    refuse_hidden(leaves, tree)
     return leaves, [structure]

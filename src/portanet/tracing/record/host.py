@@ -50,6 +50,7 @@ class RecordedNumber:
 
     __slots__ = ("trace", "value", "variable")
 
+    recorded = True
     __array_ufunc__ = None
 
     def __jax_array__(self) -> Any:
@@ -132,6 +133,8 @@ class RecordedKey(Key):
     """A random key that is another one in each call."""
 
     __slots__ = ("trace", "variable")
+
+    recorded = True
 
     def __init__(self, key: Key, trace: Any, variable: Variable) -> None:
         super().__init__(key.words)

@@ -180,8 +180,8 @@ def recorded_box(xp: Any) -> type[Box]:
     """Return the class of the recorded arrays of a traced namespace."""
     found = xp.__dict__.get("recorded_box")
     if found is None:
-        found = type(f"Recorded_{xp.box.__name__}", (Recorded, xp.box), {"__slots__": ()})
-        xp.__dict__["recorded_box"] = found
+        made = type(f"Recorded_{xp.box.__name__}", (Recorded, xp.box), {"__slots__": ()})
+        found = xp.__dict__.setdefault("recorded_box", made)
     return found
 
 

@@ -1,0 +1,90 @@
+"""Traced arrays in results that are no trees, where nobody would take them out of their trace."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from portanet import trees
+from portanet.backends import backend_of, is_array
+from portanet.errors import TracedValueError
+from portanet.random import Key
+
+_MOST = 1000  # objects that are looked into
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), type, np.ndarray, np.generic, Key)
+
+
+def refuse_hidden(leaves: list[Any], tree: Any) -> None:
+    """Raise for a leaf of a function's result that is no array and has a traced one in it.
+
+    Parameters
+    ----------
+    leaves : list
+        Those of `tree`, a result inside of a derivative, a batch or a recording.
+    tree : tree
+
+    Raises
+    ------
+    TracedValueError
+        With the path of the leaf, its class and where in it the array is.
+    """
+    for i, leaf in enumerate(leaves):
+        if isinstance(leaf, _PLAIN) or _is_recorded(leaf) or is_array(leaf):
+            continue
+        where = _place_of_traced(leaf)
+        if where is not None:
+            path = trees.flatten_with_paths(tree)[i][0]
+            kind = type(leaf).__name__
+            raise TracedValueError(
+                f"{f'the result at {path!r}' if path else 'the result'} is a {kind}, which is no "
+                f"tree, and {kind}{where} is a traced array, which would never get its value: "
+                f"return dicts, tuples or lists, or make {kind} a tree with pn.register_tree"
+            )
+
+
+def _place_of_traced(leaf: Any) -> str | None:
+    """Return where in an object the first traced array is, as text behind its name."""
+    known: set[int] = set()
+    waiting: deque[tuple[str, Any]] = deque([("", leaf)])
+    while waiting and len(known) < _MOST:
+        where, x = waiting.popleft()
+        if id(x) in known or (isinstance(x, _PLAIN) and not _is_recorded(x)):
+            continue
+        known.add(id(x))
+        if _is_traced(x):
+            return where
+        waiting.extend((where + name, part) for name, part in _parts(x))
+    return None
+
+
+def _is_traced(x: Any) -> bool:
+    return _is_recorded(x) or (is_array(x) and backend_of(x).is_traced(x))
+
+
+def _is_recorded(x: Any) -> bool:
+    """Whether `x` stands for something else in a recording: an array, a key or a number."""
+    return getattr(type(x), "recorded", False)
+
+
+def _parts(x: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(x, Mapping):
+        yield from ((f"[{key!r}]", value) for key, value in list(x.items()))
+    elif isinstance(x, list | tuple | deque):
+        yield from ((f"[{i}]", value) for i, value in enumerate(x))
+    elif isinstance(x, set | frozenset):
+        yield from (("{…}", value) for value in x)
+    if not callable(x):
+        yield from ((f".{name}", value) for name, value in _attributes(x))
+
+
+def _attributes(x: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes that an object itself has."""
+    yield from list(getattr(x, "__dict__", {}).items())
+    for kind in type(x).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if hasattr(x, name) and name not in ("__dict__", "__weakref__"):
+                yield name, getattr(x, name)
