@@ -15,8 +15,15 @@ from portanet.parameters import precision
 from portanet.random import Key
 
 
+def check(name: str, leaf: Any) -> None:
+    """Refuse a leaf that has no place in a file."""
+    if not (is_array(leaf) or isinstance(leaf, Key | str | bool | int | float)):
+        raise ArgumentError(f"{name!r} is an array, a random key, a number or a text: got {leaf!r}")
+
+
 def stored(name: str, leaf: Any) -> np.ndarray:
     """Return what a file has for the leaf called `name`."""
+    check(name, leaf)
     if is_array(leaf):
         return _on_host(name, leaf)
     if isinstance(leaf, Key):
@@ -25,9 +32,7 @@ def stored(name: str, leaf: Any) -> np.ndarray:
         return np.frombuffer(leaf.encode(errors="surrogatepass"), np.uint8)
     if isinstance(leaf, int) and not -(2**63) <= leaf < 2**64:
         raise ArgumentError(f"{name!r}: an integer fits 64 bits: got {leaf}: save it as a text")
-    if isinstance(leaf, bool | int | float):
-        return np.asarray(leaf)
-    raise ArgumentError(f"{name!r} is an array, a random key, a number or a text: got {leaf!r}")
+    return np.asarray(leaf)
 
 
 def _on_host(name: str, x: Any) -> np.ndarray:
@@ -38,7 +43,7 @@ def _on_host(name: str, x: Any) -> np.ndarray:
         return np.asarray(backend.to_numpy(x)).astype(_dtypes.on_host(x), copy=False)
     except PortanetError:
         raise
-    except TypeError as error:
+    except (RuntimeError, TypeError) as error:
         raise DTypeError(f"{name!r}: {backend.name} cannot hand out {dtype}: {error}") from error
 
 

@@ -26,8 +26,8 @@ def checked_path(path: Any) -> str:
         text = os.fsdecode(path)
     except TypeError:
         raise ArgumentError(f"path is a str or an os.PathLike: got {path!r}") from None
-    if "\0" in text:
-        raise ArgumentError(f"path has no null character: got {text!r}")
+    if not text or "\0" in text:
+        raise ArgumentError(f"path names a file: got {text!r}")
     return text
 
 

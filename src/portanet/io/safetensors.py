@@ -215,6 +215,8 @@ def _like(
     """Return a tree like `like`, with the dtypes of the file unless `width` is kept too."""
     tree = _entries.plain(like)
     named = trees.flatten_with_paths(tree)
+    for name, leaf in named:
+        _leaves.check(name, leaf)
     _check(path, named, arrays, width=width)
     leaves = [
         _leaves.restored(name, arrays[name], leaf, place, width=width) for name, leaf in named
