@@ -18,6 +18,7 @@ from portanet.errors import (
 )
 from portanet.io import safetensors as files
 
+safetensors = pytest.importorskip("safetensors")
 library = pytest.importorskip("safetensors.numpy")
 
 DTYPES = (
@@ -110,6 +111,8 @@ NARROWER = [
 
 @pytest.mark.parametrize(("given", "wanted"), NARROWER)
 def test_what_like_cannot_hold_exactly_is_refused(backend, path, given, wanted):
+    if given == "complex64" and not hasattr(safetensors, "TensorSpec"):
+        pytest.skip("older versions of the library have no complex numbers")
     files.save(path, {"layer": {"w": np.ones(2, given)}, "b": np.ones(1)})
     like = {"layer": {"w": backend.asarray(np.zeros(2, wanted))}, "b": np.ones(1)}
     with pytest.raises(DTypeError) as caught:

@@ -14,13 +14,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from portanet import devices, trees
+from portanet import devices
 from portanet.core import Layer, setup
 from portanet.devices import Device
-from portanet.errors import ArgumentError, DTypeError, ParameterTreeError, ShapeError
+from portanet.errors import ArgumentError
 from portanet.io import _entries, _leaves, _library
+from portanet.io._match import matched
 from portanet.io._replace import replace
 
 __all__ = ["load", "load_model", "metadata", "save", "save_model"]
@@ -142,7 +141,7 @@ def load(path: Path, like: Any = None, *, device: Any = None) -> Any:
     source = _library.checked_path(path)
     arrays, notes = _library.read(source)
     if like is not None:
-        return _like(source, arrays, like, place, width=True)
+        return matched(source, arrays, like, place, width=True)
     placed = {name: _leaves.placed(name, x, place) for name, x in arrays.items()}
     return _entries.nested(placed, _entries.noted(source, notes))
 
@@ -201,54 +200,9 @@ def load_model(path: Path, model: Layer, *, device: Any = None) -> tuple[Any, An
     source = _library.checked_path(path)
     ps, st = setup(0, model)
     like = {"parameters": ps, "states": st}
-    tree = _like(source, _library.read(source)[0], like, place, width=False)
+    tree = matched(source, _library.read(source)[0], like, place, width=False)
     return tree["parameters"], tree["states"]
 
 
 def _place(device: Any) -> Device | None:
     return device if device is None or isinstance(device, Device) else devices.device(device)
-
-
-def _like(
-    path: str, arrays: Mapping[str, np.ndarray], like: Any, place: Device | None, *, width: bool
-) -> Any:
-    """Return a tree like `like`, with the dtypes of the file unless `width` is kept too."""
-    tree = _entries.plain(like)
-    named = trees.flatten_with_paths(tree)
-    for name, leaf in named:
-        _leaves.check(name, leaf)
-    _check(path, named, arrays, width=width)
-    leaves = [
-        _leaves.restored(name, arrays[name], leaf, place, width=width) for name, leaf in named
-    ]
-    return _entries.rebuilt(like, trees.unflatten(trees.flatten(tree)[1], leaves))
-
-
-def _check(
-    path: str, named: list[tuple[str, Any]], arrays: Mapping[str, np.ndarray], *, width: bool
-) -> None:
-    names = [name for name, _ in named]
-    missing = [name for name in names if name not in arrays]
-    surplus = sorted(set(arrays) - set(names))
-    if missing or surplus:
-        raise ParameterTreeError(
-            f"{path!r}: the entries differ: missing {missing or 'none'}, "
-            f"unexpected {surplus or 'none'}"
-        )
-    wrong = [
-        f"{name!r} {arrays[name].shape} != {shape}"
-        for name, leaf in named
-        if (shape := _leaves.shape_of(leaf)) not in (None, arrays[name].shape)
-    ]
-    if wrong:
-        raise ShapeError(f"{path!r}: the shapes differ: {', '.join(wrong)}")
-    wrong = [
-        f"{name!r} {arrays[name].dtype} in {_leaves.kind_of(leaf)}"
-        for name, leaf in named
-        if not _leaves.fits(arrays[name], leaf, width=width)
-    ]
-    if wrong:
-        raise DTypeError(
-            f"{path!r}: like= cannot hold the numbers exactly: {', '.join(wrong)}: load without "
-            "it and convert what shall be rounded"
-        )
