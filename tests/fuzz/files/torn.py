@@ -11,7 +11,7 @@ import numpy as np
 
 from portanet.io import safetensors as files
 
-SIZE = 64
+SIZE = 20_000
 WRITER = f"""
 import sys
 import numpy as np
