@@ -1,5 +1,8 @@
 """Trees of arrays in files of the safetensors format [1]_, which other libraries read too.
 
+The format's own library reads and writes them: ``pip install "portanet[safetensors]"``. What is
+here is what it has not: trees, a structure to load into, random keys, whole training states.
+
 References
 ----------
 .. [1] https://github.com/huggingface/safetensors
@@ -8,18 +11,16 @@ References
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from portanet import devices, trees
-from portanet.backends import backend_of, is_array
+from portanet import devices
 from portanet.core import Layer, setup
-from portanet.errors import ArgumentError, DTypeError, ParameterTreeError, ShapeError
-from portanet.io import _format
-from portanet.parameters import precision
-from portanet.random import Key
+from portanet.devices import Device
+from portanet.errors import ArgumentError
+from portanet.io import _entries, _leaves, _library
+from portanet.io._match import matched
+from portanet.io._replace import replace
 
 __all__ = ["load", "load_model", "metadata", "save", "save_model"]
 
@@ -32,11 +33,14 @@ def save(path: Path, tree: Any, metadata: Mapping[str, str] | None = None) -> No
     Parameters
     ----------
     path : str or path
-        A file that exists is replaced, once all has been written.
+        A file that exists is replaced at once when all has been written, and keeps its mode;
+        through a symbolic link it is the file that the link points at.
     tree : tree
         Arrays of any library, with any dtype of the format: booleans, integers, float16,
-        bfloat16, float32, float64 and complex64. Random keys, numbers and booleans are stored as
-        small arrays.
+        bfloat16, float32, float64, complex64 and five of 8 bits. Random keys, numbers, booleans
+        and texts are stored as small arrays. Of a `TrainState` or an `OptimizerState` all is
+        stored that training changes: the step, the hyperparameters of the rules and the frozen
+        flags too.
     metadata : mapping of str to str, optional
         Notes, which `metadata` returns.
 
@@ -47,7 +51,12 @@ def save(path: Path, tree: Any, metadata: Mapping[str, str] | None = None) -> No
     ParameterTreeError
         If two arrays have one path.
     ArgumentError
-        If a leaf is neither an array nor a number, or `metadata` is something else.
+        If a leaf is none of these, an entry is called ``__metadata__``, `metadata` is something
+        else, or `path` is no file.
+    BackendNotAvailableError
+        If the library `safetensors` is not installed, or `ml_dtypes` for bfloat16 and float8.
+    OSError
+        If the system cannot write the file. The old one is left as it was.
 
     Examples
     --------
@@ -59,12 +68,24 @@ def save(path: Path, tree: Any, metadata: Mapping[str, str] | None = None) -> No
     ...     pn.io.safetensors.load(f"{folder}/a.safetensors")
     {'layer': {'weight': array([1., 1.])}}
     """
-    stored: dict[str, _format.Stored] = {}
-    for name, leaf in trees.flatten_with_paths(tree):
-        if name in stored:
-            raise ParameterTreeError(f"one array a path: there are two at {name!r}")
-        stored[name] = _stored(name, leaf)
-    _format.write(path, stored, metadata)
+    target = _library.checked_path(path)
+    leaves, empty = _entries.named(_entries.plain(tree))
+    notes = {**_checked_notes(metadata), **_entries.note(empty)}
+    arrays = {name: _leaves.stored(name, leaf) for name, leaf in leaves.items()}
+    replace(target, _library.content_of(arrays, notes))
+
+
+def _checked_notes(metadata: Any) -> Mapping[str, str]:
+    if metadata is None:
+        return {}
+    texts = isinstance(metadata, Mapping) and all(
+        isinstance(x, str) for pair in metadata.items() for x in pair
+    )
+    if not texts:
+        raise ArgumentError("metadata is a dict of str to str: convert its values with str or json")
+    if _entries.NOTE in metadata:
+        raise ArgumentError(f"metadata: {_entries.NOTE!r} is portanet's own: take another name")
+    return metadata
 
 
 def load(path: Path, like: Any = None, *, device: Any = None) -> Any:
@@ -75,12 +96,12 @@ def load(path: Path, like: Any = None, *, device: Any = None) -> Any:
     path : str or path
     like : tree, optional
         What is expected: the result has its structure, and each array the shape, library, device
-        and dtype of the one in its place. Random keys, numbers and booleans become such again.
-        Without it the result is a nested dict, one level for each part of a path, whose arrays
-        keep their dtype.
+        and dtype of the one in its place. Random keys, numbers, booleans and texts become such
+        again, training states go on where they were saved. Without it the result is a nested
+        dict, one level for each part of a path, whose arrays keep their dtype.
     device : Device or str, optional
         Where the arrays go, such as ``"torch:cuda:0"``; otherwise where those of `like` are, or
-        NumPy. On NumPy, which lacks it, bfloat16 becomes float32.
+        NumPy, on which bfloat16 and float8 are those of the package `ml_dtypes`.
 
     Returns
     -------
@@ -92,8 +113,17 @@ def load(path: Path, like: Any = None, *, device: Any = None) -> Any:
         If the file lacks entries of `like` or has others, by name; or if its names are no tree.
     ShapeError
         If arrays have other shapes than in `like`, by name.
+    DTypeError
+        If `like` cannot hold the numbers exactly, by name: a dtype that is narrower or of another
+        kind. Load without `like` and convert what shall be rounded.
+    HyperparameterError
+        If the training state in the file was made with another optimizer.
     ArgumentError
         If it is no such file, or not all of it.
+    BackendNotAvailableError
+        If the library `safetensors` is not installed, or `ml_dtypes` for bfloat16 and float8.
+    OSError
+        If the system cannot read the file.
 
     Examples
     --------
@@ -107,16 +137,25 @@ def load(path: Path, like: Any = None, *, device: Any = None) -> Any:
     >>> bool(np.all(again["weight"] == ps["weight"]))
     True
     """
-    place = devices.device(device) if isinstance(device, str) else device
-    found = _format.read(path)
-    if like is None:
-        return _nested({name: _placed(stored, place) for name, stored in found.items()})
-    return _like(str(path), found, like, lambda stored, leaf: _matched(stored, leaf, place))
+    place = _place(device)
+    source = _library.checked_path(path)
+    arrays, notes = _library.read(source)
+    if like is not None:
+        return matched(source, arrays, like, place, width=True)
+    placed = {name: _leaves.placed(name, x, place) for name, x in arrays.items()}
+    return _entries.nested(placed, _entries.noted(source, notes))
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """Return the notes that a file was saved with, without reading its arrays."""
-    return _format.read_header(path)[1]
+    """Return the notes that a file was saved with, without reading its arrays.
+
+    Raises
+    ------
+    ArgumentError, BackendNotAvailableError, OSError
+        As by `load`.
+    """
+    notes = _library.read_metadata(_library.checked_path(path))
+    return {name: text for name, text in notes.items() if name != _entries.NOTE}
 
 
 def save_model(path: Path, ps: Any, st: Any, metadata: Mapping[str, str] | None = None) -> None:
@@ -142,8 +181,8 @@ def load_model(path: Path, model: Layer, *, device: Any = None) -> tuple[Any, An
 
     Raises
     ------
-    ParameterTreeError, ShapeError, ArgumentError
-        As by `load`.
+    ParameterTreeError, ShapeError, DTypeError, ArgumentError, BackendNotAvailableError, OSError
+        As by `load`; but a floating dtype may be of any width.
 
     Examples
     --------
@@ -157,102 +196,13 @@ def load_model(path: Path, model: Layer, *, device: Any = None) -> tuple[Any, An
     >>> again == st
     True
     """
-    place = devices.device(device) if isinstance(device, str) else device
+    place = _place(device)
+    source = _library.checked_path(path)
     ps, st = setup(0, model)
     like = {"parameters": ps, "states": st}
-    tree = _like(str(path), _format.read(path), like, lambda stored, _: _placed(stored, place))
+    tree = matched(source, _library.read(source)[0], like, place, width=False)
     return tree["parameters"], tree["states"]
 
 
-def _stored(name: str, leaf: Any) -> _format.Stored:
-    if is_array(leaf):
-        backend = backend_of(leaf)
-        return _format.Stored(backend.to_numpy(leaf), backend.dtype_name(leaf.dtype) == "bfloat16")
-    if isinstance(leaf, Key):
-        return _format.Stored(np.asarray(leaf.words, np.uint64), False)
-    if isinstance(leaf, bool | int | float):
-        return _format.Stored(np.asarray(leaf), False)
-    raise ArgumentError(f"{name!r} is an array, a random key or a number: got {leaf!r}")
-
-
-def _placed(stored: _format.Stored, place: Any) -> Any:
-    if place is None:
-        return stored.array
-    x = place(stored.array)
-    return _as_bfloat16(x) if stored.bfloat16 else x
-
-
-def _as_bfloat16(x: Any) -> Any:
-    try:
-        return precision.astype(x, "bfloat16")
-    except DTypeError:
-        return x
-
-
-def _matched(stored: _format.Stored, leaf: Any, place: Any) -> Any:
-    """Return an array of the dtype of `leaf`, where that is or at `place`."""
-    here: Any = place or devices.get_device(leaf)
-    x = here(stored.array)
-    backend = backend_of(x)
-    dtype = backend.dtype(backend_of(leaf).dtype_name(leaf.dtype))
-    return x if x.dtype == dtype else backend.xp.astype(x, dtype)
-
-
-def _like(
-    path: str,
-    found: Mapping[str, _format.Stored],
-    like: Any,
-    restored: Callable[[_format.Stored, Any], Any],
-) -> Any:
-    """Return a tree like `like`, whose arrays are made by `restored`."""
-    named = trees.flatten_with_paths(like)
-    _check(path, named, found)
-    leaves = [
-        restored(found[name], leaf) if is_array(leaf) else _value(found[name].array, leaf)
-        for name, leaf in named
-    ]
-    return trees.unflatten(trees.flatten(like)[1], leaves)
-
-
-def _value(x: np.ndarray, leaf: Any) -> Any:
-    if not isinstance(leaf, Key):
-        return type(leaf)(x.item())
-    high, low = x.tolist()
-    return Key((high, low))
-
-
-def _check(path: str, named: list[tuple[str, Any]], found: Mapping[str, _format.Stored]) -> None:
-    names = [name for name, _ in named]
-    missing = [name for name in names if name not in found]
-    surplus = sorted(set(found) - set(names))
-    if missing or surplus:
-        raise ParameterTreeError(
-            f"{path!r}: the entries differ: missing {missing or 'none'}, "
-            f"unexpected {surplus or 'none'}"
-        )
-    wrong = [
-        f"{name!r} {tuple(found[name].array.shape)} != {shape}"
-        for name, leaf in named
-        if tuple(found[name].array.shape) != (shape := _shape(leaf))
-    ]
-    if wrong:
-        raise ShapeError(f"{path!r}: the shapes differ: {', '.join(wrong)}")
-
-
-def _shape(leaf: Any) -> tuple[int, ...]:
-    return (2,) if isinstance(leaf, Key) else tuple(getattr(leaf, "shape", ()))
-
-
-def _nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for name, x in arrays.items():
-        *parts, last = name.split(".")
-        level = tree
-        for part in parts:
-            level = level.setdefault(part, {})
-            if not isinstance(level, dict):
-                raise ParameterTreeError(f"{name!r} lies under an array, {part!r}: load with like=")
-        if last in level:
-            raise ParameterTreeError(f"{name!r} is an array and a dict: load with like=")
-        level[last] = x
-    return tree
+def _place(device: Any) -> Device | None:
+    return device if device is None or isinstance(device, Device) else devices.device(device)

@@ -12,6 +12,7 @@ from portanet import trees
 from portanet.backends import is_array
 from portanet.errors import ParameterTreeError
 from portanet.optimizers.base import Rule, RuleState
+from portanet.optimizers.hyperparameters import hyperparameters, with_hyperparameters
 from portanet.trees import Tree, TreeStructure
 
 
@@ -71,6 +72,32 @@ class OptimizerState:
         rows = zip(self.rules, self.states, self.frozen, strict=True)
         leaves = [None if rule is None else Leaf(rule, *rest) for rule, *rest in rows]
         return trees.unflatten(self.structure, leaves)
+
+    def to_state_dict(self) -> dict[str, Tree]:
+        """Return all that training changes, as a tree: what `portanet.io` keeps in a file."""
+        rules = map(hyperparameters, self.rules)
+        columns = {"states": self.states, "rules": rules, "frozen": self.frozen}
+        return {name: trees.unflatten(self.structure, rows) for name, rows in columns.items()}
+
+    def from_state_dict(self, state: dict[str, Tree]) -> OptimizerState:
+        """Return this state with what `to_state_dict` of one for the same parameters gave.
+
+        Raises
+        ------
+        HyperparameterError
+            If rules are of another kind there, or their numbers out of range.
+        """
+        columns = ("rules", "states", "frozen")
+        rows: list[Any] = [self.structure.flatten_up_to(state[name]) for name in columns]
+        numbers, states, frozen = rows
+        known: dict[Any, Any] = {}  # parameters that share a rule go on sharing one
+        rules = []
+        for rule, own in zip(self.rules, numbers, strict=True):
+            key = id(rule), tuple(trees.leaves(own))
+            if key not in known:
+                known[key] = with_hyperparameters(rule, own)
+            rules.append(known[key])
+        return OptimizerState(self.structure, tuple(rules), tuple(states), tuple(frozen))
 
     def __getitem__(self, name: Any) -> Tree:
         return self.tree()[name]

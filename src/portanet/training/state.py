@@ -96,6 +96,15 @@ class TrainState:
         other.__dict__.update({**self.__getstate__(), **changes})
         return other
 
+    def to_state_dict(self) -> dict[str, Any]:
+        """Return all that training changes, as a tree: what `portanet.io` keeps in a file."""
+        names = ("parameters", "states", "optimizer_state", "step")
+        return {name: getattr(self, name) for name in names}
+
+    def from_state_dict(self, state: dict[str, Any]) -> TrainState:
+        """Return this state with what `to_state_dict` gave; the model and the optimizer stay."""
+        return self.replaced(**state)
+
     def end(self) -> None:
         """Forget the parameters and the optimizer's state, whose memory others have taken."""
         for name in ("flat", "parameters", "optimizer_state"):

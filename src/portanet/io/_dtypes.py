@@ -1,0 +1,77 @@
+"""The dtypes of the format as NumPy's, or those of `ml_dtypes` where NumPy has none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from portanet.backends import backend_of
+from portanet.errors import BackendNotAvailableError, DTypeError
+
+_NARROW = {
+    "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
+    "F8_E8M0": "float8_e8m0fnu", "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz",
+}  # fmt: skip
+_NAMES = {
+    "BOOL": "bool", "U8": "uint8", "I8": "int8", "U16": "uint16", "I16": "int16", "F16": "float16",
+    "U32": "uint32", "I32": "int32", "F32": "float32", "U64": "uint64", "I64": "int64",
+    "F64": "float64", "C64": "complex64",
+}  # fmt: skip
+_KNOWN = frozenset((*_NAMES.values(), *_NARROW.values()))
+
+
+def of_code(name: str, code: str) -> np.dtype:
+    """Return the dtype of the entry `name`, which a file calls `code`."""
+    if code in _NAMES:
+        return np.dtype(_NAMES[code])
+    if code in _NARROW:
+        return _narrow(_NARROW[code])
+    raise DTypeError(
+        f"{name!r} has dtype {code}, which no array library here has: "
+        f"known are {', '.join((*_NAMES, *_NARROW))}"
+    )
+
+
+def _narrow(name: str) -> np.dtype:
+    try:
+        import ml_dtypes
+    except ImportError as error:
+        raise BackendNotAvailableError(
+            f"{name} on the host needs the package ml_dtypes: pip install ml_dtypes"
+        ) from error
+    return np.dtype(getattr(ml_dtypes, name))
+
+
+def check_known(name: str, dtype: str) -> None:
+    """Refuse a dtype that the format does not have."""
+    if dtype not in _KNOWN:
+        raise DTypeError(
+            f"{name!r}: the format has no dtype {dtype}: it has {', '.join(sorted(_KNOWN))}"
+        )
+
+
+def on_host(x: Any) -> np.dtype:
+    """Return the dtype of an array of any library as NumPy writes it."""
+    backend = backend_of(x)
+    if backend.name == "numpy":
+        return x.dtype
+    name = backend.dtype_name(x.dtype)
+    return _narrow(name) if name in _NARROW.values() else np.dtype(name)
+
+
+def holds(wanted: np.dtype, given: np.dtype) -> bool:
+    """Whether each number of the dtype `given` is one of the dtype `wanted`."""
+    # NumPy calls it safe to round an integer of 64 bits to a float of 53.
+    rounded = given.kind in "iu" and given.itemsize == 8 and wanted.name in _DOUBLES
+    return np.can_cast(given, wanted) and not rounded
+
+
+_DOUBLES = ("float64", "complex128")
+
+
+def kind(dtype: np.dtype) -> str:
+    """Return what the numbers of a dtype are, whatever their width."""
+    if dtype.name in _NARROW.values():
+        return "floating"
+    return {"b": "bool", "i": "integer", "u": "integer", "f": "floating"}.get(dtype.kind, "complex")
