@@ -17,6 +17,7 @@ HEAVY = {
     "jax",
     "jaxlib",
     "matplotlib",
+    "ml_dtypes",
     "pytest",
     "safetensors",
     "scipy",
