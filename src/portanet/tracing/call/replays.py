@@ -81,7 +81,9 @@ def make(
     backend: Any,
     donated: Sequence[int] = (),
 ) -> tuple[Replay | LibraryReplay, Any]:
-    """Run a function on ``(args, kwargs)`` given as a flat tree, and record it.
+    """Record a function on ``(args, kwargs)`` given as a flat tree, and run the program.
+
+    So the first call gives what all later ones give, to the last bit.
 
     Parameters
     ----------
@@ -95,7 +97,7 @@ def make(
     -------
     replay : callable
     outputs : tree
-        What the function returned.
+        What the program returned.
     """
     inputs = [leaves[i] for i in places]
     others = list(leaves)  # without the inputs, which a replay does not hold
@@ -129,7 +131,8 @@ def make(
     elif backend.fuses:
         program = with_kernels(program, backend)
     source = Writer(program, outputs, inputs, forms, donated=free).source(built[0])
-    return Replay(program, source, match), trees.unflatten(built[0], outputs)
+    replay = Replay(program, source, match)
+    return replay, replay(inputs)
 
 
 def _of_untraced(match: Callable[[Any], Any], backend: Any) -> Callable[[Any], Any]:
