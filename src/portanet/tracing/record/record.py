@@ -81,6 +81,8 @@ class RecordTrace(Trace):
         noted = kwargs and {k: replaced(self._variable, x) for k, x in kwargs.items()}
         _check_size(primitive.name, operands)
         value = primitive.compute(*values, **options)
+        if type(value) is complex:  # Python's own product of a number and a float of NumPy
+            value = primitive.xp.raw.asarray(value)[()]
         kind = primitive.box
         several = isinstance(value, tuple | list)
         if several:

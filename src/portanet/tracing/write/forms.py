@@ -126,7 +126,15 @@ def form_of(operation: Operation) -> Form | None:
 def kind_of(x: Any) -> str:
     """Return the letter of the kind of an array's dtype, none for what is no array."""
     dtype = getattr(x, "dtype", None)
-    return "" if dtype is None else np.dtype(dtype).kind
+    return "" if dtype is None else np_dtype(dtype).kind
+
+
+def np_dtype(dtype: Any) -> Any:
+    """Return a dtype as one of NumPy, by its name where it is of another library."""
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        return np.dtype(str(dtype).rpartition(".")[2])
 
 
 def _power(operation: Operation) -> str:
