@@ -159,8 +159,9 @@ class Generator:
         sizes = [getattr(self.values[name], "size", 1) for name in found.values()]
         if _LONG.search(word) and max(sizes, default=0) > _FEW:
             return None
-        if "cond" in word and 0 in sizes:  # both branches are recorded, and one might refuse it
-            return None
+        axes = [getattr(self.values[name], "ndim", 1) for name in found.values()]
+        if "cond" in word and 0 in (*sizes, *axes):
+            return None  # both branches are recorded, and one might refuse it
         return self._with_numbers(word, first)
 
     def _fitting(self, hole: str) -> list[str]:

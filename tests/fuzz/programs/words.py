@@ -41,7 +41,7 @@ STANDARD = [
     "xp.sum({x})[...]", "xp.broadcast_arrays({x}, {y})[0]", "xp.meshgrid({f}, {f})[1]",
     "xp.mean({f})", "xp.var({f})", "xp.std({f}, axis={axis}, correction=1)", "xp.argmin({f})",
     "xp.cumulative_sum({x}, axis={axis})", "xp.cumulative_prod({f}, axis={axis})",
-    "xp.sum({x}, axis={axis}, dtype={x}.dtype)", "xp.diff({f}, axis={axis})",
+    "xp.sum({x}, axis={axis}, dtype={x}.dtype)", "xp.diff({m}[None], axis=0)",
     "xp.concat([{x}, {y}])", "xp.concat([{x}, {y}, {w}], axis={axis})", "xp.stack([{x}, {y}])",
     "xp.stack([{x}, {y}], axis=-1)", "xp.concat([{x}[1:], {x}[:1]])", "xp.tile({x}, (2,))",
     "xp.concat([xp.flip({x}), {y}])",
@@ -133,7 +133,7 @@ FLOATS = ["float64"] * 6 + ["float32"] * 2
 DTYPES = [*FLOATS, "complex128", "complex64", "int64", "int8", "uint8", "bool", "float16"]
 EXTREMES = "[np.inf, -np.inf, np.nan, -0.0, 0.0, 1e30, -1e30, 1e-30, 1.0, -2.5]"
 KEYS = [
-    "a", "b", "np.sum(x)", "np.exp(", "{0}", "it's", "a\nb", '"', "é", "{out}", "np.add(v0, v1)", "",
+    "a", "b", "np.sum(x)", "np.exp(", "{0}", "it's", "a\nb", '"', "é", "{out}", "np.add(v0)", "",
 ]  # fmt: skip
 LAYOUTS = [
     "{0}", "{0}", "{0}", "np.asfortranarray({0})", "{0}[::-1]", "np.repeat({0}, 2, 0)[::2]",

@@ -141,7 +141,8 @@ def _power(operation: Operation) -> str:
     """Return the function that NumPy calls for a power, or one that gives the same sooner."""
     x, exponent = operation.args
     if type(exponent) in (int, float):
-        if exponent == 2 and kind_of(x) in "iuf" and x.dtype == operation.result.dtype:
+        squared = np.square(np.empty(0, x.dtype)).dtype
+        if exponent == 2 and kind_of(x) != "c" and squared == operation.result.dtype:
             return "square"
         if operation.primitive.compute is operator.pow and kind_of(x) in ("f", "c"):
             return _POWERS.get((type(exponent), exponent), "power")
