@@ -90,6 +90,12 @@ def test_a_temporary_of_a_block_in_the_memory_of_a_result():
     check_jitted(function, np.linspace(0, 1, 40000), rtol=1e-10)
 
 
+def test_a_softmax_of_one_axis_is_not_cut_into_blocks():
+    x = np.linspace(-1.0, 1.0, 40000)
+    check_jitted(lambda x: (pn.gelu(x), pn.softmax(x)), x, rtol=1e-10)
+    check_jitted(lambda x: pn.softmax(x * 2.0) + 1.0, x.reshape(200, 200), rtol=1e-10)
+
+
 INTEGERS = ["int8", "uint8", "int64", "bool", "float16", "float32", "complex64"]
 ARITHMETIC = {
     "** 2.0": lambda x: x**2.0,

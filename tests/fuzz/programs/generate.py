@@ -162,6 +162,8 @@ class Generator:
         axes = [getattr(self.values[name], "ndim", 1) for name in found.values()]
         if "cond" in word and 0 in (*sizes, *axes):
             return None  # both branches are recorded, and one might refuse it
+        if self.wild and "grad" in word and "scan" in word:
+            return None  # a recorded loop starts with cotangents of 0, and 0 * inf is NaN
         return self._with_numbers(word, first)
 
     def _fitting(self, hole: str) -> list[str]:

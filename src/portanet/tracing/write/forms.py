@@ -314,8 +314,13 @@ def _into(operation: Operation, *args: Any, **options: Any) -> Form:
 
 def _by_rows(operation: Operation, x: Any, *args: Any, **options: Any) -> Form:
     """Let the primitive's own function fill kept memory, row by row of more than one axis."""
-    axis = args[0] if args else options.get("axis", -1)
-    return Form("{call}, out={out})", "{call})", rows=axis in (-1, len(x.shape) - 1))
+    axis, rank = args[0] if args else options.get("axis", -1), len(x.shape)
+    return Form("{call}, out={out})", "{call})", rows=rank > 1 and axis in (-1, rank - 1))
+
+
+def _by_entries(operation: Operation, x: Any) -> Form:
+    """Let the primitive's own function fill kept memory, entry by entry."""
+    return Form("{call}, out={out})", "{call})", rows=True)
 
 
 def _copy(operation: Operation, x: Any) -> Form:
@@ -330,7 +335,7 @@ _FORMS: dict[str, Callable[..., Form | None]] = {
     "convert": _convert,
     COPY.name: _copy,
     "expand_dims": _resized,
-    "gelu_erf": _by_rows,
+    "gelu_erf": _by_entries,
     "getitem": _getitem,
     "masked_softmax": _by_rows,
     "matmul": _matmul,
