@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from portanet.tracing.standard import is_standard
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variable:
@@ -55,7 +57,9 @@ class Operation:
 
     @property
     def name(self) -> str:
-        return self.primitive.name
+        """The name by which an operation is known: not that of a function of the user's."""
+        name = self.primitive.name
+        return name if is_standard(self.primitive) else f"{name} of the user's"
 
     @property
     def operands(self) -> list[Variable]:

@@ -18,7 +18,7 @@ from portanet.tape.batch import BatchTrace
 from portanet.tracing.program import Opaque, Operation, Variable
 from portanet.tracing.record.cycles import evaluated
 from portanet.tracing.record.host import HostFunction
-from portanet.tracing.write.forms import form_of
+from portanet.tracing.write.forms import form_of, np_dtype
 
 _SMALL = 1 << 11  # bytes of a row up to which a call costs more than what it does
 _WHOLE = 1 << 21  # bytes of all rows that still fit into the cache
@@ -113,14 +113,6 @@ class Outside:
         k = x.shape[0] * x.shape[2]
         left = xp.reshape(xp.permute_dims(x, (1, 0, 2)), (m, k))
         return xp.matmul(left, xp.reshape(y, (k, n)))
-
-
-def np_dtype(dtype: Any) -> Any:
-    """Return a dtype as one of NumPy, by its name where it is of another library."""
-    try:
-        return np.dtype(dtype)
-    except TypeError:
-        return np.dtype(str(dtype).rpartition(".")[2])
 
 
 class Afterwards:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from portanet.tracing.plan.transposes import with_folded_transposes
 from portanet.tracing.program import Operation, Program, Variable, replaced, variables
 from portanet.tracing.record.host import HostFunction
@@ -42,7 +44,8 @@ def without_repeats(program: Program, xp: Any) -> Program:
         if neutral is not None and (same := neutral(args, operation.result)) is not None:
             values[operation.result] = same
             continue
-        key = operation.name, _keys(args), _keys(sorted(options.items()))
+        function = operation.name, id(operation.primitive.compute)
+        key = *function, _keys(args), _keys(sorted(options.items()))
         found = known.setdefault(key, operation.result)
         if found is not operation.result:
             values[operation.result] = found
@@ -59,7 +62,8 @@ def _constant(operation: Operation, args: list[Any], options: dict[str, Any], xp
         return None
     if any(True for _ in variables((args, tuple(options.values())))):
         return None
-    return operation.primitive.compute(*args, **options)
+    with np.errstate(all="ignore"):  # the recorded run has warned
+        return operation.primitive.compute(*args, **options)
 
 
 def _keys(values: Any) -> tuple[Any, ...]:
@@ -87,17 +91,22 @@ def _is_number(x: Any, number: float) -> bool:
 
 def _times_one(args: list[Any], result: Variable) -> Any:
     for x, other in (args, args[::-1]):
-        if _is_number(other, 1.0) and _is_same(x, result):
+        if _is_neutral(other, x, result):
             return x
     return None
 
 
 def _divided_by_one(args: list[Any], result: Variable) -> Any:
-    return args[0] if _is_number(args[1], 1.0) and _is_same(args[0], result) else None
+    return args[0] if _is_neutral(args[1], args[0], result) else None
 
 
 def _unchanged(args: list[Any], result: Variable) -> Any:
     return args[0] if _is_same(args[0], result) else None
+
+
+def _is_neutral(other: Any, x: Any, result: Variable) -> bool:
+    """Whether a factor of 1 changes nothing: of complex infinities it makes NaN."""
+    return _is_number(other, 1.0) and _is_same(x, result) and "complex" not in str(result.dtype)
 
 
 def _is_same(x: Any, result: Variable) -> bool:

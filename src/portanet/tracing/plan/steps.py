@@ -12,7 +12,9 @@ import numpy as np
 from portanet.tracing.plan.outputs import Owners
 from portanet.tracing.program import Operation, Program, Variable
 from portanet.tracing.record.host import HostFunction
-from portanet.tracing.write.forms import Form, form_of
+from portanet.tracing.write.forms import Form, NumPy, form_of
+
+_NUMPY = NumPy(lambda path: f"np.{path}")
 
 
 @dataclass(slots=True)
@@ -119,7 +121,7 @@ class Plan:
         names = {"np": np, "x": source}
         names.update({f"k{i}": x for i, x in enumerate(operation.args)})
         others = [f"k{i}" for i in range(1, len(operation.args))]
-        result = eval(form.view.format("x", *others), names)
+        result = eval(form.view.format("x", *others, np=_NUMPY), names)
         return result if np.may_share_memory(result, source) or not result.size else None
 
     def _house(self, parts: Sequence[Any], whole: Variable) -> bool:
@@ -140,7 +142,7 @@ class Plan:
         return True
 
     def _may_move(self, owner: Variable, part: Variable, whole: Variable) -> bool:
-        if owner not in self._written or part.dtype != whole.dtype:
+        if owner not in self._written or part not in self.kept or part.dtype != whole.dtype:
             return False
         there, here = self.kept[owner], self.kept[part]
         alike = here.flags.c_contiguous and here.nbytes == there.nbytes

@@ -101,7 +101,7 @@ def recorded_number(x: Any, trace: Any, variable: Variable) -> RecordedNumber:
 
 
 def _binary(name: str, symbol: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    function = HostFunction(name, getattr(operator, name), f"{{0}} {symbol} {{1}}")
+    function = HostFunction(name, getattr(operator, name), f"({{0}}) {symbol} {{1}}")
 
     def forward(self: RecordedNumber, other: Any) -> Any:
         return _calculate(self.trace, function, self, other)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from portanet.errors import TracedValueError
 from portanet.random import Key
@@ -26,6 +25,8 @@ from portanet.tracing.record.host import (
     draw_operation,
     recorded_number,
 )
+from portanet.tracing.record.sharing import looked_at
+from portanet.tracing.standard import is_standard
 from portanet.tracing.write.forms import is_known
 
 
@@ -80,16 +81,17 @@ class RecordTrace(Trace):
         noted = kwargs and {k: replaced(self._variable, x) for k, x in kwargs.items()}
         _check_size(primitive.name, operands)
         value = primitive.compute(*values, **options)
+        if type(value) is complex:  # Python's own product of a number and a float of NumPy
+            value = primitive.xp.raw.asarray(value)[()]
         kind = primitive.box
         several = isinstance(value, tuple | list)
         if several:
             result, kind = Opaque(), Bundle
         else:
             result, kind = Variable(value.shape, value.dtype), recorded_box(primitive.xp)
-        pairs = zip((*values, *options.values()), (*operands, *noted.values()), strict=True)
-        seen = [v for x, parts in pairs if _may_look_at(value, x) for v in variables(parts)]
-        call = Operation(primitive, operands, noted, result, tuple(seen))
-        self.program.operations.append(call)
+        call = Operation(primitive, operands, noted, result)
+        seen = looked_at(call, value, (*values, *options.values()))
+        self.program.operations.append(replace(call, seen=seen) if seen else call)
         box = kind(value, self, result)
         if not several or primitive.box is Bundle:
             return box
@@ -112,7 +114,7 @@ class RecordTrace(Trace):
         return x
 
     def _variable(self, x: Any) -> Any:
-        if isinstance(x, RecordedNumber):
+        if isinstance(x, RecordedNumber | RecordedKey):
             return x.variable
         if isinstance(x, Box):
             return replaced(self._variable, x.value) if type(x) is tape_box.Key else x.note
@@ -142,7 +144,8 @@ recording: ContextVar[RecordTrace | None] = ContextVar("portanet_recording", def
 def _is_one_call(primitive: Any) -> bool:
     """Whether a function is recorded as such, and not as what its generic body does."""
     native = primitive.compute is not primitive.generic
-    return is_known(primitive.name) and (native or primitive.name in SEVERAL)
+    known = is_known(primitive.name) and is_standard(primitive)
+    return known and (native or primitive.name in SEVERAL)
 
 
 def _check_size(name: str, operands: Sequence[Any]) -> None:
@@ -161,19 +164,6 @@ def _check_size(name: str, operands: Sequence[Any]) -> None:
 
 
 _OF_NO_SIZE = {"nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values"}
-
-
-def _may_look_at(y: Any, x: Any) -> bool:
-    """Whether a result lies in the memory of an argument, or might for another layout of it."""
-    if isinstance(y, tuple | list):
-        return any(_may_look_at(part, x) for part in y)
-    if isinstance(x, tuple | list):
-        return any(_may_look_at(y, part) for part in x)
-    if not (isinstance(y, np.ndarray) and isinstance(x, np.ndarray)):
-        return y is x
-    if np.may_share_memory(y, x):
-        return True
-    return x.size == y.size and x.dtype == y.dtype and not x.flags.c_contiguous
 
 
 def recorded_box(xp: Any) -> type[Box]:

@@ -107,7 +107,7 @@ class CycleWriter(Writer):
         """Write what stands before the loop, and name the rows of each step."""
         cycle = self.cycle
         for name in sorted(self._factors()):
-            self._setup.append(f"{name} = np.ascontiguousarray({name})")
+            self._setup.append(f"{name} = {self.function('ascontiguousarray')}({name})")
         for k, v in enumerate(cycle.rows):
             self._columns.append((self.names[v], self._iterated(f"x{k}", v)))
         self._stacks: dict[Variable, str] = {}
@@ -120,7 +120,7 @@ class CycleWriter(Writer):
         for k, y in enumerate(cycle.stacked):
             self._open_stack(k, y)
         for k, y in enumerate(cycle.summed):
-            start = f"np.zeros({tuple(y.shape)!r}, {self.constant(y.dtype)})"
+            start = f"{self.function('zeros')}({tuple(y.shape)!r}, {self.constant(y.dtype)})"
             self._setup.append(f"z{k} = {start if self.forms else None}")
 
     def _factors(self) -> set[str]:
@@ -189,7 +189,7 @@ class CycleWriter(Writer):
 
     def _make(self, name: str, shape: tuple[int, ...], like: Any, kept: bool) -> None:
         """Make an array, once for all replays if it is `kept`."""
-        text = f"{name} = np.empty({shape!r}, {self.constant(like.dtype)})"
+        text = f"{name} = {self.function('empty')}({shape!r}, {self.constant(like.dtype)})"
         if kept:
             self._made.append(f"    {text}")
             self._rows_bytes += math.prod(shape) * np.dtype(like.dtype).itemsize
@@ -225,9 +225,9 @@ class CycleWriter(Writer):
             results.append(f"{self.constant(cycle.backend.xp.stack)}({rows})")
         for k, y in enumerate(cycle.summed):
             name = self._named(y)
-            add = f"np.add(z{k}, {name}, z{k})"
-            if not self.forms:
-                add = f"z{k} = {name} if z{k} is None else z{k} + {name}"
+            add = f"z{k} = {name} if z{k} is None else z{k} + {name}"
+            if self.forms:
+                add = f"{self.function('add')}(z{k}, {name}, z{k})"
             self._copies.append(add)
             results.append(f"z{k}")
         if moved:

@@ -1,11 +1,14 @@
 """How NumPy computes each primitive: with an ``out``, as a view, or by a call of its own.
 
-A form is source text in which ``{0}``, ``{1}``, … are the operands, ``{out}`` the result, and
-``{call}`` the call of the primitive's own function up to its last parenthesis.
+A form is source text in which ``{0}``, ``{1}``, … are the operands, ``{out}`` the result,
+``{np.add}`` a function of NumPy, and ``{call}`` the call of the primitive's own function up to its
+last parenthesis. What it computes is what that function does, also of infinities and NaN.
 """
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +43,20 @@ class Form:
     view: str | None = None
     elementwise: bool = False
     rows: bool = False
+
+
+class NumPy:
+    """What ``{np.add.reduce}`` in a form becomes: what `named` makes of ``"add.reduce"``."""
+
+    def __init__(self, named: Callable[[str], str], path: str = "") -> None:
+        self._named = named
+        self._path = path
+
+    def __getattr__(self, name: str) -> NumPy:
+        return NumPy(self._named, f"{self._path}.{name}" if self._path else name)
+
+    def __format__(self, text: str) -> str:
+        return self._named(self._path)
 
 
 class _Copy:
@@ -77,7 +94,8 @@ _OTHER_NAMES = {
     "pow": "power",
 }
 _MANY = 8  # rows for which it pays to copy a matrix
-_EXP_LIMITS = {"float32": 87.0, "float64": 708.0}  # exp of more overflows
+_ROUNDED = {"ceil", "floor", "trunc"}
+_POWERS = {(int, -1): "reciprocal", (int, 2): "square", (float, 0.5): "sqrt"}  # NumPy's shortcuts
 UFUNCS: dict[str, str] = {**{name: name for name in _SAME_NAME}, **_OTHER_NAMES}
 
 
@@ -90,21 +108,45 @@ def form_of(operation: Operation) -> Form | None:
     """Return the form of an operation, None where only its own function computes it."""
     if isinstance(operation.primitive, HostFunction):
         return Form(fresh=operation.primitive.text)
-    if operation.name == "pow" and _is_two(operation.args[1]):
-        return Form("np.square({0}, {out})", "np.square({0})", elementwise=True, rows=True)
-    ufunc = UFUNCS.get(operation.name)
+    name = operation.name
+    ufunc = _power(operation) if name == "pow" else UFUNCS.get(name)
     if ufunc is not None and not operation.options:
-        names = ", ".join(f"{{{i}}}" for i in range(len(operation.args)))
+        if name in _ROUNDED and kind_of(operation.args[0]) != "f":
+            return None
+        count = 1 if ufunc in _POWERS.values() else len(operation.args)
+        names = ", ".join(f"{{{i}}}" for i in range(count))
         # By position an out costs less than by name, which these two insist on.
         out = "out={out}" if ufunc in ("maximum", "minimum") else "{out}"
-        write = f"np.{ufunc}({names}, {out})"
-        return Form(write, f"np.{ufunc}({names})", elementwise=True, rows=True)
-    make = _FORMS.get(operation.name)
+        call = f"{{np.{ufunc}}}({names}"
+        return Form(f"{call}, {out})", f"{call})", elementwise=True, rows=True)
+    make = _FORMS.get(name)
     return None if make is None else make(operation, *operation.args, **operation.options)
 
 
-def _is_two(exponent: Any) -> bool:
-    return type(exponent) in (int, float) and exponent == 2
+def kind_of(x: Any) -> str:
+    """Return the letter of the kind of an array's dtype, none for what is no array."""
+    dtype = getattr(x, "dtype", None)
+    return "" if dtype is None else np_dtype(dtype).kind
+
+
+def np_dtype(dtype: Any) -> Any:
+    """Return a dtype as one of NumPy, by its name where it is of another library."""
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        return np.dtype(str(dtype).rpartition(".")[2])
+
+
+def _power(operation: Operation) -> str:
+    """Return the function that NumPy calls for a power, or one that gives the same sooner."""
+    x, exponent = operation.args
+    if type(exponent) in (int, float):
+        squared = np.square(np.empty(0, x.dtype)).dtype
+        if exponent == 2 and kind_of(x) != "c" and squared == operation.result.dtype:
+            return "square"
+        if operation.primitive.compute is operator.pow and kind_of(x) in ("f", "c"):
+            return _POWERS.get((type(exponent), exponent), "power")
+    return "power"
 
 
 def _matmul(operation: Operation, x: Any, y: Any) -> Form:
@@ -112,9 +154,9 @@ def _matmul(operation: Operation, x: Any, y: Any) -> Form:
     if len(y.shape) > 2 and len(x.shape) > 1 and x.shape[-2] >= _MANY:
         # Of stacks of matrices, those that are turned over take twice as long.
         straight = f"{{1}}.strides[-1] == {np.dtype(y.dtype).itemsize}"
-        right = f"{{1}} if {straight} else np.ascontiguousarray({{1}})"
-        return Form(f"np.matmul({{0}}, {right}, {{out}})", f"np.matmul({{0}}, {right})")
-    return Form(f"np.{name}({{0}}, {{1}}, {{out}})", f"np.{name}({{0}}, {{1}})")
+        right = f"{{1}} if {straight} else {{np.ascontiguousarray}}({{1}})"
+        return Form(f"{{np.matmul}}({{0}}, {right}, {{out}})", f"{{np.matmul}}({{0}}, {right})")
+    return Form(f"{{np.{name}}}({{0}}, {{1}}, {{out}})", f"{{np.{name}}}({{0}}, {{1}})")
 
 
 def _reduction(ufunc: str) -> Callable[..., Form | None]:
@@ -123,7 +165,7 @@ def _reduction(ufunc: str) -> Callable[..., Form | None]:
     ) -> Form | None:
         if dtype is not None:
             return None
-        call = f"np.{ufunc}.reduce({{0}}, {axis!r}, None, {{out}}, {keepdims})"
+        call = f"{{np.{ufunc}.reduce}}({{0}}, {axis!r}, None, {{out}}, {keepdims})"
         return Form(call, call.replace("{out}", "None"), rows=keepdims)
 
     return form
@@ -133,7 +175,7 @@ def _sum(operation: Operation, x: Any, *, axis: Any = None, **options: Any) -> F
     column_sums = axis in (0, (0,)) and not options and len(x.shape) == 2
     if column_sums and str(x.dtype) in ("float32", "float64") and x.shape[0] and x.shape[1]:
         # A product with a row of ones starts much sooner than a reduction along the first axis.
-        return Form("np.dot({ones}, {0}, {out})", "np.dot({ones}, {0})")
+        return Form("{np.dot}({ones}, {0}, {out})", "{np.dot}({ones}, {0})")
     return _reduction("add")(operation, x, axis=axis, **options)
 
 
@@ -142,32 +184,41 @@ def _mean(operation: Operation, x: Any, *, axis: Any = None, keepdims: bool = Fa
     if not result.size or str(x.dtype) not in ("float32", "float64"):
         return None
     count = float(x.size // result.size)
-    total = f"np.add.reduce({{0}}, {axis!r}, None, {{out}}, {keepdims})"
-    write = f"{total}; np.divide({{out}}, {count!r}, {{out}})"
+    total = f"{{np.add.reduce}}({{0}}, {axis!r}, None, {{out}}, {keepdims})"
+    write = f"{total}; {{np.divide}}({{out}}, {count!r}, {{out}})"
     return Form(write, f"{total.replace('{out}', 'None')} / {count!r}")
 
 
 def _sigmoid(operation: Operation, x: Any) -> Form | None:
-    far = _EXP_LIMITS.get(str(x.dtype))
-    if far is None:
+    if kind_of(x) != "f":
         return None
-    head = f"np.maximum({{0}}, {{number:-{far}}}, out={{out}}); np.negative({{out}}, {{out}})"
-    tail = "np.exp({out}, {out}); np.add({out}, {number:1.0}, {out}); np.reciprocal({out}, {out})"
-    return Form(f"{head}; {tail}", elementwise=True, rows=True)
+    steps = "{np.negative}({0}, {out}); {np.exp}({out}, {out}); "
+    steps += "{np.add}({out}, {number:1.0}, {out}); {np.reciprocal}({out}, {out})"
+    # What overflows gives the limit, 0.
+    return Form(f"with {{np.errstate}}(over='ignore'): {steps}", elementwise=True, rows=True)
 
 
-def _where(operation: Operation, condition: Any, x: Any, y: Any) -> Form:
-    return Form("np.copyto({out}, {2}); np.copyto({out}, {1}, where={0})", rows=True)
-
-
-def _clip(operation: Operation, x: Any, low: Any = None, high: Any = None) -> Form | None:
-    if low is None or high is None:
+def _where(operation: Operation, condition: Any, x: Any, y: Any) -> Form | None:
+    if kind_of(condition) != "b":
         return None
-    return Form(
-        "np.maximum({0}, {1}, out={out}); np.minimum({out}, {2}, out={out})",
-        elementwise=isinstance(low, float | int) and isinstance(high, float | int),
-        rows=True,
-    )
+    return Form("{np.copyto}({out}, {2}); {np.copyto}({out}, {1}, where={0})", rows=True)
+
+
+def _clip(operation: Operation, x: Any, low: Any, high: Any) -> Form | None:
+    if kind_of(x) != "f" or not all(_is_finite(bound) for bound in (low, high)):
+        return None
+    # Unlike those of a maximum, the zeros that are within the bounds keep their signs.
+    lines = ["{np.copyto}({out}, {0})"]
+    lines += [
+        f"{{np.copyto}}({{out}}, {{{i}}}, where={{np.{compare}}}({{out}}, {{{i}}}))"
+        for i, compare, bound in ((1, "less", low), (2, "greater", high))
+        if bound is not None
+    ]
+    return Form("; ".join(lines), elementwise=True, rows=True)
+
+
+def _is_finite(bound: Any) -> bool:
+    return bound is None or (type(bound) in (int, float) and math.isfinite(bound))
 
 
 def _view(text: str) -> Callable[..., Form]:
@@ -192,7 +243,7 @@ def _resized(operation: Operation, x: Any, *args: Any, **options: Any) -> Form:
 
 
 def _broadcast_to(operation: Operation, x: Any, shape: Any) -> Form:
-    return Form("{out}[...] = {0}", view=f"np.broadcast_to({{0}}, {operation.result.shape!r})")
+    return Form("{out}[...] = {0}", view=f"{{np.broadcast_to}}({{0}}, {operation.result.shape!r})")
 
 
 def _getitem(operation: Operation, x: Any, key: Any) -> Form | None:
@@ -215,7 +266,8 @@ def _concat(operation: Operation, *arrays: Any, axis: Any) -> Form | None:
         return None
     names = ", ".join(f"{{{i}}}" for i in range(len(arrays)))
     return Form(
-        f"np.concatenate(({names},), {axis}, {{out}})", f"np.concatenate(({names},), {axis})"
+        f"{{np.concatenate}}(({names},), {axis}, {{out}})",
+        f"{{np.concatenate}}(({names},), {axis})",
     )
 
 
@@ -262,8 +314,13 @@ def _into(operation: Operation, *args: Any, **options: Any) -> Form:
 
 def _by_rows(operation: Operation, x: Any, *args: Any, **options: Any) -> Form:
     """Let the primitive's own function fill kept memory, row by row of more than one axis."""
-    axis = args[0] if args else options.get("axis", -1)
-    return Form("{call}, out={out})", "{call})", rows=axis in (-1, len(x.shape) - 1))
+    axis, rank = args[0] if args else options.get("axis", -1), len(x.shape)
+    return Form("{call}, out={out})", "{call})", rows=rank > 1 and axis in (-1, rank - 1))
+
+
+def _by_entries(operation: Operation, x: Any) -> Form:
+    """Let the primitive's own function fill kept memory, entry by entry."""
+    return Form("{call}, out={out})", "{call})", rows=True)
 
 
 def _copy(operation: Operation, x: Any) -> Form:
@@ -273,12 +330,12 @@ def _copy(operation: Operation, x: Any) -> Form:
 _FORMS: dict[str, Callable[..., Form | None]] = {
     "add_patches": _into,
     "broadcast_to": _broadcast_to,
-    "clip": _clip,
+    "clip_between": _clip,
     "concat_arrays": _concat,
     "convert": _convert,
     COPY.name: _copy,
     "expand_dims": _resized,
-    "gelu_erf": _by_rows,
+    "gelu_erf": _by_entries,
     "getitem": _getitem,
     "masked_softmax": _by_rows,
     "matmul": _matmul,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,10 +127,7 @@ class Writer(Wording):
         ]
         body = [f"        {line}" for line in lines]
         text = "\n".join([*kept, *self._made, f"    def {name}({', '.join(inputs)}):", *body])
-        functions = sorted(set(re.findall(r"np\.((?:\w+\.)*\w+)\(", text)) - {"empty"})
-        for function in functions:
-            text = text.replace(f"np.{function}(", f"{function.replace('.', '_')}(")
-        aliases = [f"    {f.replace('.', '_')} = np.{f}" for f in functions]
+        aliases = [f"    {alias} = np.{path}" for alias, path in sorted(self.functions.items())]
         head = f"def workspace(np, {', '.join(self.constants)}):"
         whole = "\n".join([head, *aliases, text, f"    return {name}", ""])
         drawing = Drawing(self.program, self.items, self.plan, self.storage)
@@ -149,7 +145,8 @@ class Writer(Wording):
             self._lines.append(self._filled(step, names))
         elif step.how == "fresh" and step.form.fresh is None:
             dtype = self.constant(result.dtype)
-            self._lines.append(f"{name} = np.empty({result.shape!r}, {dtype})")
+            empty = self.function("empty")
+            self._lines.append(f"{name} = {empty}({result.shape!r}, {dtype})")
             self._lines.append(self._filled(step, names))
         elif step.how == "fresh":
             self._lines.append(f"{name} = {self._text(step.form.fresh, step, names)}")
@@ -217,18 +214,15 @@ class Writer(Wording):
             if (x := step.result) in self.storage.places:
                 self._write_place(x, (loop.rows, *x.shape[1:]) if x in loop.inner else x.shape)
         names = dict(self.names)
-        kept, cut = {}, {}
+        kept: dict[str, str] = {}
+        cut: dict[str, str] = {}
         for x in (*loop.reads, *(step.result for step in loop.steps)):
             if not loop.is_cut(x):
                 continue
-            name = self.names[x]
-            names[x] = f"{name}k"
-            if x in loop.inner:
-                kept[names[x]] = f"{name}[: k.stop - k.start]"
-            elif x in self.plan.kept and not self._is_new(x):
-                kept[names[x]] = f"{name}[k]"
-            else:
-                cut[names[x]] = f"{name}[k]"
+            rows = "[: k.stop - k.start]" if x in loop.inner else "[k]"
+            group = kept if x in self.plan.kept and not self._is_new(x) else cut
+            group[f"{self.names[x]}k"] = f"{self.names[x]}{rows}"
+            names[x] = f"{self.names[x]}k"
         pieces = "".join(f", {text}" for text in kept.values())
         slices = self.constant(loop.slices())
         self._made.append(f"    b{number} = [(k{pieces},) for k in {slices}]")

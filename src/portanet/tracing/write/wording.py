@@ -10,7 +10,7 @@ import numpy as np
 from portanet.tracing.plan.blocks import Loop
 from portanet.tracing.plan.steps import Step
 from portanet.tracing.program import Operation, Variable, variables
-from portanet.tracing.write.forms import UFUNCS
+from portanet.tracing.write.forms import UFUNCS, NumPy, kind_of
 
 
 class _Numbers:
@@ -36,10 +36,14 @@ class Wording:
     ----------
     constants : dict
         What the names of constants stand for.
+    functions : dict
+        The names of the functions of NumPy, each with its path there.
     """
 
     def __init__(self, forms: bool) -> None:
         self.forms = forms
+        self.functions: dict[str, str] = {}
+        self._numpy = NumPy(self.function)
         self.constants: dict[str, Any] = {}
         self._constant_names: dict[Any, str] = {}
 
@@ -59,7 +63,15 @@ class Wording:
         call = self._call(operation, names) if "{call}" in form else ""
         operands = [self._operand(x, operation, names, loop) for x in operation.args]
         number = _Numbers(self, operation.result.dtype)
-        return form.format(*operands, out=names[step.result], ones=ones, call=call, number=number)
+        return form.format(
+            *operands, out=names[step.result], ones=ones, call=call, number=number, np=self._numpy
+        )
+
+    def function(self, path: str) -> str:
+        """Return the name of a function of NumPy: looked up once, not in each call."""
+        name = path.replace(".", "_")
+        self.functions[name] = path
+        return name
 
     def _call(self, operation: Operation, names: dict[Variable, str]) -> str:
         """Return the call of the primitive's own function, but for its last parenthesis."""
@@ -83,8 +95,8 @@ class Wording:
             return f"({parts})" if type(x) is tuple else f"[{parts}]"
         if self.forms and operation.name in UFUNCS and type(x) in (int, float):
             # A number costs more than an array without axes.
-            dtypes = [y.dtype for y in operation.args if getattr(y, "dtype", None) is not None]
-            if dtypes and np.dtype(dtypes[0]).kind in "fc":
+            dtypes = [y.dtype for y in operation.args if kind_of(y) in ("f", "c")]
+            if dtypes:
                 return self.constant(np.asarray(x, dtypes[0]))
         if loop is not None and isinstance(x, np.ndarray) and loop.is_cut(x):
             return f"{self.constant(x)}[k]"

@@ -1,0 +1,46 @@
+"""Run many programs: ``python -m fuzz.programs --programs 100000 --seed 0``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from fuzz.programs.compare import run, shrunk
+from fuzz.programs.generate import Generator
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m fuzz.programs")
+    parser.add_argument("--programs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--library", default="numpy", choices=["numpy", "array_api_strict"])
+    parser.add_argument("--failures", type=int, default=10, help="stop after so many")
+    arguments = parser.parse_args()
+    counts: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    failures, start = 0, time.perf_counter()
+    for seed in range(arguments.seed, arguments.seed + arguments.programs):
+        program = Generator(arguments.library, seed).program()
+        outcome = run(program)
+        counts[outcome.kind] += 1
+        if outcome.kind == "refused":
+            refused[outcome.detail] += 1
+        if outcome.wrong:
+            failures += 1
+            smaller = shrunk(program, outcome.kind)
+            print(f"# seed {seed}: {run(smaller).detail or outcome.detail}")
+            print(smaller.text(), flush=True)
+            if failures >= arguments.failures:
+                break
+    seconds = time.perf_counter() - start
+    total = sum(counts.values())
+    print(f"{total} programs in {seconds:.0f} s, {failures} wrong: {dict(counts)}")
+    for detail, count in refused.most_common(8):
+        print(f"    {count} refused: {detail}")
+    return bool(failures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
