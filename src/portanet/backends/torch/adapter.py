@@ -31,6 +31,9 @@ class TorchBackend(Backend):
     jit = "library"
     compiles_slowly = True
     hides_traces = True
+    wide_kernels = frozenset(
+        ("attention", "convolution", "layer_norm", "log_softmax", "softmax", "transposed_convolution")
+    )
 
     @cached_property
     def xp(self) -> Any:

@@ -9,12 +9,14 @@ from portanet.backends import array_namespace, device_of
 from portanet.control import scan
 from portanet.functional.activations.softmax import log_softmax, logsumexp
 from portanet.functional.gradient import stop_gradient
+from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.functional.losses.labels import is_class
 
 __all__ = ["ctc_loss"]
 
 
+@in_float32
 @kernel
 def ctc_loss(scores: Any, labels: Any, steps: Any = None, /, *, blank: int = 0) -> Any:
     """Minus the logarithm of the probability of sequences of labels [1]_.
@@ -53,9 +55,6 @@ def ctc_loss(scores: Any, labels: Any, steps: Any = None, /, *, blank: int = 0) 
     array([0.75])
     """
     xp = array_namespace(scores, labels)
-    if xp.finfo(scores.dtype).bits < 32:  # too short a range for logarithms of probabilities
-        loss = ctc_loss(xp.astype(scores, xp.float32), labels, steps, blank=blank)
-        return xp.astype(loss, scores.dtype)
     n, length, classes = scores.shape
     blank %= classes
     # Far below every true value, and far from overflow in sums over all steps.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.backends import array_namespace
+from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.tape.rule import Multilinear, Rule, conj
 
@@ -26,6 +27,7 @@ class _MeanSquaredError(Rule):
         return primitive.xp.sum((prediction - target) * tangent) * (2.0 / prediction.size)
 
 
+@in_float32
 @kernel(rule=_MeanSquaredError())
 def mean_squared_error(prediction: Any, target: Any, /) -> Any:
     """Mean of the squares of all differences of two arrays.
@@ -51,6 +53,7 @@ def mean_squared_error(prediction: Any, target: Any, /) -> Any:
     return array_namespace(prediction).mean(residual * residual)
 
 
+@in_float32
 @kernel(rule=Multilinear(lambda xp, g, x, y: g * conj(xp, y), lambda xp, g, x, y: g * conj(xp, x)))
 def inner_product(x: Any, y: Any, /) -> Any:
     """Sum of the products of all entries of two arrays, ``sum(x * y)``; nothing is conjugated.

@@ -10,6 +10,7 @@ from portanet.backends import array_namespace
 from portanet.errors import ArgumentError, ShapeError
 from portanet.functional.activations.softmax import softmax, softmax_scale
 from portanet.functional.dropout import dropout as drop
+from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.functional.sequences.masks import bias_of, check_mask
 from portanet.tape.rule import Explicit
@@ -123,6 +124,7 @@ def scaled_dot_product_attention(
     return attention(query, key, value, mask, causal=causal, scale=scale)
 
 
+@in_float32
 @kernel
 def attention(
     query: Any, key: Any, value: Any, mask: Any, *, causal: bool, scale: float | None
@@ -141,6 +143,7 @@ def masked_softmax(x: Any) -> Any:
     return e / xp.where(total == 0.0, 1.0, total)
 
 
+@in_float32
 def _weights(query: Any, key: Any, bias: Any, scale: float | None) -> Any:
     xp = array_namespace(query, key)
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
