@@ -1,8 +1,8 @@
 """Sums and means on NumPy that do not stall: of half precision in float32, long ones in blocks.
 
 NumPy adds pairwise along the axis that lies closest in memory, and one by one along all others: a
-sum of a million equal numbers of float32 is 1 % off, and one of float16 stops at 2048. A product of
-a block with a row of ones is a sum that reads fast; the sums of the blocks are added in the same way.
+sum of a million equal numbers of float32 is 1 % off, and one of float16 stops at 2048. The product
+of a block with a row of ones is a sum that reads fast; those of the blocks are added the same way.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ class TorchBackend(Backend):
     compiles_slowly = True
     hides_traces = True
     wide_kernels = frozenset(
-        ("attention", "convolution", "layer_norm", "log_softmax", "softmax", "transposed_convolution")
+        {"attention", "convolution", "layer_norm", "log_softmax", "softmax"}
+        | {"transposed_convolution"}
     )
 
     @cached_property

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from portanet.backends import array_namespace
 from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
-from portanet.tape.rule import Multilinear, Rule, conj
+from portanet.tape.rule import Elementwise, Multilinear, Rule, conj
 
 __all__ = ["inner_product", "mean_squared_error"]
 
@@ -76,3 +77,11 @@ def inner_product(x: Any, y: Any, /) -> Any:
     11.0
     """
     return array_namespace(x).sum(x * y)
+
+
+@kernel(rule=Elementwise(lambda xp, d, y, w, log: d * log, lambda xp, d, y, w, log: d * w))
+def times_log(weight: Any, log: Any, /) -> Any:
+    """Return ``weight * log``, which is 0 where the weight is 0 and the logarithm that of 0."""
+    xp = array_namespace(weight, log)
+    empty = xp.logical_and(weight == 0.0, log == -math.inf)
+    return weight * xp.where(empty, 0.0, log)
