@@ -12,16 +12,16 @@ from typing import Any, TypeVar
 from portanet.backends import backend_of
 
 F = TypeVar("F", bound=Callable[..., Any])
-_half: dict[Any, bool] = {None: False}
+_half: dict[tuple[type, Any], bool] = {}
 
 
 def is_half(x: Any) -> bool:
     """Whether `x` is an array of float16 or bfloat16."""
-    dtype = getattr(x, "dtype", None)
-    answer = _half.get(dtype)
+    key = type(x), getattr(x, "dtype", None)
+    answer = _half.get(key)
     if answer is None:
-        name = backend_of(x).dtype_name(dtype)
-        answer = _half[dtype] = name in ("float16", "bfloat16")
+        names = ("float16", "bfloat16")
+        answer = _half[key] = key[1] is not None and backend_of(x).dtype_name(key[1]) in names
     return answer
 
 

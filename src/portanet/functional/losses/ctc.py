@@ -109,7 +109,8 @@ def _with_blanks(xp: Any, labels: Any, classes: int, blank: int) -> Any:
 
 def _may_skip(xp: Any, path: Any, blank: int) -> Any:
     """Whether a path may go to a place from the one before the last: between unlike labels."""
-    before = xp.concat([xp.full_like(path[:, :2], blank), path], axis=1)[:, : path.shape[1]]
+    two = xp.full((path.shape[0], 2), blank, dtype=path.dtype, device=device_of(path))
+    before = xp.concat([two, path], axis=1)[:, : path.shape[1]]
     return xp.logical_and(path != blank, path != before)
 
 
