@@ -118,6 +118,7 @@ def bag_of_rows(
     inside = xp.ones(indices.shape, dtype=xp.bool, device=device_of(indices))
     if padding_index is not None:
         inside = indices != padding_index
+        rows = xp.where(xp.expand_dims(inside, axis=-1), rows, 0.0)
     if offsets is not None:
         inside = inside & (_numbers(xp, offsets)[:, None] == _bags(xp, offsets, n))
         rows = rows[None, :, :]
