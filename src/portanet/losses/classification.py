@@ -20,6 +20,7 @@ from portanet.losses._classes import (
     samples,
     stabilizer,
     weighted_log,
+    weighted_log_of_rest,
 )
 
 __all__ = ["BinaryCrossEntropyLoss", "CrossEntropyLoss"]
@@ -218,7 +219,7 @@ class BinaryCrossEntropyLoss(Loss):
             prediction = xp.clip(prediction, -far, far)
             return (1.0 - target) * prediction - log_sigmoid(prediction)
         yes = weighted_log(xp, target, prediction, self.epsilon)
-        return -yes - weighted_log(xp, 1.0 - target, 1.0 - prediction, self.epsilon)
+        return -yes - weighted_log_of_rest(xp, 1.0 - target, prediction, self.epsilon)
 
 
 def _check(loss: CrossEntropyLoss | BinaryCrossEntropyLoss) -> None:

@@ -144,6 +144,6 @@ class BinaryFocalLoss(Loss):
         if self.logits:
             signed = (2.0 * target - 1.0) * prediction
             return -_discount(xp, sigmoid(-signed), self.gamma) * log_sigmoid(signed)
-        right = target * prediction + (1.0 - target) * (1.0 - prediction)
-        log_p = xp.log(right + stabilizer(xp, right, self.epsilon))
-        return -_discount(xp, 1.0 - right, self.gamma) * log_p
+        wrong = target * (1.0 - prediction) + (1.0 - target) * prediction
+        log_p = xp.log1p(stabilizer(xp, wrong, self.epsilon) - wrong)
+        return -_discount(xp, wrong, self.gamma) * log_p

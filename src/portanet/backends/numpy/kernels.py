@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from portanet.backends.generic import GENERIC
-from portanet.backends.numpy import activations, convolution, normalization, pooling, rows
+from portanet.backends.numpy import activations, convolution, normalization, pooling, rows, sums
 
 _BLOCK = 32768  # entries: six blocks of float32 stay in a second-level cache
 _Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -82,7 +82,7 @@ def checked_indices(x: np.ndarray, *, size: int, name: str, size_name: str) -> n
 def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     """Compute `portanet.functional.log_softmax`."""
     y = x - x.max(axis=axis, keepdims=True)
-    total = np.exp(y).sum(axis=axis, keepdims=True)
+    total = sums.sum(np.exp(y), axis=axis, keepdims=True)
     y -= np.log(total, total)
     return y
 
