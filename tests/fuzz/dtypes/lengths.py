@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from fuzz.dtypes.cases import Case
 
 import portanet as pn
+from fuzz.dtypes.cases import Case
 
 F = pn.functional
 LENGTHS = (10, 300, 2050, 100_000)

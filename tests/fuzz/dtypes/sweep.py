@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from fuzz.dtypes.cases import Case
-from fuzz.dtypes.narrow import NARROW, Narrow, complaint, map_floats, results, tolerances
 
 import portanet as pn
+from fuzz.dtypes.cases import Case
+from fuzz.dtypes.narrow import NARROW, Narrow, complaint, map_floats, results, tolerances
 from portanet import trees
 from portanet.backends import backend_of
 

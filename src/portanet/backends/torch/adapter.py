@@ -32,8 +32,8 @@ class TorchBackend(Backend):
     compiles_slowly = True
     hides_traces = True
     wide_kernels = frozenset(
-        {"attention", "convolution", "layer_norm", "log_softmax", "softmax"}
-        | {"transposed_convolution"}
+        {"attention", "convolution", "log_softmax", "softmax", "transposed_convolution"}
+        | {"group_norm", "layer_norm", "rms_norm"}
     )
 
     @cached_property
