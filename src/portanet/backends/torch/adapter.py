@@ -32,8 +32,8 @@ class TorchBackend(Backend):
     compiles_slowly = True
     hides_traces = True
     wide_kernels = frozenset(
-        {"attention", "convolution", "log_softmax", "softmax", "transposed_convolution"}
-        | {"group_norm", "layer_norm", "rms_norm"}
+        ("attention", "convolution", "group_norm", "layer_norm", "rms_norm", "softmax")
+        + ("transposed_convolution",)
     )
 
     @cached_property
