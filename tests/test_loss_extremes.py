@@ -1,4 +1,4 @@
-"""Impossible classes, saturated predictions and masked NaN: what has weight 0 counts for nothing."""
+"""Impossible classes, saturated predictions, masked NaN: what has weight 0 counts for nothing."""
 
 from __future__ import annotations
 

@@ -79,9 +79,16 @@ def inner_product(x: Any, y: Any, /) -> Any:
     return array_namespace(x).sum(x * y)
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, w, log: d * log, lambda xp, d, y, w, log: d * w))
+def _possible(xp: Any, weight: Any, log: Any) -> Any:
+    """Return logarithms, with 0 in the place of those that count for nothing."""
+    return xp.where(xp.logical_and(weight == 0.0, log == -math.inf), 0.0, log)
+
+
+def _times_log_scale(xp: Any, d: Any, y: Any, weight: Any, log: Any) -> Any:
+    return d * _possible(xp, weight, log)
+
+
+@kernel(rule=Elementwise(_times_log_scale, lambda xp, d, y, weight, log: d * weight))
 def times_log(weight: Any, log: Any, /) -> Any:
     """Return ``weight * log``, which is 0 where the weight is 0 and the logarithm that of 0."""
-    xp = array_namespace(weight, log)
-    empty = xp.logical_and(weight == 0.0, log == -math.inf)
-    return weight * xp.where(empty, 0.0, log)
+    return weight * _possible(array_namespace(weight, log), weight, log)
