@@ -39,6 +39,8 @@ class Backend(ABC):
         How `portanet.jit` speeds a function up: ``"source"`` by NumPy's calls on memory that is
         kept, ``"calls"`` by the recorded calls of the library, ``"library"`` by the library's own
         compiler, `compile`; ``"none"`` runs it as it is.
+    wide_kernels : frozenset of str
+        The native kernels that work numbers of 16 bits out in float32 themselves.
     fuses : bool
         Whether ``"calls"`` does chains of elementwise operations by single kernels, which
         ``elementwise_kernel`` makes of a `portanet.tracing.plan.fused.Text`.
@@ -61,6 +63,7 @@ class Backend(ABC):
                 setattr(cls, name, shared)
 
     jit: ClassVar[str] = "none"
+    wide_kernels: ClassVar[frozenset[str]] = frozenset()
     fuses: ClassVar[bool] = False
     compiles_slowly: ClassVar[bool] = False
     hides_traces: ClassVar[bool] = False

@@ -153,7 +153,7 @@ def _centre(shape: tuple[int, ...]) -> tuple[int, ...]:
 class sparse(Initializer):
     """A matrix ``(out, in)`` in which most of the weights into each unit are zero.
 
-    ``ceil(sparsity * in)`` random entries of every row are zero, the others normal.
+    ``round(sparsity * in)`` random entries of every row are zero, the others normal.
 
     Parameters
     ----------
@@ -187,4 +187,4 @@ class sparse(Initializer):
         n_out, n_in = shape
         x = rng.normal(0.0, self.std, shape)
         order = rng.permuted(np.tile(np.arange(n_in), (n_out, 1)), axis=1)
-        return np.where(order < math.ceil(self.sparsity * n_in), 0.0, x)
+        return np.where(order < round(self.sparsity * n_in), 0.0, x)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Literal, overload
+from typing import Any, ClassVar, Literal, overload
 
+from portanet import trees
 from portanet.backends import array_namespace
 from portanet.checks import one_of, real_floating, same_kind, same_shape
 from portanet.errors import ShapeError
+from portanet.functional.half import is_half, rounded, widened
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -21,8 +24,16 @@ class Loss(ABC):
 
     A subclass is a frozen dataclass with a field `reduction`; it defines `values`, and `check` if
     its arrays are not two of one shape and dtype.
+
+    Arrays of float16 and bfloat16 are given to `values` in float32, and the result is rounded once.
+
+    Attributes
+    ----------
+    widens : bool
+        Whether that is so.
     """
 
+    widens: ClassVar[bool] = True
     reduction: Reduction
 
     def __post_init__(self) -> None:
@@ -59,6 +70,20 @@ class Loss(ABC):
             return self._objective(prediction, target, *rest)
         self.check(prediction, target)
         first = prediction[0] if isinstance(prediction, tuple | list) else prediction
+        if self.widens and is_half(first):
+            return self._in_float32(first, prediction, target)
+        return self._reduced(first, prediction, target)
+
+    def _in_float32(self, first: Any, prediction: Any, target: Any) -> Any:
+        """Compute the loss of 16 bits, with the machine epsilon of those where it is used."""
+        loss = self
+        if getattr(self, "epsilon", 0) is None:
+            epsilon = float(array_namespace(first).finfo(first.dtype).eps)
+            loss = dataclasses.replace(self, epsilon=epsilon)  # pyright: ignore[reportArgumentType]
+        wide = trees.map_leaves(widened, (first, prediction, target))
+        return rounded(loss._reduced(*wide), first)
+
+    def _reduced(self, first: Any, prediction: Any, target: Any) -> Any:
         xp = array_namespace(first)
         if self.reduction == "mean":
             if 0 in first.shape:

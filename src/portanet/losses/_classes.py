@@ -57,6 +57,13 @@ def weighted_log(xp: Any, weight: Any, p: Any, epsilon: float | None) -> Any:
     return weight * xp.log(p + stabilizer(xp, p, epsilon))
 
 
+def weighted_log_of_rest(xp: Any, weight: Any, p: Any, epsilon: float | None) -> Any:
+    """Return ``weight * log(1 - p + epsilon)``, as `weighted_log` does, with all digits of `p`."""
+    if epsilon == 0:
+        return weight * xp.log1p(-xp.where(weight == 0, 0.0, p))
+    return weight * xp.log1p(stabilizer(xp, p, epsilon) - p)
+
+
 def stabilizer(xp: Any, x: Any, epsilon: float | None) -> float:
     """Return `epsilon`, or without one the machine epsilon of the dtype of `x`."""
     return float(xp.finfo(x.dtype).eps) if epsilon is None else epsilon

@@ -9,8 +9,10 @@ from typing import Any
 from portanet.backends import device_of
 from portanet.checks import flags, integers, non_negative, probabilities, refuse
 from portanet.errors import DTypeError, ShapeError
-from portanet.functional import inner_product, label_smoothing, log_sigmoid, log_softmax
+from portanet.functional import label_smoothing, log_sigmoid, log_softmax
+from portanet.functional.indices import as_indices
 from portanet.functional.losses.labels import is_class, is_own
+from portanet.functional.losses.reductions import times_log
 from portanet.losses._base import Loss, Reduction
 from portanet.losses._classes import (
     check_classes,
@@ -18,6 +20,7 @@ from portanet.losses._classes import (
     samples,
     stabilizer,
     weighted_log,
+    weighted_log_of_rest,
 )
 
 __all__ = ["BinaryCrossEntropyLoss", "CrossEntropyLoss"]
@@ -114,7 +117,7 @@ class CrossEntropyLoss(Loss):
             return super().mean(xp, prediction, target)
         target = self._smoothed(target)
         scale = -1.0 / samples(prediction, self.axis)
-        return inner_product(target, log_softmax(prediction, self.axis)) * scale
+        return xp.sum(times_log(target, log_softmax(prediction, self.axis))) * scale
 
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
         if is_label(target):
@@ -123,7 +126,7 @@ class CrossEntropyLoss(Loss):
         if self.class_weights is not None:
             target = target * self._weights(xp, prediction)
         if self.logits:
-            weighted = target * log_softmax(prediction, self.axis)
+            weighted = times_log(target, log_softmax(prediction, self.axis))
         else:
             weighted = weighted_log(xp, target, prediction, self.epsilon)
         return -xp.sum(weighted, axis=self.axis)
@@ -138,7 +141,10 @@ class CrossEntropyLoss(Loss):
         axis, smoothing = self.axis, self.label_smoothing
         classes = prediction.shape[axis]
         own = is_own(labels, classes, axis)
-        weights = None
+        weights = kept = None
+        if self.ignore_index is not None:
+            kept = as_indices(labels) != self.ignore_index
+            prediction = xp.where(xp.expand_dims(kept, axis=axis), prediction, 0.0)
         if self.logits:
             logs = log_softmax(prediction, axis)
         else:
@@ -148,12 +154,12 @@ class CrossEntropyLoss(Loss):
         if self.class_weights is not None:
             factors = self._weights(xp, prediction)
             weights = xp.sum(xp.where(own, factors, 0.0), axis=axis)
-            values, logs = values * weights, logs * factors if smoothing else logs
+            values = times_log(weights, values)
+            logs = times_log(factors, logs) if smoothing else logs
         if smoothing:
             values = (1.0 - smoothing) * values + smoothing / classes * xp.sum(logs, axis=axis)
         valid = is_class(labels, classes)
-        if self.ignore_index is not None:
-            kept = labels != self.ignore_index
+        if kept is not None:
             valid = xp.logical_or(valid, xp.logical_not(kept))
             values, counted = xp.where(kept, values, 0.0), xp.astype(kept, values.dtype)
             weights = counted if weights is None else weights * counted
@@ -208,9 +214,12 @@ class BinaryCrossEntropyLoss(Loss):
         if self.label_smoothing:
             target = label_smoothing(target, self.label_smoothing, axis=None)
         if self.logits:
+            # Near the largest number, where infinity times 0 is 0 again.
+            far = 0.5 * float(xp.finfo(prediction.dtype).max)
+            prediction = xp.clip(prediction, -far, far)
             return (1.0 - target) * prediction - log_sigmoid(prediction)
         yes = weighted_log(xp, target, prediction, self.epsilon)
-        return -yes - weighted_log(xp, 1.0 - target, 1.0 - prediction, self.epsilon)
+        return -yes - weighted_log_of_rest(xp, 1.0 - target, prediction, self.epsilon)
 
 
 def _check(loss: CrossEntropyLoss | BinaryCrossEntropyLoss) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from portanet.checks import flags, integers, non_negative
 from portanet.functional import log_sigmoid, log_softmax, sigmoid
+from portanet.functional.losses.reductions import times_log
 from portanet.losses._base import Loss, Reduction
 from portanet.losses._classes import check_classes, distribution, stabilizer
 
@@ -21,8 +22,14 @@ def _check(loss: FocalLoss | BinaryFocalLoss) -> None:
 
 
 def _discount(xp: Any, wrong: Any, gamma: float) -> Any:
-    """Return ``wrong ** gamma`` of probabilities, which may be below 0 by rounding."""
-    return 1.0 if gamma == 0 else xp.maximum(wrong, 0.0) ** gamma
+    """Return ``wrong ** gamma`` of probabilities, which may be below 0 by rounding.
+
+    Its derivative at 0, infinite for a gamma below 1, meets a logarithm of 1: it is taken for 0.
+    """
+    if gamma == 0:
+        return xp.ones_like(wrong)
+    right = wrong <= 0.0
+    return xp.where(right, 0.0, xp.where(right, 1.0, wrong) ** gamma)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +92,8 @@ class FocalLoss(Loss):
         else:
             log_p = xp.log(prediction + stabilizer(xp, prediction, self.epsilon))
             wrong = 1.0 - prediction
-        return -xp.sum(target * log_p * _discount(xp, wrong, self.gamma), axis=self.axis)
+        weight = target * _discount(xp, wrong, self.gamma)
+        return -xp.sum(times_log(weight, log_p), axis=self.axis)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +144,6 @@ class BinaryFocalLoss(Loss):
         if self.logits:
             signed = (2.0 * target - 1.0) * prediction
             return -_discount(xp, sigmoid(-signed), self.gamma) * log_sigmoid(signed)
-        right = target * prediction + (1.0 - target) * (1.0 - prediction)
-        log_p = xp.log(right + stabilizer(xp, right, self.epsilon))
-        return -_discount(xp, 1.0 - right, self.gamma) * log_p
+        wrong = target * (1.0 - prediction) + (1.0 - target) * prediction
+        log_p = xp.log1p(stabilizer(xp, wrong, self.epsilon) - wrong)
+        return -_discount(xp, wrong, self.gamma) * log_p

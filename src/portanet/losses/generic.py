@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from portanet.checks import functions
 from portanet.core.display import spelled
@@ -31,6 +31,7 @@ class GenericLoss(Loss):
     0.5
     """
 
+    widens: ClassVar[bool] = False  # the function is given what the user gives
     function: Callable[[Any, Any], Any]
     reduction: Reduction = "mean"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from portanet.checks import axis_of, flags, integers, non_negative, positive, probabilities
 from portanet.functional import label_smoothing, log_softmax
+from portanet.functional.losses.reductions import times_log
 from portanet.losses._base import Loss, Reduction, check_pair, parts
 from portanet.losses._classes import weighted_log
 
@@ -73,7 +74,7 @@ class KLDivergenceLoss(Loss):
         if self.label_smoothing:
             target = label_smoothing(target, self.label_smoothing, axis=self.axis)
         if self.logits:
-            cross = target * log_softmax(prediction, self.axis)
+            cross = times_log(target, log_softmax(prediction, self.axis))
         else:
             cross = weighted_log(xp, target, prediction, self.epsilon)
         return xp.sum(weighted_log(xp, target, target, 0.0) - cross, axis=self.axis)
@@ -118,7 +119,7 @@ class PoissonLoss(Loss):
 
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
         if self.log_input:
-            return xp.exp(prediction) - target * prediction
+            return xp.exp(prediction) - times_log(target, prediction)
         return prediction - weighted_log(xp, target, prediction, self.epsilon)
 
 

@@ -29,7 +29,7 @@ def adjust(state: S, lr: float | None = None, /, *, path: str | None = None, **f
         The dotted path of a parameter or a part, such as ``"layer_1"``. All by default.
     **fields
         New values of hyperparameters by name. Rules that lack the field, such as clipping in a
-        chain, stay as they are.
+        chain, stay as they are; one that several rules of a chain have is refused.
 
     Returns
     -------
@@ -39,7 +39,8 @@ def adjust(state: S, lr: float | None = None, /, *, path: str | None = None, **f
     Raises
     ------
     HyperparameterError
-        If no rule has a field of that name, or the value lies outside its range.
+        If no rule has a field of that name, several of one chain have it, or the value lies
+        outside its range.
     ParameterTreeError
         If nothing is at `path`.
 
@@ -66,6 +67,8 @@ def adjust(state: S, lr: float | None = None, /, *, path: str | None = None, **f
         unknown = sorted(set(fields) - set(found))
         if unknown:
             raise HyperparameterError(f"adjust: no rule has {unknown}: the fields are {found}")
+        for rule in different:
+            _check_unambiguous(rule, fields)
         # Parameters that share a rule go on sharing one.
         new = {id(rule): _replaced(rule, fields) for rule in different}
         return [new[id(rule)] for rule in rules]
@@ -82,6 +85,17 @@ def adjust(state: S, lr: float | None = None, /, *, path: str | None = None, **f
         if flat is not None:
             return flat
     return _on_optimizer_state(state, adjusted)
+
+
+def _check_unambiguous(rule: Any, fields: dict[str, Any]) -> None:
+    """One rule of a chain has each field: two learning rates mean different things."""
+    for name in fields if isinstance(rule, OptimizerChain) else ():
+        owners = [member for member in rule.rules if name in _field_names(member)]
+        if len(owners) > 1:
+            raise HyperparameterError(
+                f"adjust: one rule of a chain has {name}: {len(owners)} have it, "
+                f"{', '.join(map(repr, owners))}: set up an optimizer with the rules that you want"
+            )
 
 
 def _field_names(rule: Any) -> set[str]:

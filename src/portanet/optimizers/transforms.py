@@ -190,4 +190,7 @@ def _squared_norm(xp: Any, g: Array) -> Array:
 
 
 def _scale_to(xp: Any, g: Array, norm: Array, limit: float) -> Array:
-    return g * cast(xp, limit / xp.maximum(norm, limit), g.dtype)
+    """Scale `g` down to a norm of `limit`; the factor is in the dtype of `norm`."""
+    factor = limit / xp.maximum(norm, limit)
+    widest = factor.dtype if bits(xp, factor.dtype) > bits(xp, g.dtype) else g.dtype
+    return cast(xp, cast(xp, g, widest) * cast(xp, factor, widest), g.dtype)

@@ -7,7 +7,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
+from portanet.backends.generic import GENERIC
 from portanet.backends.jax import convolution
 
 
@@ -19,6 +21,12 @@ def add_at(x: jax.Array, y: jax.Array, *, index: Any) -> jax.Array:
     return x.at[index].add(y)
 
 
+def checked_indices(x: jax.Array, *, size: int, name: str, size_name: str) -> jax.Array:
+    """Send what is no index to where a gather gives NaN: a compiled program cannot raise."""
+    x = GENERIC["checked_indices"](x, size=size, name=name, size_name=size_name)
+    return jnp.where(x < 0, size, x) if isinstance(x, Tracer) else x
+
+
 def replace_at(x: jax.Array, y: jax.Array, *, index: Any) -> jax.Array:
     return x.at[index].set(y)
 
@@ -28,5 +36,6 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "add_at": add_at,
     "contract": contract,
     "detach": jax.lax.stop_gradient,
+    "checked_indices": checked_indices,
     "replace_at": replace_at,
 }

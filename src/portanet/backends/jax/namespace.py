@@ -1,8 +1,9 @@
 """JAX's namespace with the derivatives at kinks that every other library has here.
 
 JAX has its own at some: 1 at 0 for ``abs``, a half at the bounds of ``clip``, NaN for the norm and
-the deviation of equal numbers; and a traced cumulative product loses the sign of a zero. There the
-tape's rules take over, written on the standard.
+the deviation of equal numbers and for the power 0 of 0 (its operator ``**`` keeps that one); and a
+traced cumulative product loses the sign of a zero. There the tape's rules take over, written on the
+standard.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from portanet.tape.rules.elementwise import direction
 from portanet.tape.rules.linalg_norms import RULES as NORMS
 
 _RULED = (
-    "abs", "atan2", "copysign", "cumulative_prod", "hypot", "logaddexp", "nextafter", "std",
+    "abs", "atan2", "copysign", "cumulative_prod", "hypot", "logaddexp", "nextafter", "pow", "std",
 )  # fmt: skip
 
 

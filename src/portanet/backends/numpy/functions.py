@@ -11,26 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from portanet.backends.numpy import sums
 from portanet.tape.rules.indexing import has_integer_array
 
 Axis = int | tuple[int, ...] | None
 _MANY = 8  # rows for which it pays to copy a matrix
 _SMALL = 4096  # entries that are sooner copied than viewed
-_add_up: Any = np.add.reduce  # typed loosely: NumPy's types know keepdims as a keyword only
-_largest: Any = np.maximum.reduce
+_largest: Any = np.maximum.reduce  # typed loosely: NumPy's types know keepdims as a keyword only
 _smallest: Any = np.minimum.reduce
-_MEANS = frozenset("fdgFDG")  # dtypes whose mean needs no wider sum
-
-
-def _sum(x: Any, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
-    return _add_up(x, axis, dtype, None, keepdims)
-
-
-def _mean(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
-    if x.dtype.char not in _MEANS or not x.size:
-        return np.mean(x, axis=axis, keepdims=keepdims)
-    total = _add_up(x, axis, None, None, keepdims)
-    return total / (x.size // total.size)
 
 
 def _max(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -84,14 +72,17 @@ def _scatter_take(g: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> np
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "broadcast_to": _broadcast_to,
+    "linalg.vector_norm": sums.vector_norm,
     "matmul": _matmul,
     "matrix_transpose": _matrix_transpose,
     "max": _max,
-    "mean": _mean,
+    "mean": sums.mean,
     "min": _min,
     "permute_dims": _permute_dims,
     "reshape": _reshape,
     "scatter_getitem": _scatter_getitem,
     "scatter_take": _scatter_take,
-    "sum": _sum,
+    "std": sums.std,
+    "sum": sums.sum,
+    "var": sums.var,
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from portanet.backends.numpy import sums
+
 _SMALLEST = {"float32": 1e-20, "float64": 1e-100}  # a sum that has lost nothing to underflow
 _BLOCK = 32768  # entries of which all passes stay in a second-level cache
 
@@ -12,7 +14,7 @@ def softmax(x: np.ndarray, axis: int = -1, out: np.ndarray | None = None) -> np.
     """Compute `portanet.functional.softmax`."""
     if axis not in (-1, x.ndim - 1) or x.dtype.name not in _SMALLEST:
         y = np.exp(x - x.max(axis=axis, keepdims=True), out=out)
-        return np.divide(y, y.sum(axis=axis, keepdims=True), y)
+        return np.divide(y, sums.sum(y, axis=axis, keepdims=True), y)
     return _in_blocks(x, out, masked=False)
 
 

@@ -31,6 +31,12 @@ class TorchBackend(Backend):
     jit = "library"
     compiles_slowly = True
     hides_traces = True
+    wide_kernels = frozenset(
+        {
+            "attention", "convolution", "group_norm", "layer_norm", "rms_norm", "softmax",
+            "transposed_convolution",
+        }
+    )  # fmt: skip
 
     @cached_property
     def xp(self) -> Any:

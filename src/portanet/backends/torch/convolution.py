@@ -61,6 +61,9 @@ def transposed_convolution(
     native = _native("conv_transpose", g)
     if native is None:
         return GENERIC["transposed_convolution"](g, w, bias, shape=shape)
+    if g.dtype.itemsize == 2 and g.device.type == "cpu":  # where torch adds up in 16 bits
+        wide = (None if x is None else x.float() for x in (g, w, bias))
+        return transposed_convolution(*wide, shape=shape).to(g.dtype)  # pyright: ignore
     g, w = _laid_out(g.movedim(-1, 1), w.movedim((-1, -2), (0, 1)))
     rows = zip(g.shape[2:], shape.stride, shape.extent, strict=True)
     full = [(n - 1) * s + e for n, s, e in rows]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from portanet.backends.torch import convolution
+from portanet.backends.torch import convolution, normalization
 from portanet.backends.torch.attention import attention
 from portanet.backends.torch.modes import transformed
 from portanet.backends.torch.recurrent import gru, lstm
@@ -50,17 +50,6 @@ def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
 def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
     """Without the broadcasting of ``functional.mse_loss``: the shapes are equal."""
     return _C._nn.mse_loss(prediction, target, 1)
-
-
-def layer_norm(
-    x: Tensor,
-    scale: Tensor | None = None,
-    bias: Tensor | None = None,
-    *,
-    rank: int = 1,
-    epsilon: float = 1e-5,
-) -> Tensor:
-    return functional.layer_norm(x, x.shape[x.ndim - rank :], scale, bias, epsilon)
 
 
 def contract(*operands: Tensor, plan: Any) -> Tensor:
@@ -119,6 +108,7 @@ def adam_update_all(
 
 KERNELS: dict[str, Callable[..., Any]] = {
     **convolution.KERNELS,
+    **normalization.KERNELS,
     "adam_update": adam_update,
     "add_at": add_at,
     "adam_update_all": adam_update_all,
@@ -127,14 +117,12 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "contract": contract,
     "detach": torch.Tensor.detach,
     "elu": functional.elu,
-    "embedding": functional.embedding,
     "erf": torch.erf,
     "erfc": torch.erfc,
     "gelu": gelu,
     "gelu_erf": functional.gelu,
     "gru": gru,
     "hard_tanh": functional.hardtanh,
-    "layer_norm": layer_norm,
     "leaky_relu": functional.leaky_relu,
     "linear": functional.linear,
     "log_sigmoid": functional.logsigmoid,
@@ -144,6 +132,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "relu": torch.relu,
     "relu6": functional.relu6,
     "replace_at": replace_at,
+    "rows_at": functional.embedding,
     "selu": torch.selu,
     "sigmoid": torch.sigmoid,
     "silu": functional.silu,

@@ -100,6 +100,18 @@ def _has_zero(args: Sequence[Any]) -> bool:
     return _is_batched(x) or get_proxy_mode() is not None or bool(torch.any(x == 0))
 
 
+def _is_singular(args: Sequence[Any]) -> bool:
+    """Whether a matrix that is being differentiated has the determinant 0: torch's are wrong."""
+    (x,) = args
+    if differentiates_forward_mode(args) or not is_traced(x):
+        return differentiates_forward_mode(args)
+    return (
+        _is_batched(x)
+        or get_proxy_mode() is not None
+        or bool(torch.any(torch.linalg.det(x.detach()) == 0))
+    )
+
+
 def _is_batched(x: Any) -> bool:
     while is_functorch_wrapped_tensor(x):
         if is_batchedtensor(x):
@@ -115,8 +127,10 @@ def add_rules(xp: Any) -> None:
     xp.cumulative_prod = Ruled("cumulative_prod", compat.cumulative_prod, rule, xp, _has_zero)
     xp.linalg = types.ModuleType(linalg.__name__, linalg.__doc__)
     xp.linalg.__dict__.update(vars(linalg))
+    needed = {"det": _is_singular}
     for name in ("det", "eigh", "slogdet", "solve"):
         compute, rule = getattr(linalg, name), tables.RULES[name]
-        setattr(xp.linalg, name, Ruled(name, compute, rule, xp, differentiates_forward_mode))
+        condition = needed.get(name, differentiates_forward_mode)
+        setattr(xp.linalg, name, Ruled(name, compute, rule, xp, condition))
     for name, (rule, generic) in tables.EXTENSIONS.items():
         setattr(xp.linalg, name, Ruled(name, functools.partial(generic, xp), rule, xp))

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from portanet.backends import array_namespace
+from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.tape.rule import Explicit
 
@@ -17,6 +18,7 @@ def softmax_scale(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
     return y * (d - xp.sum(d * y, axis=axis, keepdims=True))
 
 
+@in_float32
 @kernel(rule=Explicit(softmax_scale, softmax_scale, arity=None))
 def softmax(x: Any, axis: int = -1) -> Any:
     """Exponentials divided by their sum, ``exp(x) / sum(exp(x))``.
@@ -54,6 +56,7 @@ def _log_softmax_jvp(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
     return d - xp.sum(xp.exp(y) * d, axis=axis, keepdims=True)
 
 
+@in_float32
 @kernel(rule=Explicit(_log_softmax_vjp, _log_softmax_jvp, arity=None))
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """Logarithm of the softmax, ``x - log(sum(exp(x)))``.
@@ -112,6 +115,7 @@ def _logsumexp_jvp(
     return xp.sum(d * _weights(xp, y, x, axis, keepdims), axis=axis, keepdims=keepdims)
 
 
+@in_float32
 @kernel(rule=Explicit(_logsumexp_vjp, _logsumexp_jvp, arity=None))
 def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     """Logarithm of a sum of exponentials, ``log(sum(exp(x)))``.

@@ -7,22 +7,29 @@ from typing import Any
 
 from portanet.backends import array_namespace, device_of
 from portanet.errors import ArgumentError
+from portanet.functional.half import rounded, widened
+from portanet.functional.indices import indices_below
 from portanet.functional.kernel import kernel
 
 
-@kernel
 def embedding(indices: Any, weight: Any, /) -> Any:
     """Return the rows of `weight` at `indices`.
 
     Parameters
     ----------
     indices : array of int, any shape
-        Row numbers, from 0 to ``weight.shape[0] - 1``; others are undefined.
+        Row numbers, from 0 to ``weight.shape[0] - 1``.
     weight : array, shape (vocabulary, features)
 
     Returns
     -------
     array, shape ``(*indices.shape, features)``
+
+    Raises
+    ------
+    ShapeError
+        If an index on the host is no row, also in a replay of `portanet.jit`. Programs that JAX
+        compiles cannot raise: there its features are NaN.
 
     Examples
     --------
@@ -34,6 +41,17 @@ def embedding(indices: Any, weight: Any, /) -> Any:
            [1. , 1.5],
            [0. , 0.5]])
     """
+    return rows_at(_rows_of(indices, weight), weight)
+
+
+def _rows_of(indices: Any, weight: Any) -> Any:
+    size = weight.shape[0]
+    return indices_below(indices, size=size, name="indices", size_name="weight.shape[0]")
+
+
+@kernel
+def rows_at(indices: Any, weight: Any, /) -> Any:
+    """Compute `embedding` of indices that are rows, in int64."""
     xp = array_namespace(indices, weight)
     rows = xp.take(weight, xp.reshape(indices, (-1,)), axis=0)
     return xp.reshape(rows, (*indices.shape, weight.shape[1]))
@@ -83,21 +101,34 @@ def embedding_bag(
     """
     if reduction not in ("max", "mean", "sum"):
         raise ArgumentError(f"reduction is one of 'max', 'mean', 'sum': got {reduction!r}")
+    indices = _rows_of(indices, weight)
+    if offsets is not None:
+        n = indices.shape[-1] + 1
+        offsets = indices_below(offsets, size=n, name="offsets", size_name="len(indices) + 1")
+    return bag_of_rows(indices, weight, offsets, reduction=reduction, padding_index=padding_index)
+
+
+def bag_of_rows(
+    indices: Any, weight: Any, offsets: Any, *, reduction: str, padding_index: int | None
+) -> Any:
+    """Compute `embedding_bag` of indices that are rows, and offsets, in int64."""
     xp = array_namespace(indices, weight)
-    rows = embedding(indices, weight)
+    rows = widened(rows_at(indices, weight))
     n = indices.shape[-1]
     inside = xp.ones(indices.shape, dtype=xp.bool, device=device_of(indices))
     if padding_index is not None:
         inside = indices != padding_index
+        rows = xp.where(xp.expand_dims(inside, axis=-1), rows, 0.0)
     if offsets is not None:
         inside = inside & (_numbers(xp, offsets)[:, None] == _bags(xp, offsets, n))
         rows = rows[None, :, :]
     if reduction == "max":
-        return _largest(xp, rows, inside)
-    shares = xp.astype(inside, weight.dtype)
+        return rounded(_largest(xp, rows, inside), weight)
+    shares = xp.astype(inside, rows.dtype)
     if reduction == "mean":
         shares = shares / xp.maximum(xp.sum(shares, axis=-1, keepdims=True), _one(xp, shares))
-    return xp.squeeze(xp.matmul(xp.expand_dims(shares, axis=-2), rows), axis=-2)
+    bags = xp.squeeze(xp.matmul(xp.expand_dims(shares, axis=-2), rows), axis=-2)
+    return rounded(bags, weight)
 
 
 def _numbers(xp: Any, x: Any) -> Any:

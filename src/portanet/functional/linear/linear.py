@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.backends import array_namespace
+from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.tape.rule import Rule, conj
 
@@ -90,6 +91,7 @@ def linear(x: Any, weight: Any, bias: Any = None, /) -> Any:
     return y
 
 
+@in_float32
 @kernel
 def bilinear(x1: Any, x2: Any, weight: Any, bias: Any = None, /) -> Any:
     """Apply the bilinear map ``y_k = x1ᵀ W_k x2 + b_k`` to the last axes of `x1` and `x2`.

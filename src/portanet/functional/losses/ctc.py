@@ -9,12 +9,15 @@ from portanet.backends import array_namespace, device_of
 from portanet.control import scan
 from portanet.functional.activations.softmax import log_softmax, logsumexp
 from portanet.functional.gradient import stop_gradient
+from portanet.functional.half import in_float32
+from portanet.functional.indices import as_indices
 from portanet.functional.kernel import kernel
 from portanet.functional.losses.labels import is_class
 
 __all__ = ["ctc_loss"]
 
 
+@in_float32
 @kernel
 def ctc_loss(scores: Any, labels: Any, steps: Any = None, /, *, blank: int = 0) -> Any:
     """Minus the logarithm of the probability of sequences of labels [1]_.
@@ -53,10 +56,12 @@ def ctc_loss(scores: Any, labels: Any, steps: Any = None, /, *, blank: int = 0) 
     array([0.75])
     """
     xp = array_namespace(scores, labels)
-    if xp.finfo(scores.dtype).bits < 32:  # too short a range for logarithms of probabilities
-        loss = ctc_loss(xp.astype(scores, xp.float32), labels, steps, blank=blank)
-        return xp.astype(loss, scores.dtype)
+    labels = as_indices(labels)
+    steps = steps if steps is None else as_indices(steps)
     n, length, classes = scores.shape
+    if steps is not None:  # what comes after the last step may be NaN
+        counted = xp.expand_dims(_arange(xp, length, steps) < steps[:, None], axis=2)
+        scores = xp.where(counted, scores, 0.0)
     blank %= classes
     # Far below every true value, and far from overflow in sums over all steps.
     impossible = max(float(xp.finfo(scores.dtype).min) / 8.0, -1e300)
@@ -95,7 +100,6 @@ def ctc_loss(scores: Any, labels: Any, steps: Any = None, /, *, blank: int = 0) 
 
 def _with_blanks(xp: Any, labels: Any, classes: int, blank: int) -> Any:
     """Put a blank before, between and after the labels; one in the place of what is no label."""
-    labels = xp.astype(labels, _arange(xp, 1, labels).dtype)
     blanks = xp.full_like(labels, blank)
     pairs = xp.stack([blanks, xp.where(is_class(labels, classes), labels, blanks)], axis=2)
     pairs = xp.reshape(pairs, (labels.shape[0], 2 * labels.shape[1]))
@@ -105,7 +109,8 @@ def _with_blanks(xp: Any, labels: Any, classes: int, blank: int) -> Any:
 
 def _may_skip(xp: Any, path: Any, blank: int) -> Any:
     """Whether a path may go to a place from the one before the last: between unlike labels."""
-    before = xp.concat([xp.full_like(path[:, :2], blank), path], axis=1)[:, : path.shape[1]]
+    two = xp.full((path.shape[0], 2), blank, dtype=path.dtype, device=device_of(path))
+    before = xp.concat([two, path], axis=1)[:, : path.shape[1]]
     return xp.logical_and(path != blank, path != before)
 
 
@@ -123,4 +128,4 @@ def _are_valid(xp: Any, labels: Any, counts: Any, classes: int, blank: int) -> A
 
 
 def _arange(xp: Any, n: int, like: Any) -> Any:
-    return xp.arange(n, device=device_of(like))
+    return xp.arange(n, dtype=like.dtype, device=device_of(like))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.backends import array_namespace, backend_of, device_of
+from portanet.functional.indices import as_indices
 
 __all__ = ["label_smoothing", "one_hot"]
 
@@ -76,7 +77,8 @@ def label_smoothing(target: Any, smoothing: float, *, axis: int | None = -1) -> 
 def is_own(labels: Any, classes: int, axis: int) -> Any:
     """Say of each class, along a new axis, whether it is that of the label."""
     xp = array_namespace(labels)
-    columns = xp.arange(classes, device=device_of(labels))
+    labels = as_indices(labels)
+    columns = xp.arange(classes, dtype=labels.dtype, device=device_of(labels))
     after = labels.ndim - axis % (labels.ndim + 1)
     return xp.expand_dims(labels, axis=axis) == xp.reshape(columns, (classes, *(1,) * after))
 
@@ -84,4 +86,5 @@ def is_own(labels: Any, classes: int, axis: int) -> Any:
 def is_class(labels: Any, classes: int) -> Any:
     """Say of each label whether there is such a class."""
     xp = array_namespace(labels)
+    labels = as_indices(labels)
     return xp.logical_and(labels >= 0, labels < classes)

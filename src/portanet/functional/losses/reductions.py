@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from portanet.backends import array_namespace
+from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
-from portanet.tape.rule import Multilinear, Rule, conj
+from portanet.tape.rule import Elementwise, Multilinear, Rule, conj
 
 __all__ = ["inner_product", "mean_squared_error"]
 
@@ -26,6 +28,7 @@ class _MeanSquaredError(Rule):
         return primitive.xp.sum((prediction - target) * tangent) * (2.0 / prediction.size)
 
 
+@in_float32
 @kernel(rule=_MeanSquaredError())
 def mean_squared_error(prediction: Any, target: Any, /) -> Any:
     """Mean of the squares of all differences of two arrays.
@@ -51,6 +54,7 @@ def mean_squared_error(prediction: Any, target: Any, /) -> Any:
     return array_namespace(prediction).mean(residual * residual)
 
 
+@in_float32
 @kernel(rule=Multilinear(lambda xp, g, x, y: g * conj(xp, y), lambda xp, g, x, y: g * conj(xp, x)))
 def inner_product(x: Any, y: Any, /) -> Any:
     """Sum of the products of all entries of two arrays, ``sum(x * y)``; nothing is conjugated.
@@ -73,3 +77,18 @@ def inner_product(x: Any, y: Any, /) -> Any:
     11.0
     """
     return array_namespace(x).sum(x * y)
+
+
+def _possible(xp: Any, weight: Any, log: Any) -> Any:
+    """Return logarithms, with 0 in the place of those that count for nothing."""
+    return xp.where(xp.logical_and(weight == 0.0, log == -math.inf), 0.0, log)
+
+
+def _times_log_scale(xp: Any, d: Any, y: Any, weight: Any, log: Any) -> Any:
+    return d * _possible(xp, weight, log)
+
+
+@kernel(rule=Elementwise(_times_log_scale, lambda xp, d, y, weight, log: d * weight))
+def times_log(weight: Any, log: Any, /) -> Any:
+    """Return ``weight * log``, which is 0 where the weight is 0 and the logarithm that of 0."""
+    return weight * _possible(array_namespace(weight, log), weight, log)

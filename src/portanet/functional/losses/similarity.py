@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.backends import array_namespace
+from portanet.functional.half import in_float32
 
 
+@in_float32
 def cosine_similarity(x: Any, y: Any, *, axis: int = -1, epsilon: float = 1e-8) -> Any:
     """Cosine of the angle between vectors, ``x · y / (‖x‖ ‖y‖)``.
 

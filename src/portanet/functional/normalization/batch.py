@@ -7,6 +7,7 @@ from typing import Any
 
 from portanet.backends import array_namespace
 from portanet.functional.gradient import stop_gradient
+from portanet.functional.half import is_half, rounded, widened
 from portanet.functional.kernel import kernel
 from portanet.functional.normalization.features import affine
 
@@ -130,6 +131,12 @@ def _over(
     epsilon: float,
 ) -> tuple[Any, Any, Any]:
     """Normalise over `axes`; running statistics average the others."""
+    if is_half(x):
+        wide = map(widened, (x, scale, bias, running_mean, running_var))
+        y, mean, variance = _over(axes, *wide, training, momentum, epsilon)
+        if running_mean is not None:
+            mean, variance = rounded(mean, running_mean), rounded(variance, running_var)
+        return rounded(y, x), mean, variance
     xp = array_namespace(x, scale, running_mean)
     if running_mean is not None and not training:
         factor = _over_root(xp, scale, running_var + epsilon)

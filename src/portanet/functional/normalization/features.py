@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.backends import array_namespace
+from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.tape.rule import Explicit
 
@@ -65,6 +66,7 @@ def affine(y: Any, scale: Any, bias: Any) -> Any:
     return y if bias is None else xp.add(y, bias)
 
 
+@in_float32
 @kernel
 def layer_norm(
     x: Any,
@@ -102,6 +104,7 @@ def layer_norm(
     return affine(standardize(x, tuple(range(-rank, 0)), epsilon), scale, bias)
 
 
+@in_float32
 @kernel
 def rms_norm(x: Any, scale: Any = None, *, rank: int = 1, epsilon: float = 1e-5) -> Any:
     """Divide each sample by the root of its mean square over its last axes.
@@ -137,6 +140,7 @@ def rms_norm(x: Any, scale: Any = None, *, rank: int = 1, epsilon: float = 1e-5)
     return affine(to_unit_size(x, tuple(range(-rank, 0)), epsilon), scale, None)
 
 
+@in_float32
 @kernel
 def group_norm(
     x: Any, scale: Any = None, bias: Any = None, *, groups: int, epsilon: float = 1e-5

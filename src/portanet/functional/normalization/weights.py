@@ -7,10 +7,12 @@ from typing import Any
 
 from portanet.backends import array_namespace
 from portanet.functional.gradient import stop_gradient
+from portanet.functional.half import in_float32
 
 __all__ = ["spectral_norm", "weight_norm"]
 
 
+@in_float32
 def weight_norm(v: Any, g: Any, *, axis: int = 0) -> Any:
     """Return the weight ``g * v / ‖v‖``, with one norm for each output [1]_.
 
@@ -50,6 +52,7 @@ def norms(v: Any, axis: int) -> Any:
     return xp.sqrt(xp.sum(v * v, axis=others, keepdims=True) if others else v * v)
 
 
+@in_float32
 def spectral_norm(
     weight: Any, u: Any, v: Any, *, iterations: int = 1, axis: int = 0, epsilon: float = 1e-12
 ) -> tuple[Any, Any, Any]:

@@ -10,8 +10,9 @@ from portanet.backends import array_namespace
 from portanet.errors import ArgumentError, ShapeError
 from portanet.functional.activations.softmax import softmax, softmax_scale
 from portanet.functional.dropout import dropout as drop
+from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
-from portanet.functional.sequences.masks import bias_of, check_mask
+from portanet.functional.sequences.masks import bias_of, check_mask, without_excluded
 from portanet.tape.rule import Explicit
 
 __all__ = ["attention_weights", "scaled_dot_product_attention"]
@@ -41,6 +42,7 @@ def attention_weights(
     array([0.5, 0.5, 0. ])
     """
     _check(query, key, key, mask)
+    key = without_excluded(key, mask)
     return _weights(query, key, bias_of(query, key, mask, causal), scale)
 
 
@@ -71,7 +73,7 @@ def scaled_dot_product_attention(
         keys and values (grouped queries [2]_).
     mask : array, optional
         Broadcast against (..., heads, L, S). A boolean one is true where a query may attend to a
-        key; a floating one is added to the logits.
+        key; what is no query's to see may be NaN. A floating one is added to the logits.
     causal : bool
         Whether queries see no later keys, besides what the mask says; see `causal_mask` for how
         sequences of different lengths are aligned.
@@ -115,6 +117,7 @@ def scaled_dot_product_attention(
     array([1., 2.])
     """
     _check(query, key, value, mask)
+    key, value = without_excluded(key, mask), without_excluded(value, mask)
     if dropout:
         if dropout_key is None:
             raise ArgumentError("dropout > 0 needs dropout_key: make one with pn.random.key(seed)")
@@ -123,6 +126,7 @@ def scaled_dot_product_attention(
     return attention(query, key, value, mask, causal=causal, scale=scale)
 
 
+@in_float32
 @kernel
 def attention(
     query: Any, key: Any, value: Any, mask: Any, *, causal: bool, scale: float | None
@@ -141,6 +145,7 @@ def masked_softmax(x: Any) -> Any:
     return e / xp.where(total == 0.0, 1.0, total)
 
 
+@in_float32
 def _weights(query: Any, key: Any, bias: Any, scale: float | None) -> Any:
     xp = array_namespace(query, key)
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale

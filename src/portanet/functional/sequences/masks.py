@@ -49,13 +49,30 @@ def bias_of(query: Any, key: Any, mask: Any, causal: bool) -> Any:
     xp = array_namespace(query, mask)
     bias = mask
     allowed = causal_mask(query.shape[-3], key.shape[-3], like=query) if causal else None
-    if mask is not None and xp.isdtype(mask.dtype, "bool"):
+    if mask is not None and _is_boolean(query, mask):
         bias, allowed = None, mask if allowed is None else xp.logical_and(mask, allowed)
     if allowed is None:
         return bias
     zero = xp.zeros((), dtype=query.dtype, device=device_of(query))
     barred = xp.where(allowed, zero, -math.inf)
     return barred if bias is None else bias + barred
+
+
+def without_excluded(x: Any, mask: Any) -> Any:
+    """Return keys or values with zeros where a boolean mask shows them to no query.
+
+    A weight of 0 would not keep NaN out of a mean, nor out of a gradient.
+    """
+    if mask is None or mask.ndim == 0 or not _is_boolean(x, mask):
+        return x
+    xp = array_namespace(x, mask)
+    around = tuple(range(max(mask.ndim - 3, 0), mask.ndim - 1))
+    seen = xp.any(mask, axis=around) if around else mask
+    return xp.where(seen[..., None, None], x, 0.0)
+
+
+def _is_boolean(x: Any, mask: Any) -> bool:
+    return bool(array_namespace(x, mask).isdtype(mask.dtype, "bool"))
 
 
 def check_mask(query: Any, key: Any, mask: Any) -> None:
@@ -69,7 +86,7 @@ def check_mask(query: Any, key: Any, mask: Any) -> None:
         raise ShapeError(
             f"mask broadcasts to (..., heads, L, S): {tuple(shape)} does not to {full}"
         )
-    if array_namespace(query, mask).isdtype(mask.dtype, "bool"):
+    if _is_boolean(query, mask):
         checks.same_device("mask", mask, "query", query)
     else:
         checks.same_kind("mask", mask, "query", query)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.backends import array_namespace, device_of
+from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 
 __all__ = ["rotary_embedding", "rotary_tables"]
@@ -43,6 +44,7 @@ def rotary_tables(positions: Any, features: int, *, base: float = 10000.0) -> tu
     return xp.cos(angles), xp.sin(angles)
 
 
+@in_float32
 @kernel
 def rotary_embedding(x: Any, cos: Any, sin: Any, /, *, interleaved: bool = False) -> Any:
     """Rotate pairs of features by angles that depend on their position [1]_.

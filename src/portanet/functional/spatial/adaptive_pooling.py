@@ -10,6 +10,7 @@ from portanet import checks
 from portanet.backends import array_namespace
 from portanet.errors import ShapeError
 from portanet.functional.gradient import stop_gradient
+from portanet.functional.half import in_float32
 from portanet.functional.spatial.geometry import Geometry, Sizes, each_axis, geometry
 from portanet.functional.spatial.pooling import root_of_sum
 from portanet.functional.spatial.windows import window_max, window_sum
@@ -43,6 +44,7 @@ def adaptive_max_pool(x: Any, size: Sizes) -> Any:
     return _binned(x, _checked(x, size), lambda x, shape: window_max(x, shape=shape), _first_max)
 
 
+@in_float32
 def adaptive_mean_pool(x: Any, size: Sizes) -> Any:
     """Mean of each of `size` bins along each axis.
 
@@ -72,6 +74,7 @@ def adaptive_mean_pool(x: Any, size: Sizes) -> Any:
     return _binned(x, _checked(x, size), mean, xp.mean)
 
 
+@in_float32
 def adaptive_lp_pool(x: Any, size: Sizes, *, p: float = 2.0) -> Any:
     """The p-norm of each of `size` bins along each axis, ``(Σ |x|^p)^(1/p)``.
 

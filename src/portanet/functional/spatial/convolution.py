@@ -12,6 +12,7 @@ from typing import Any
 
 from portanet.backends import array_namespace, backend_of
 from portanet.errors import ShapeError
+from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.functional.spatial.geometry import (
     Geometry,
@@ -27,6 +28,7 @@ from portanet.functional.spatial.patches import add_patches, window_patches
 __all__ = ["conv", "conv_transpose"]
 
 
+@in_float32
 @kernel
 def convolution(x: Any, w: Any, bias: Any = None, *, shape: Geometry) -> Any:
     """Correlate the windows of `x` with `w`: one product of matrices a group."""
@@ -40,6 +42,7 @@ def convolution(x: Any, w: Any, bias: Any = None, *, shape: Geometry) -> Any:
     return xp.reshape(y, (x.shape[0], *shape.output, w.shape[-1]))
 
 
+@in_float32
 @kernel
 def transposed_convolution(g: Any, w: Any, bias: Any = None, *, shape: Geometry) -> Any:
     """Spread `g` over the windows: the transpose of `convolution` with respect to its input."""

@@ -9,10 +9,12 @@ from typing import Any
 from portanet import checks
 from portanet.backends import array_namespace, device_of
 from portanet.errors import ArgumentError, ShapeError
+from portanet.functional.half import in_float32
 
 __all__ = ["grid_sample"]
 
 
+@in_float32
 def grid_sample(x: Any, grid: Any, /, *, padding: str = "zeros", align_corners: bool = True) -> Any:
     """Read images at the places of a grid, linearly between their entries [1]_.
 

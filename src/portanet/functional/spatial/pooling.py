@@ -8,6 +8,7 @@ from typing import Any
 from portanet import checks
 from portanet.backends import array_namespace, device_of
 from portanet.errors import HyperparameterError
+from portanet.functional.half import in_float32
 from portanet.functional.spatial.geometry import Geometry, Padding, Sizes, geometry
 from portanet.functional.spatial.windows import window_max, window_sum
 
@@ -49,6 +50,7 @@ def max_pool(
     return window_max(x, shape=_pooled(x, window, stride, padding, dilation))
 
 
+@in_float32
 def mean_pool(
     x: Any,
     window: Sizes,
@@ -88,6 +90,7 @@ def mean_pool(
     return total / window_sum(ones, shape=shape)
 
 
+@in_float32
 def lp_pool(
     x: Any,
     window: Sizes,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from portanet.errors import HyperparameterError, ShapeError
+from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.functional.spatial.geometry import Sizes, each_axis
 from portanet.functional.spatial.resampling import Taps, resampled
@@ -111,6 +112,7 @@ def _sizes(
     return tuple(map(float, scales)), sizes
 
 
+@in_float32
 @kernel
 def resized(
     x: Any,

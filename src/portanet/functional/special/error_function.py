@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from portanet.backends import array_namespace
+from portanet.functional.half import widened
 from portanet.functional.kernel import kernel
-from portanet.functional.special._half import widened
 from portanet.tape.rule import Elementwise
 
 __all__ = ["erf", "erfc"]
@@ -126,7 +126,7 @@ def erf(x: Any) -> Any:
     [-0.84270079  0.          0.52049988]
     """
     xp = array_namespace(x)
-    wide = widened(xp, x)
+    wide = widened(x)
     size = xp.minimum(xp.abs(wide), FAR)
     near = size < 1.0
     inner = xp.where(near, wide, 0.0)
@@ -163,6 +163,6 @@ def erfc(x: Any) -> Any:
     [1.00000000e+00 1.57299207e-01 2.08848758e-45]
     """
     xp = array_namespace(x)
-    wide = widened(xp, x)
+    wide = widened(x)
     tail = _tail(xp, xp.minimum(xp.abs(wide), FAR))
     return xp.astype(xp.where(wide < 0, 2.0 - tail, tail), x.dtype, copy=False)

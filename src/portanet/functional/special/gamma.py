@@ -7,8 +7,8 @@ from typing import Any
 
 from portanet.backends import array_namespace
 from portanet.errors import HyperparameterError
+from portanet.functional.half import widened
 from portanet.functional.kernel import kernel
-from portanet.functional.special._half import widened
 from portanet.tape.rule import Elementwise
 
 __all__ = ["digamma", "lgamma", "polygamma"]
@@ -62,7 +62,7 @@ def lgamma(x: Any) -> Any:
     [-0.12078224  3.17805383  1.26551212]
     """
     xp = array_namespace(x)
-    wide = widened(xp, x)
+    wide = widened(x)
     special = xp.logical_or(_poles(xp, wide), xp.isinf(wide))
     inner = xp.where(special, 1.0, wide)
     negative = inner < 0.0
@@ -114,7 +114,7 @@ def digamma(x: Any) -> Any:
     [-0.57721566  2.25175259]
     """
     xp = array_namespace(x)
-    wide = widened(xp, x)
+    wide = widened(x)
     special = xp.logical_or(_poles(xp, wide), xp.isinf(wide))
     inner = xp.where(special, 1.0, wide)
     negative = inner < 0.0
@@ -181,7 +181,7 @@ def polygamma(n: int, x: Any) -> Any:
 def higher_gamma(x: Any, *, order: int) -> Any:
     """Compute `polygamma` for an order from 1 on."""
     xp = array_namespace(x)
-    wide = widened(xp, x)
+    wide = widened(x)
     pole = xp.logical_or(_poles(xp, wide), xp.isinf(wide))
     inner = xp.where(pole, 1.0, wide)
     negative = inner < 0.0

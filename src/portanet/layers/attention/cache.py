@@ -9,7 +9,7 @@ from portanet import checks, trees
 from portanet.backends import array_namespace, device_of
 from portanet.core import Layer
 from portanet.errors import ArgumentError, ShapeError
-from portanet.layers._indices import value_on_host
+from portanet.functional.indices import value_on_host
 
 __all__ = ["with_cache"]
 

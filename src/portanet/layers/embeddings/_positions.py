@@ -6,7 +6,7 @@ from typing import Any
 
 from portanet import checks
 from portanet.errors import ShapeError
-from portanet.layers._indices import check_range
+from portanet.functional.indices import indices_below
 
 
 def check_even(layer: Any) -> None:
@@ -22,11 +22,11 @@ def check_length(steps: int, length: int) -> None:
         raise ShapeError(f"positions in x <= length: {steps} > {length}")
 
 
-def check_positions(x: Any, positions: Any, length: int) -> None:
-    """The positions that were given fit `x`, whose last axis holds features."""
+def check_positions(x: Any, positions: Any, length: int) -> Any:
+    """Return the positions that were given, which fit `x`, whose last axis holds features."""
     checks.integral("positions", positions)
     checks.same_device("positions", positions, "x", x)
     shape, wanted = tuple(positions.shape), tuple(x.shape[:-1])
     if shape not in (wanted, wanted[-1:]):
         raise ShapeError(f"positions.shape == x.shape[:-1]: {shape} != {wanted}")
-    check_range("positions", positions, length, "length")
+    return indices_below(positions, size=length, name="positions", size_name="length")

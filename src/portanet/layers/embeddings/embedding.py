@@ -14,9 +14,9 @@ from portanet import checks
 from portanet.backends import array_namespace
 from portanet.core import Layer
 from portanet.errors import ShapeError
-from portanet.functional import embedding, embedding_bag
+from portanet.functional.indices import indices_below
+from portanet.functional.linear.embedding import bag_of_rows, rows_at
 from portanet.initializers import normal
-from portanet.layers._indices import check_range
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class Embedding(Layer):
         elif _is_boolean(x):
             x = self._indices(x)
         else:
-            _check_indices("x", x, weight, self.vocabulary, "vocabulary")
-        y = embedding(x, weight)
+            x = _indices("x", x, weight, self.vocabulary, "vocabulary")
+        y = rows_at(x, weight)
         if self.padding_index is not None:
             xp = array_namespace(x, weight)
             y = xp.where(xp.expand_dims(x == self.padding_index, axis=-1), 0.0, y)
@@ -128,8 +128,8 @@ class Embedding(Layer):
             )
         joined = None
         for i, (part, size) in enumerate(zip(x, self.vocabulary, strict=True)):
-            _check_indices(f"x[{i}]", part, weight, size, f"vocabulary[{i}]")
             checks.same_shape(f"x[{i}]", part, "x[0]", x[0])
+            part = _indices(f"x[{i}]", part, weight, size, f"vocabulary[{i}]")
             joined = part if joined is None else joined * size + part
         return joined
 
@@ -198,15 +198,15 @@ class EmbeddingBag(Layer):
         x, offsets = x if isinstance(x, tuple | list) else (x, None)
         shape = self.vocabulary, self.features
         weight = checks.member(ps, "weight", shape, "(vocabulary, features)")
-        _check_indices("x", x, weight, self.vocabulary, "vocabulary")
+        x = _indices("x", x, weight, self.vocabulary, "vocabulary")
         checks.rank_at_least("x", x, 1)
         if offsets is not None:
             for name, array in (("x", x), ("offsets", offsets)):
                 if len(checks.axes(name, array)) != 1:
                     raise ShapeError(f"{name}.ndim == 1 for bags in a row: {array.ndim} != 1")
-            _check_indices("offsets", offsets, weight, math.prod(x.shape) + 1, "len(x) + 1")
+            offsets = _indices("offsets", offsets, weight, math.prod(x.shape) + 1, "len(x) + 1")
         options = {"reduction": self.reduction, "padding_index": self.padding_index}
-        return embedding_bag(x, weight, offsets, **options), st
+        return bag_of_rows(x, weight, offsets, **options), st
 
     def output_shape(self, input_shape: Any) -> tuple[int, ...]:
         return (*input_shape[:-1], self.features)
@@ -217,11 +217,12 @@ def _is_boolean(x: Any) -> bool:
     return array_namespace(x).isdtype(x.dtype, "bool")
 
 
-def _check_indices(name: str, x: Any, weight: Any, size: int, size_name: str) -> None:
+def _indices(name: str, x: Any, weight: Any, size: int, size_name: str) -> Any:
+    """Return integers that are rows of a table of `size`."""
     checks.integral(name, x)
     array_namespace(x, weight)
     checks.same_device(name, x, "weight", weight)
-    check_range(name, x, size, size_name)
+    return indices_below(x, size=size, name=name, size_name=size_name)
 
 
 def _check_padding(layer: Any) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from portanet import checks
 from portanet.backends import array_namespace, device_of
 from portanet.core import Layer
-from portanet.functional import embedding
+from portanet.functional.linear.embedding import rows_at
 from portanet.initializers import normal
 from portanet.layers.embeddings._positions import check_length, check_positions
 
@@ -87,8 +87,8 @@ class LearnedPositionalEmbedding(Layer):
         if positions is None:
             check_length(steps, self.length)
             return x + weight[:steps, :], st
-        check_positions(x, positions, self.length)
-        return x + embedding(positions, weight), st
+        positions = check_positions(x, positions, self.length)
+        return x + rows_at(positions, weight), st
 
     def cached_state(self, st: Any, batch: int, length: int, like: Any) -> dict[str, Any]:
         """Return the state in which positions count on from call to call."""

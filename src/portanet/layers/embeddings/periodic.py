@@ -10,6 +10,7 @@ from portanet import checks
 from portanet.backends import array_namespace
 from portanet.core import Layer
 from portanet.errors import ShapeError
+from portanet.functional.half import in_float32
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,17 @@ class PeriodicEmbedding(Layer):
         features = x.shape[-1]
         if max(self.indices) >= features:
             raise ShapeError(f"max(indices) < x.shape[-1]: {max(self.indices)} >= {features}")
-        xp = array_namespace(x)
-        others = [x[..., i] for i in range(features) if i not in self.indices]
-        pairs = zip(self.indices, self.periods, strict=True)
-        angles = [x[..., i] * (2 * math.pi / period) for i, period in pairs]
-        parts = [*others, *map(xp.sin, angles), *map(xp.cos, angles)]
-        return xp.stack(parts, axis=-1), st
+        return _with_turns(x, self.indices, self.periods), st
 
     def output_shape(self, input_shape: Any) -> tuple[int, ...]:
         return (*input_shape[:-1], input_shape[-1] + len(self.indices))
+
+
+@in_float32
+def _with_turns(x: Any, indices: tuple[int, ...], periods: tuple[float, ...]) -> Any:
+    xp = array_namespace(x)
+    others = [x[..., i] for i in range(x.shape[-1]) if i not in indices]
+    pairs = zip(indices, periods, strict=True)
+    angles = [x[..., i] * (2 * math.pi / period) for i, period in pairs]
+    parts = [*others, *map(xp.sin, angles), *map(xp.cos, angles)]
+    return xp.stack(parts, axis=-1)

@@ -9,7 +9,8 @@ import numpy as np
 
 from portanet import checks
 from portanet.core import Layer
-from portanet.functional import embedding, rotary_embedding, rotary_tables
+from portanet.functional import rotary_embedding, rotary_tables
+from portanet.functional.linear.embedding import rows_at
 from portanet.layers.embeddings._positions import check_even, check_length, check_positions
 
 
@@ -91,6 +92,6 @@ class RotaryPositionalEmbedding(Layer):
             check_length(steps, self.length)
             tables = [table[:steps, :] for table in tables]
         else:
-            check_positions(x[..., 0], positions, self.length)
-            tables = [embedding(positions, table) for table in tables]
+            positions = check_positions(x[..., 0], positions, self.length)
+            tables = [rows_at(positions, table) for table in tables]
         return rotary_embedding(x, *tables, interleaved=self.interleaved), st

@@ -11,6 +11,7 @@ import numpy as np
 from portanet import checks
 from portanet.backends import array_namespace
 from portanet.core import Layer
+from portanet.functional.half import in_float32
 from portanet.layers.embeddings._positions import check_even
 
 
@@ -83,10 +84,15 @@ class SinusoidalPositionalEmbedding(Layer):
         shape = (self.features // 2,)
         waves = checks.member(st, "frequencies", shape, "(features // 2,)", "st")
         checks.same_kind("x", x, "frequencies", waves)
-        xp = array_namespace(x, waves)
-        angles = xp.expand_dims(x, axis=-1) * waves
         scale = math.sqrt(2 / self.features) if self.scale is None else self.scale
-        return xp.concat((xp.sin(angles), xp.cos(angles)), axis=-1) * scale, st
+        return _sines(x, waves, scale), st
 
     def output_shape(self, input_shape: Any) -> tuple[int, ...]:
         return (*input_shape, self.features)
+
+
+@in_float32
+def _sines(x: Any, waves: Any, scale: float) -> Any:
+    xp = array_namespace(x, waves)
+    angles = xp.expand_dims(x, axis=-1) * waves
+    return xp.concat((xp.sin(angles), xp.cos(angles)), axis=-1) * scale

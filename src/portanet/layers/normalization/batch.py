@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from portanet import checks
+from portanet.backends import array_namespace
 from portanet.core import Layer, call_resolved, last_size, sized_by_input
 from portanet.errors import ShapeError
 from portanet.functional import batch_norm, identity, instance_norm
+from portanet.functional.half import is_half
 from portanet.layers.normalization._affine import affine_parameters, initial_affine
 
 
@@ -51,7 +53,7 @@ class BatchNorm(Layer):
     Parameter tree: ``scale`` and ``bias``, both (features,), or empty. State tree:
     ``running_mean`` and ``running_var``, both (features,), where they are tracked, and
     ``training``. The running variance averages the unbiased variance of the batches. The running
-    statistics carry no derivative.
+    statistics carry no derivative; beside an input of 16 bits they may be in float32.
 
     Raises
     ------
@@ -140,7 +142,8 @@ class InstanceNorm(Layer):
 
     Parameter tree: ``scale`` and ``bias``, both (features,), or empty. State tree: ``training``
     and, where statistics are tracked, ``running_mean`` and ``running_var``, both (features,),
-    which average the means and the unbiased variances of the samples. They carry no derivative.
+    which average the means and the unbiased variances of the samples. They carry no derivative;
+    beside an input of 16 bits they may be in float32.
 
     Raises
     ------
@@ -235,7 +238,8 @@ def _normalized(
     shape = (layer.features,)
     mean = checks.member(st, "running_mean", shape, "(features,)", "st")
     variance = checks.member(st, "running_var", shape, "(features,)", "st")
-    checks.same_kind("x", x, "running_mean", mean)
+    if not (is_half(x) and mean.dtype == array_namespace(x, mean).float32):
+        checks.same_kind("x", x, "running_mean", mean)
     checks.alike("st", "running_var", variance, "running_mean", mean)
     y, mean, variance = normalize(
         x, scale, bias, mean, variance,

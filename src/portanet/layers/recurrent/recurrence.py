@@ -151,8 +151,9 @@ class Recurrence(Container):
             y = xp.where(valid, new[0], 0.0) if self.return_sequence else None
             return tuple(xp.where(valid, a, b) for a, b in zip(new, carry, strict=True)), y
 
-        mask = mask if self.time_first else xp.moveaxis(mask, -1, 0)
-        entries = cell.project(sequence, ps), xp.expand_dims(mask, axis=-1)
+        mask = xp.expand_dims(mask if self.time_first else xp.moveaxis(mask, -1, 0), axis=-1)
+        # What the mask excludes is no number that a derivative of 0 could be multiplied by.
+        entries = cell.project(xp.where(mask, sequence, 0.0), ps), mask
         carry, y = scan(masked_step, carry, entries, reverse=self.reverse)
         return y if self.return_sequence else carry[0], carry, st
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,9 @@ class AlternatePrecision(Container):
 
     Input, parameters and states are converted on the way in; the output and the new states are
     converted back. The parameters stay what they were, as mixed precision wants them, and so do
-    their gradients.
+    their gradients. Running statistics, the entries of a state whose names begin with
+    ``running_``, gather what is too small for 16 bits: they are handed on in their own type. A
+    state that the layer returns as it got it stays what it was.
 
     Parameters
     ----------
@@ -64,13 +67,32 @@ class AlternatePrecision(Container):
             raise DTypeError("x has a floating array: there is none to take the dtype from")
         state = checks.entry(st, "layer", "st")
         ps = {"layer": astype(checks.entry(ps, "layer"), self.dtype)}
-        y, new = self.run("layer", astype(x, self.dtype), ps, {"layer": astype(state, self.dtype)})
-        new = trees.map_leaves(
-            lambda after, before: astype(after, before.dtype) if _is_floating(before) else after,
-            new,
-            state,
-        )
-        return astype(y, floats[0].dtype), {"layer": new}
+        given = _mapped(self._converted, state)
+        y, new = self.run("layer", astype(x, self.dtype), ps, {"layer": given})
+        dtype = floats[0].dtype
+        before, handed = (dict(trees.flatten_with_paths(tree)) for tree in (state, given))
+
+        def restored(path: str, leaf: Any) -> Any:
+            """Return a state in its own dtype: the one before, if the layer left it alone."""
+            if path in before and leaf is handed[path]:
+                return before[path]
+            if not _is_floating(leaf):
+                return leaf
+            known = _is_floating(before.get(path))
+            return astype(leaf, before[path].dtype if known else dtype)
+
+        return astype(y, dtype), {"layer": _mapped(restored, new)}
+
+    def _converted(self, path: str, leaf: Any) -> Any:
+        short = self.dtype in ("float16", "bfloat16")
+        gathered = path.rpartition(".")[2].startswith("running_")
+        return leaf if short and gathered else astype(leaf, self.dtype)
+
+
+def _mapped(function: Callable[[str, Any], Any], tree: Any) -> Any:
+    """Apply `function` to the path and the value of each leaf."""
+    leaves = [function(path, leaf) for path, leaf in trees.flatten_with_paths(tree)]
+    return trees.unflatten(trees.flatten(tree)[1], leaves)
 
 
 def _is_floating(leaf: Any) -> bool:

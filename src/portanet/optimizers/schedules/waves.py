@@ -110,7 +110,8 @@ class OneCycle:
     start, end : float, optional
         The first value and the last one: by default `peak` / 25 and `peak` / 100,000.
     rising : float, default 0.25
-        The share of the steps that goes up, above 0 and below 1; rounded up to whole steps.
+        The share of the steps that goes up, above 0 and below 1; rounded to whole steps, to one at
+        least and all but one at most.
 
     References
     ----------
@@ -144,7 +145,7 @@ class OneCycle:
     def __call__(self, step: int) -> float:
         assert self.start is not None
         assert self.end is not None
-        top = min(math.ceil(self.rising * self.steps), self.steps - 1)
+        top = min(max(round(self.rising * self.steps), 1), self.steps - 1)
         if step < top:
             return _cosine(self.start, self.peak, step / top)
         share = (min(step, self.steps) - top) / (self.steps - top)

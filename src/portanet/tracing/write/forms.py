@@ -93,6 +93,7 @@ _OTHER_NAMES = {
     "minimum": "minimum",
     "pow": "power",
 }
+_LONG = 256  # terms of a sum that NumPy may add one by one
 _MANY = 8  # rows for which it pays to copy a matrix
 _ROUNDED = {"ceil", "floor", "trunc"}
 _POWERS = {(int, -1): "reciprocal", (int, 2): "square", (float, 0.5): "sqrt"}  # NumPy's shortcuts
@@ -171,7 +172,15 @@ def _reduction(ufunc: str) -> Callable[..., Form | None]:
     return form
 
 
+def _needs_care(operation: Operation, x: Any) -> bool:
+    """Whether NumPy's own sum of real or complex numbers may stall, and ours takes its place."""
+    long = x.size > _LONG * max(operation.result.size, 1)
+    return str(x.dtype) in (("float16", "float32", "complex64") if long else ("float16",))
+
+
 def _sum(operation: Operation, x: Any, *, axis: Any = None, **options: Any) -> Form | None:
+    if _needs_care(operation, x) and "dtype" not in options:
+        return Form("{call}, out={out})", "{call})", rows=options.get("keepdims", False))
     column_sums = axis in (0, (0,)) and not options and len(x.shape) == 2
     if column_sums and str(x.dtype) in ("float32", "float64") and x.shape[0] and x.shape[1]:
         # A product with a row of ones starts much sooner than a reduction along the first axis.
@@ -183,6 +192,8 @@ def _mean(operation: Operation, x: Any, *, axis: Any = None, keepdims: bool = Fa
     result = operation.result
     if not result.size or str(x.dtype) not in ("float32", "float64"):
         return None
+    if _needs_care(operation, x):
+        return Form("{call}, out={out})", "{call})")
     count = float(x.size // result.size)
     total = f"{{np.add.reduce}}({{0}}, {axis!r}, None, {{out}}, {keepdims})"
     write = f"{total}; {{np.divide}}({{out}}, {count!r}, {{out}})"

@@ -1,0 +1,58 @@
+"""Numbers of 16 bits, too short for sums and squares: worked out in float32 and rounded once.
+
+A sum of float16 stops growing at 2048 and its squares overflow at 256; bfloat16 has three digits.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from portanet.backends import backend_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+_half: dict[tuple[type, Any], bool] = {}
+
+
+def is_half(x: Any) -> bool:
+    """Whether `x` is an array of float16 or bfloat16."""
+    key = type(x), getattr(x, "dtype", None)
+    answer = _half.get(key)
+    if answer is None:
+        names = ("float16", "bfloat16")
+        answer = _half[key] = key[1] is not None and backend_of(x).dtype_name(key[1]) in names
+    return answer
+
+
+def widened(x: Any) -> Any:
+    """Return an array of 16 bits in float32, and anything else as it is."""
+    if not is_half(x):
+        return x
+    xp = backend_of(x).xp
+    return xp.astype(x, xp.float32)
+
+
+def rounded(x: Any, like: Any) -> Any:
+    """Return an array, or a tuple of them, in the dtype of `like`."""
+    if isinstance(x, tuple):
+        return tuple(rounded(part, like) for part in x)
+    return x if x.dtype == like.dtype else backend_of(x).xp.astype(x, like.dtype)
+
+
+def in_float32(function: F) -> F:
+    """Let a function of arrays work 16 bits out in float32; its results are rounded once.
+
+    The first argument decides. So do its derivatives, of which each is rounded once too. A native
+    kernel that does the same itself gets the arrays as they are.
+    """
+    name = function.__name__
+
+    @functools.wraps(function)
+    def computed(x: Any, *args: Any, **options: Any) -> Any:
+        if not is_half(x) or name in backend_of(x).wide_kernels:
+            return function(x, *args, **options)
+        wide = {key: widened(value) for key, value in options.items()}
+        return rounded(function(widened(x), *map(widened, args), **wide), x)
+
+    return computed  # pyright: ignore[reportReturnType]
