@@ -12,7 +12,7 @@ import numpy as np
 from portanet import tape
 from portanet.backends.numpy import functions, kernels
 from portanet.backends.tape_backend import TapeBackend
-from portanet.tape.numpy_box import NumPyBox
+from portanet.tape.numpy.box import NumPyBox
 
 
 class NumPyBackend(TapeBackend):

@@ -1,0 +1,100 @@
+"""The bodies of NumPy's functions by the functions themselves, and the cure for each other one."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from portanet.tape.numpy import (
+    answers,
+    calculus,
+    elementwise,
+    filling,
+    joining,
+    linalg,
+    nans,
+    products,
+    reductions,
+    shapes,
+    statistics,
+)
+from portanet.tape.numpy.operands import function_name, refuse
+
+BY_NAME: dict[str, Callable[..., Any]] = {
+    **answers.FUNCTIONS,
+    **calculus.FUNCTIONS,
+    **elementwise.FUNCTIONS,
+    **filling.FUNCTIONS,
+    **joining.FUNCTIONS,
+    **linalg.FUNCTIONS,
+    **nans.FUNCTIONS,
+    **products.FUNCTIONS,
+    **reductions.FUNCTIONS,
+    **shapes.FUNCTIONS,
+    **statistics.FUNCTIONS,
+    "astype": lambda xp, x, dtype, /, *, copy=True, device=None: x.astype(dtype, copy=copy),
+    "copy": lambda xp, a, order="K", subok=False: a.copy(),
+}
+
+BODIES: dict[Any, Callable[..., Any]] = {
+    operator.attrgetter(name)(np): body
+    for name, body in BY_NAME.items()
+    if hasattr(np, name.partition(".")[0])
+}
+"""What each function of NumPy does with traced arrays; a name of a newer NumPy is left out."""
+
+
+def _place_of_out(body: Callable[..., Any]) -> int | None:
+    names = list(inspect.signature(body).parameters)
+    return names.index("out") - 1 if "out" in names else None
+
+
+OUT: dict[Any, int] = {
+    function: place
+    for function, body in BODIES.items()
+    if (place := _place_of_out(body)) is not None
+}
+"""Where ``out`` stands among the arguments of a function."""
+
+_WRITES = "use what pn.functional.at(x)[index].set(y) returns"
+_OUTSIDE = "the shape of its result depends on values: compute it outside of the derivative"
+_STORES = "return the array with has_aux=True and use it outside"
+INSTEAD: dict[str, str] = {
+    **dict.fromkeys(
+        ("copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"), _WRITES
+    ),
+    **dict.fromkeys(
+        (
+            "intersect1d", "setdiff1d", "setxor1d", "trim_zeros", "union1d", "unique",
+            "unique_all", "unique_counts", "unique_inverse", "unique_values",
+        ),
+        _OUTSIDE,
+    ),
+    **dict.fromkeys(("array2string", "save", "savetxt", "savez", "savez_compressed"), _STORES),
+    **dict.fromkeys(
+        ("histogram", "histogram2d", "histogram_bin_edges", "histogramdd"),
+        "find the bins with np.digitize and add up weights with np.bincount",
+    ),
+    "apply_along_axis": "use pn.vmap, or stack what the function returns for each row",
+    "apply_over_axes": "call the function for one axis after the other with keepdims=True",
+    "geomspace": "use np.exp(np.linspace(np.log(start), np.log(stop), num))",
+    "linalg.lstsq": "use np.linalg.pinv(a) @ b, or np.linalg.solve(a.T @ a, a.T @ b)",
+    "piecewise": "use np.select or np.where",
+    "poly": "multiply the factors with np.polymul",
+    "polydiv": "divide the values of np.polyval",
+    "polyfit": "use np.linalg.pinv(np.vander(x, deg + 1)) @ y",
+    "resize": "use np.tile and np.reshape",
+    "roots": "use np.linalg.eigvals of the companion matrix",
+    "sort_complex": "use np.sort",
+}  # fmt: skip
+
+
+def refuse_function(function: Any) -> None:
+    """Refuse a function without a body, by its name and that of what does the job here."""
+    full_name = function_name(function)
+    name = full_name.removeprefix("numpy.")
+    refuse(full_name, INSTEAD.get(name, "use a function of pn.array_namespace(x)"))
