@@ -14,7 +14,7 @@ from typing import Any
 from portanet.tape import batching
 from portanet.tape.box import Box
 from portanet.tape.lifted import Lifted
-from portanet.tape.trace import Trace
+from portanet.tape.trace import Trace, run
 
 
 class Batched(Lifted):
@@ -119,5 +119,5 @@ def vmap(
     ]
     return [
         y.value if trace.owns(y) else y if y is None else batching.copies(xp, y, size)
-        for y in function(*inputs)
+        for y in run(function, inputs)
     ]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
-from portanet.errors import NoDerivativeError
+from portanet.errors import NoDerivativeError, TracedValueError
 from portanet.tape.box import Box
 from portanet.tape.scattered import Scattered, summed
 
@@ -161,6 +161,20 @@ def call(primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     return top.process(primitive, args, kwargs)
 
 
+def run(function: Callable[..., Any], inputs: Sequence[Any]) -> Any:
+    """Call a function with traced arrays.
+
+    NumPy hides what a traced array says to ``z[0] = x`` behind an error of its own: that is undone.
+    """
+    try:
+        return function(*inputs)
+    except ValueError as error:
+        hidden = error.__cause__
+        if isinstance(hidden, TracedValueError):
+            raise hidden.with_traceback(error.__traceback__) from None
+        raise
+
+
 def vjp(
     function: Callable[..., Sequence[Any]], primals: Sequence[Any], box: Callable[[Any], type[Box]]
 ) -> tuple[list[Any], Callable[[Sequence[Any]], list[Any]]]:
@@ -184,7 +198,7 @@ def vjp(
     trace = reverse_trace.get()()
     roots: list[Any] = [object() for _ in primals]
     inputs = [box(x)(x, trace, root) for x, root in zip(primals, roots, strict=True)]
-    results = function(*inputs)
+    results = run(function, inputs)
     outputs, records = [], []
     for y in results:
         traced = isinstance(y, Box) and y.trace is trace
@@ -215,7 +229,7 @@ def jvp(
     trace = ForwardTrace()
     inputs = [box(x)(x, trace, t) for x, t in zip(primals, tangents, strict=True)]
     outputs, directions = [], []
-    for y in function(*inputs):
+    for y in run(function, inputs):
         traced = isinstance(y, Box) and y.trace is trace
         outputs.append(y.value if traced else y)
         directions.append(y.note if traced else None)

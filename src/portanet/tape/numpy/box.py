@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+import numpy as np
+
 from portanet.errors import TracedValueError
 from portanet.tape.box import Box
 from portanet.tape.numpy import ufuncs
 from portanet.tape.numpy.operands import refuse_out
 from portanet.tape.numpy.shapes import reshape, transpose
-from portanet.tape.numpy.table import BODIES, BY_NAME, OUT, refuse_function
+from portanet.tape.numpy.table import BODIES, BY_NAME, check_out, refuse_function
 
 
 class NumPyBox(Box):
@@ -29,15 +31,17 @@ class NumPyBox(Box):
         body = BODIES.get(function)
         if body is None:
             refuse_function(function)
-        place = OUT.get(function)
-        if place is not None:
-            out = args[place] if len(args) > place else options.get("out")
-            if out is not None:
-                refuse_out(function)
+        check_out(body, args, options, function)
         return body(self.xp, *args, **options)
 
     def astype(self, dtype: Any, **_: Any) -> Any:
         return self.xp.astype(self, self.xp.raw.dtype(dtype) if isinstance(dtype, str) else dtype)
+
+    def __divmod__(self, other: Any) -> Any:
+        return np.divmod(self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return np.divmod(other, self)
 
     def copy(self) -> Box:
         return self.xp.convert(self, self.dtype) if self.lifted else self
@@ -74,6 +78,7 @@ def _method(name: str) -> Callable[..., Any]:
     body = BY_NAME[name]
 
     def method(self: NumPyBox, *args: Any, **options: Any) -> Any:
+        check_out(body, (self, *args), options, f"numpy.ndarray.{name}")
         return body(self.xp, self, *args, **options)
 
     return method

@@ -99,8 +99,10 @@ def function_name(function: Any) -> str:
 
 
 def refuse_out(function: Any) -> None:
+    """Refuse to write into an array; a method is given by its name."""
+    name = function if isinstance(function, str) else function_name(function)
     raise TracedValueError(
-        f"{function_name(function)} cannot write a traced result into out=: use what it returns"
+        f"{name} cannot write a traced result into out=: use what it returns"
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from portanet.tape.numpy import (
     shapes,
     statistics,
 )
-from portanet.tape.numpy.operands import function_name, refuse
+from portanet.tape.numpy.operands import function_name, refuse, refuse_out
 
 BY_NAME: dict[str, Callable[..., Any]] = {
     **answers.FUNCTIONS,
@@ -49,16 +50,30 @@ BODIES: dict[Any, Callable[..., Any]] = {
 
 
 def _place_of_out(body: Callable[..., Any]) -> int | None:
-    names = list(inspect.signature(body).parameters)
-    return names.index("out") - 1 if "out" in names else None
+    """Where ``out`` stands among the arguments of a function, if it has one."""
+    parameters = list(inspect.signature(body).parameters.values())
+    places = [i for i, p in enumerate(parameters) if p.name == "out"]
+    if not places:
+        return None
+    return places[0] - 1 if parameters[places[0]].kind is not _KEYWORD else sys.maxsize
 
 
-OUT: dict[Any, int] = {
-    function: place
-    for function, body in BODIES.items()
-    if (place := _place_of_out(body)) is not None
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+_OUT = {
+    body: place for body in BY_NAME.values() if (place := _place_of_out(body)) is not None
 }
-"""Where ``out`` stands among the arguments of a function."""
+
+
+def check_out(
+    body: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any], function: Any
+) -> None:
+    """Refuse an array to write the result into."""
+    place = _OUT.get(body)
+    if place is None:
+        return
+    if (args[place] if len(args) > place else options.get("out")) is not None:
+        refuse_out(function)
+
 
 _WRITES = "use what pn.functional.at(x)[index].set(y) returns"
 _OUTSIDE = "the shape of its result depends on values: compute it outside of the derivative"

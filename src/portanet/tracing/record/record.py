@@ -15,7 +15,7 @@ from portanet.tape.box import Box
 from portanet.tape.bundle import Bundle
 from portanet.tape.custom import CustomRule
 from portanet.tape.lifted import Lifted
-from portanet.tape.trace import Trace
+from portanet.tape.trace import Trace, run
 from portanet.tracing.plan.fused_words import SEVERAL
 from portanet.tracing.program import Opaque, Operation, Program, Variable, replaced, variables
 from portanet.tracing.record.host import (
@@ -198,7 +198,7 @@ def record(
     outputs = []
     token = recording.set(trace)
     try:
-        for y in function(*lifted):
+        for y in run(function, lifted):
             value, variable = _lowered(y, trace)
             outputs.append(value)
             program.outputs.append(variable)
