@@ -25,6 +25,7 @@ class Box:
     xp: Any
     lifted = False
     recorded = False
+    takes_lists = False  # beside an array, as NumPy does and the standard does not
     __array_priority__ = 1000.0
 
     def __init__(self, value: Any, trace: Any, note: Any) -> None:

@@ -62,6 +62,9 @@ class Primitive:
         return function
 
 
+_LISTS = frozenset((list, tuple))
+
+
 def _unary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
     def function(x: Any, /, **options: Any) -> Any:
         if isinstance(x, Box):
@@ -75,9 +78,14 @@ def _binary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., 
     def function(x: Any, y: Any, /, **options: Any) -> Any:
         if isinstance(x, Box):
             trace = x.trace
-            if isinstance(y, Box) and y.trace.level > trace.level:
-                trace = y.trace
+            if isinstance(y, Box):
+                if y.trace.level > trace.level:
+                    trace = y.trace
+            elif type(y) in _LISTS and x.takes_lists:
+                return function(x, x.xp.asarray(y), **options)
         elif isinstance(y, Box):
+            if type(x) in _LISTS and y.takes_lists:
+                return function(y.xp.asarray(x), y, **options)
             trace = y.trace
         elif options:
             return compute(x, y, **options)

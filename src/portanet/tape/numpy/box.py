@@ -20,6 +20,8 @@ class NumPyBox(Box):
 
     __slots__ = ()
 
+    takes_lists = True
+
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
         if options.pop("out", None) is not None:
             refuse_out(ufunc)
@@ -35,7 +37,7 @@ class NumPyBox(Box):
         return body(self.xp, *args, **options)
 
     def astype(self, dtype: Any, **_: Any) -> Any:
-        return self.xp.astype(self, self.xp.raw.dtype(dtype) if isinstance(dtype, str) else dtype)
+        return self.xp.astype(self, np.dtype(dtype))
 
     def __divmod__(self, other: Any) -> Any:
         return np.divmod(self, other)

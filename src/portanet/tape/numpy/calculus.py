@@ -75,7 +75,8 @@ def _slope(xp: Any, f: Any, axis: int, step: Any, edge_order: int) -> Any:
         return xp.moveaxis(_even(xp, f, xp.astype(step, f.dtype), edge_order), -1, axis)
     if step.shape != (f.shape[-1],):
         raise ShapeError(f"gradient: distances match the axis: {step.shape} != ({f.shape[-1]},)")
-    return xp.moveaxis(_uneven(xp, f, xp.diff(floating(xp, step)), edge_order), -1, axis)
+    slopes = _uneven(xp, f, xp.diff(floating(xp, step)), edge_order)
+    return xp.moveaxis(xp.astype(slopes, f.dtype), -1, axis)
 
 
 def _even(xp: Any, f: Any, h: Any, edge_order: int) -> Any:
@@ -227,7 +228,7 @@ def vander(xp: Any, x: Any, N: Any = None, increasing: bool = False) -> Any:
     if x.ndim != 1:
         raise ShapeError(f"vander: x.ndim == 1: {x.ndim} != 1")
     count = x.shape[0] if N is None else operator.index(N)
-    x = x if x.dtype.kind != "i" else xp.astype(x, np.result_type(x.dtype, np.int64))
+    x = xp.astype(x, np.promote_types(x.dtype, int))
     powers = [xp.ones_like(x), *itertools.repeat(x, max(count - 1, 0))][:count]
     columns = list(itertools.accumulate(powers, xp.multiply))
     return xp.stack(columns if increasing else columns[::-1], axis=-1)

@@ -154,7 +154,9 @@ def clip(
     )
     low, high = (None if bound is NOT_GIVEN else bound for bound in (low, high))
     low, high = (array(xp, b) if isinstance(b, list | tuple) else b for b in (low, high))
-    return xp.clip(array(xp, a), low, high)
+    a = array(xp, a)
+    common = np.result_type(a.dtype, *(b.dtype for b in (low, high) if hasattr(b, "dtype")))
+    return xp.clip(a if a.dtype == common else xp.astype(a, common), low, high)
 
 
 def where(xp: Any, condition: Any, x: Any = None, y: Any = None, /) -> Any:

@@ -70,9 +70,9 @@ def linspace(
     xp: Any, start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
     dtype: Any = None, axis: int = 0, *, device: Any = None,
 ) -> Any:  # fmt: skip
-    start, stop = array(xp, start), array(xp, stop)
-    common = np.result_type(start.dtype, stop.dtype, float(num))
-    start, stop = xp.astype(start, common), xp.astype(stop, common)
+    ends = [x if isinstance(x, int | float | complex) else array(xp, x) for x in (start, stop)]
+    common = np.result_type(*(getattr(x, "dtype", x) for x in ends), float(num))
+    start, stop = (xp.astype(array(xp, x), common) for x in ends)
     num = operator.index(num)
     gaps = num - 1 if endpoint else num
     width = stop - start
@@ -93,10 +93,9 @@ def logspace(
     dtype: Any = None, axis: int = 0,
 ) -> Any:  # fmt: skip
     exponents = linspace(xp, start, stop, num, endpoint, axis=axis)
-    base = array(xp, base)
-    if base.ndim:
-        base = xp.expand_dims(base, axis=axis)
-    y = xp.pow(base, exponents)
+    if np.ndim(base):
+        base = xp.expand_dims(array(xp, base), axis=axis)
+    y = xp.operators.pow(base, exponents)
     return y if dtype is None else xp.astype(y, np.dtype(dtype))
 
 

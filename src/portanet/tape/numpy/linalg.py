@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from portanet.errors import NoDerivativeError
-from portanet.tape.box import strip
-from portanet.tape.numpy.operands import NOT_GIVEN, array, axes
+from portanet.tape.numpy.operands import NOT_GIVEN, array, axes, constant
 
 
 def _standard(name: str, count: int = 1) -> Callable[..., Any]:
@@ -78,7 +77,8 @@ def _pinv(
 def _matrix_rank(
     xp: Any, A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None
 ) -> Any:
-    return np.linalg.matrix_rank(strip(A), tol, hermitian, rtol=rtol)
+    given = {"tol": tol, "hermitian": hermitian, "rtol": rtol}
+    return constant(xp, np.linalg.matrix_rank)(A, **{k: v for k, v in given.items() if v})
 
 
 def _matrix_power(xp: Any, a: Any, n: int) -> Any:

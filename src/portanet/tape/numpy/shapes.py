@@ -104,7 +104,9 @@ def rot90(xp: Any, m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 def rollaxis(xp: Any, a: Any, axis: Any, start: int = 0) -> Any:
     source = one_axis("rollaxis", axis, a.ndim)
-    goal = one_axis("rollaxis", start, a.ndim + 1) if start != a.ndim else start
+    goal = start + a.ndim if start < 0 else start
+    if not 0 <= goal <= a.ndim:
+        raise ShapeError(f"rollaxis: -{a.ndim} <= start <= {a.ndim} does not hold: {start}")
     return xp.moveaxis(a, source, goal - (source < goal))
 
 

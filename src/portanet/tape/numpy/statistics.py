@@ -70,7 +70,12 @@ def cov(
 ) -> Any:  # fmt: skip
     if ddof is None:
         ddof = 0 if bias else 1
-    parts = [_variables(xp, x, rowvar, dtype) for x in (m, y) if x is not None]
+    parts = [array(xp, x) for x in (m, y) if x is not None]
+    if dtype is None:
+        dtype = np.result_type(np.float64, *(x.dtype for x in parts))
+    turned = [not rowvar and x.ndim != 1 for x in parts[:1]]
+    turned += [not rowvar and x.ndim > 1 and x.shape[0] != 1 for x in parts[1:]]
+    parts = [_variables(xp, x, turn, dtype) for x, turn in zip(parts, turned, strict=True)]
     x = xp.concat(parts, axis=0) if len(parts) > 1 else parts[0]
     weights = None
     for given in (fweights, aweights):
@@ -100,15 +105,14 @@ def _inverse(xp: Any, freedom: Any, dtype: Any) -> Any:
     return 1 / freedom
 
 
-def _variables(xp: Any, x: Any, rowvar: bool, dtype: Any) -> Any:
+def _variables(xp: Any, x: Any, turn: bool, dtype: Any) -> Any:
     """Return a matrix with a row for each variable."""
-    x = array(xp, x)
     if x.ndim > 2:
         raise ShapeError(f"cov: m.ndim <= 2 does not hold: {x.ndim}")
-    x = floating(xp, x if dtype is None else xp.astype(x, np.dtype(dtype)))
+    x = xp.astype(x, np.dtype(dtype))
     if x.ndim < 2:
-        return xp.reshape(x, (1, -1))
-    return x if rowvar or x.shape[0] == 1 else x.mT
+        x = xp.reshape(x, (1, -1))
+    return x.mT if turn else x
 
 
 def _squeezed(xp: Any, x: Any) -> Any:
@@ -215,6 +219,7 @@ def _interpolated(xp: Any, ordered: Any, counts: Any, shares: Any, method: str) 
     """Take the values at fractional ranks from sorted slices, as NumPy rounds them."""
     plain = xp.constants
     q = shares.reshape(-1)
+    counts = plain.astype(counts, np.result_type(q.dtype, np.float16))
     alpha, beta = _POSITIONS.get(method, (1.0, 1.0))
     if (alpha, beta) == (1.0, 1.0):
         ranks = (counts - 1) * q
@@ -226,7 +231,7 @@ def _interpolated(xp: Any, ordered: Any, counts: Any, shares: Any, method: str) 
         low, ranks = _whole(plain, method, ranks)
     share = ranks - low
     low = plain.clip(plain.astype(low, np.dtype(np.int64)), 0, None)
-    high = plain.minimum(low + 1, plain.clip(counts - 1, 0, None))
+    high = plain.minimum(low + 1, plain.clip(plain.astype(counts, low.dtype) - 1, 0, None))
     below, above = _ranked(xp, ordered, low), _ranked(xp, ordered, high)
     if method in ("lower", "higher", "nearest"):
         return below

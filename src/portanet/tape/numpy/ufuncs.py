@@ -141,6 +141,7 @@ def _reduce(
         return _REDUCTIONS[known](xp, typed, axis=axis, keepdims=keepdims, **options)
     if where is not True:
         refuse(f"{function_name(ufunc)}.reduce with where", "choose with np.where before")
+    ufunc.reduce(np.ones((1,) * a.ndim, a.dtype), axis=axes(axis))  # NumPy's own refusals
     rows, reduced = _rows(xp, a, axis, dtype)
     if initial is not NOT_GIVEN and initial is not None:
         rows = [initial, *rows]
