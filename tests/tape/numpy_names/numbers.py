@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from tape.numpy_names.inputs import A, B, M, N, T, V, W
 
 MASK = np.asarray([[True, False, True], [True, True, False]])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-import portanet as pn
 from tape.numpy_names import mathematics, numbers, shapes
 from tape.numpy_names.checks import check_batches, check_derivatives, check_replays, check_values
+
+import portanet as pn
 
 CASES = [*shapes.CASES, *numbers.CASES, *mathematics.CASES]
 

@@ -1,6 +1,6 @@
-"""NumPy's own names on traced arrays: its ufuncs, its functions, the methods of its arrays, and
-the functions of single elements of ``scipy.special``.
+"""NumPy's own names on traced arrays, and those of ``scipy.special``.
 
-A body has the signature of the function that it stands for, after the namespace ``xp`` in whose
-words it computes. There is a file for each family; ``table`` puts the families together.
+That is its universal functions, its other functions and the methods of its arrays. A body has the
+signature of the function that it stands for, after the namespace ``xp`` in whose words it computes.
+There is a file for each family; ``table`` puts the families together.
 """

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from portanet.tape.box import Box
+from portanet.tape.namespace import has_box
 from portanet.tape.numpy.operands import array, constant
 
 
@@ -50,6 +51,14 @@ def _same(xp: Any, a: Any, b: Any, equal_nan: bool) -> Any:
         return same
     nans = xp.constants.logical_and(xp.constants.isnan(a), xp.constants.isnan(b))
     return xp.constants.logical_or(same, nans)
+
+
+def _flatnonzero(xp: Any, a: Any) -> Any:
+    return constant(xp, np.nonzero)(xp.reshape(a, (-1,)))[0]
+
+
+def _argwhere(xp: Any, a: Any) -> Any:
+    return xp.stack(list(constant(xp, np.nonzero)(a)), axis=-1)
 
 
 def _round(xp: Any, a: Any, decimals: int = 0, out: Any = None) -> Any:
@@ -108,7 +117,7 @@ def _plain(function: Any) -> Callable[..., Any]:
 
 
 def _stacked(xp: Any) -> Callable[..., Any]:
-    return lambda x: array(xp, x) if isinstance(x, list) else x
+    return lambda x: array(xp, x) if type(x) in (list, tuple) and has_box(x) else x
 
 
 def _parameters(function: Any) -> list[str]:
@@ -129,8 +138,7 @@ def _signed(body: Any, function: Any) -> Any:
 
 
 _PLAIN = (
-    "argwhere", "digitize", "flatnonzero", "isin", "lexsort", "nonzero", "ravel_multi_index",
-    "searchsorted", "unravel_index",
+    "digitize", "isin", "lexsort", "nonzero", "ravel_multi_index", "searchsorted", "unravel_index",
 )  # fmt: skip
 _OF_DTYPES = (
     "can_cast", "common_type", "diag_indices_from", "iscomplexobj", "isrealobj", "min_scalar_type",
@@ -141,12 +149,14 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: _plain(getattr(np, name)) for name in _PLAIN},
     **{name: _about_dtypes(getattr(np, name)) for name in _OF_DTYPES},
     "allclose": _allclose,
+    "argwhere": _argwhere,
     "around": _round,
     "array_equal": _array_equal,
     "array_equiv": _array_equiv,
     "array_repr": lambda xp, arr, *args, **options: repr(arr),
     "array_str": lambda xp, a, *args, **options: str(a),
     "fix": _fix,
+    "flatnonzero": _flatnonzero,
     "iscomplex": _iscomplex,
     "isclose": _isclose,
     "isneginf": _infinite("isneginf"),

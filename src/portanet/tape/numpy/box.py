@@ -33,7 +33,8 @@ class NumPyBox(Box):
         body = BODIES.get(function)
         if body is None:
             refuse_function(function)
-        check_out(body, args, options, function)
+        if options or len(args) > 1:
+            check_out(body, args, options, function)
         return body(self.xp, *args, **options)
 
     def astype(self, dtype: Any, **_: Any) -> Any:
@@ -59,7 +60,6 @@ class NumPyBox(Box):
             axes = tuple(axes[0] or ())
         return transpose(self.xp, self, axes or None)
 
-
     @property
     def itemsize(self) -> int:
         return self.dtype.itemsize
@@ -80,7 +80,8 @@ def _method(name: str) -> Callable[..., Any]:
     body = BY_NAME[name]
 
     def method(self: NumPyBox, *args: Any, **options: Any) -> Any:
-        check_out(body, (self, *args), options, f"numpy.ndarray.{name}")
+        if options or len(args) > 1:
+            check_out(body, (self, *args), options, f"numpy.ndarray.{name}")
         return body(self.xp, self, *args, **options)
 
     return method

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.tape.numpy.operands import NOT_GIVEN, array, constant
+from portanet.tape.numpy.operands import array, constant
 from portanet.tape.rule import Elementwise, is_complex
 from portanet.tape.rules import RULES
 
@@ -112,12 +112,14 @@ def nan_to_num(
     xp: Any, x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
     if is_complex(xp, x.dtype):
-        real, imag = (nan_to_num(xp, p, copy, nan, posinf, neginf) for p in (xp.real(x), xp.imag(x)))
+        parts = xp.real(x), xp.imag(x)
+        real, imag = (nan_to_num(xp, part, copy, nan, posinf, neginf) for part in parts)
         return real + 1j * imag
     if x.dtype.kind != "f":
         return x
     limits = np.finfo(x.dtype)
-    posinf, neginf = limits.max if posinf is None else posinf, limits.min if neginf is None else neginf
+    posinf = limits.max if posinf is None else posinf
+    neginf = limits.min if neginf is None else neginf
     plain = xp.constants
     x = _replaced(xp, plain.isnan(x), nan, x)
     x = _replaced(xp, plain.equal(x, np.inf), posinf, x)
@@ -145,61 +147,13 @@ def unwrap(
     return p + (moved - bare)
 
 
-def clip(
-    xp: Any, a: Any, a_min: Any = NOT_GIVEN, a_max: Any = NOT_GIVEN, out: Any = None, *,
-    min: Any = NOT_GIVEN, max: Any = NOT_GIVEN, **kwargs: Any,
-) -> Any:  # fmt: skip
-    low, high = (
-        new if old is NOT_GIVEN else old for old, new in ((a_min, min), (a_max, max))
-    )
-    low, high = (None if bound is NOT_GIVEN else bound for bound in (low, high))
-    low, high = (array(xp, b) if isinstance(b, list | tuple) else b for b in (low, high))
-    a = array(xp, a)
-    common = np.result_type(a.dtype, *(b.dtype for b in (low, high) if hasattr(b, "dtype")))
-    return xp.clip(a if a.dtype == common else xp.astype(a, common), low, high)
-
-
-def where(xp: Any, condition: Any, x: Any = None, y: Any = None, /) -> Any:
-    condition = array(xp, condition)
-    if x is None and y is None:
-        return constant(xp, np.nonzero)(condition)
-    x, y = (array(xp, v) if isinstance(v, list | tuple) else v for v in (x, y))
-    if condition.dtype != bool:
-        condition = condition != 0
-    return xp.where(condition, x, y)
-
-
-def select(xp: Any, condlist: Any, choicelist: Any, default: Any = 0) -> Any:
-    if len(condlist) != len(choicelist) or not condlist:
-        raise ValueError("list of cases must be same length as list of conditions")
-    y = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        y = xp.where(array(xp, condition), array(xp, choice), y)
-    return y
-
-
-def choose(xp: Any, a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
-    index, n = array(xp, a), len(choices)
-    if mode == "wrap":
-        index = index % n
-    elif mode == "clip":
-        index = xp.clip(index, 0, n - 1)
-    parts = xp.broadcast_arrays(index, *(array(xp, choice) for choice in choices))
-    table = xp.stack(list(parts[1:]))
-    return xp.take_along_axis(table, parts[0][None, ...], axis=0)[0, ...]
-
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "angle": angle,
-    "choose": choose,
-    "clip": clip,
     "i0": _native(np.i0),
     "imag": lambda xp, val: xp.imag(val),
     "nan_to_num": nan_to_num,
     "real": lambda xp, val: xp.real(val),
     "real_if_close": real_if_close,
-    "select": select,
     "sinc": _native(np.sinc),
     "unwrap": unwrap,
-    "where": where,
 }

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from portanet.errors import NoDerivativeError, ShapeError
-from portanet.tape.box import Box
-from portanet.tape.numpy.operands import array, arrays, axes, flat, one_axis, raised, window
+from portanet.errors import ShapeError
+from portanet.tape.numpy.operands import array, axes, flat, one_axis, raised, window
 
 
 def _typed(xp: Any, y: Any, dtype: Any) -> Any:
@@ -133,7 +133,7 @@ def array_split(xp: Any, ary: Any, indices_or_sections: Any, axis: Any = 0) -> l
         rows, more = divmod(n, sections)
         points = np.cumsum([0] + more * [rows + 1] + (sections - more) * [rows]).tolist()
     place = one_axis("split", axis, ary.ndim)
-    ends = zip(points[:-1], points[1:], strict=True)
+    ends = itertools.pairwise(points)
     return [ary[window(place, start, stop)] for start, stop in ends]
 
 

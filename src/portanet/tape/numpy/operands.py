@@ -1,4 +1,4 @@
-"""What the bodies are made of: operands as arrays, axes as integers, functions that are constant."""
+"""What the bodies are made of: operands as arrays, axes as integers, constant functions."""
 
 from __future__ import annotations
 
@@ -101,12 +101,9 @@ def function_name(function: Any) -> str:
 def refuse_out(function: Any) -> None:
     """Refuse to write into an array; a method is given by its name."""
     name = function if isinstance(function, str) else function_name(function)
-    raise TracedValueError(
-        f"{name} cannot write a traced result into out=: use what it returns"
-    )
+    raise TracedValueError(f"{name} cannot write a traced result into out=: use what it returns")
 
 
 def refuse(what: str, instead: str) -> Any:
     """Refuse what has no derivative rule, and say what does the job."""
     raise NoDerivativeError(f"{what} has no derivative rule: {instead}")
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -74,7 +75,7 @@ def multi_dot(xp: Any, arrays: Sequence[Any], *, out: Any = None) -> Any:
     parts = [array(xp, x) for x in arrays]
     shapes = [x.shape for x in parts]
     letters = [chr(ord("a") + i) for i in range(len(parts) + 1)]
-    terms = [left + right for left, right in zip(letters[:-1], letters[1:], strict=True)]
+    terms = [left + right for left, right in itertools.pairwise(letters)]
     if len(shapes[0]) == 1:
         terms[0] = terms[0][1]
     if len(shapes[-1]) == 1:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from portanet.errors import ShapeError
 from portanet.tape.numpy.operands import NOT_GIVEN, along, array, axes, floating
 from portanet.tape.rule import is_complex
 
@@ -73,7 +74,8 @@ def _logical(name: str, neutral: bool) -> Callable[..., Any]:
     ) -> Any:  # fmt: skip
         a = array(xp, a)
         if where is not NOT_GIVEN and where is not True:
-            a = xp.constants.where(array(xp, where), xp.constants.astype(a, np.dtype(bool)), neutral)
+            truth = xp.constants.astype(a, np.dtype(bool))
+            a = xp.constants.where(array(xp, where), truth, neutral)
         return getattr(xp, name)(a, **_options(axis, keepdims))
 
     return body
@@ -130,9 +132,7 @@ def _deviation(root: bool) -> Callable[..., Any]:
     return body
 
 
-def _about(
-    xp: Any, a: Any, axis: Any, ddof: Any, keepdims: Any, where: Any, center: Any
-) -> Any:
+def _about(xp: Any, a: Any, axis: Any, ddof: Any, keepdims: Any, where: Any, center: Any) -> Any:
     """The variance of chosen elements, about a mean that may be given."""
     if center is NOT_GIVEN:
         center = mean(xp, a, axis, keepdims=True, where=where)
@@ -163,7 +163,7 @@ def _standard_cumulative(name: str) -> Callable[..., Any]:
         include_initial: bool = False,
     ) -> Any:  # fmt: skip
         if axis is None and x.ndim != 1:
-            raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
+            raise ShapeError(f"numpy.{name} without axis needs x.ndim == 1: {x.ndim} != 1")
         options = {} if dtype is None else {"dtype": np.dtype(dtype)}
         if include_initial:
             options["include_initial"] = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -98,7 +97,7 @@ def multigammaln(xp: Any, a: Any, d: int) -> Any:
     if d != int(d):
         raise ArgumentError(f"multigammaln: d is a positive integer: got {d!r}")
     terms = sp.gammaln(xp.stack([a - j / 2 for j in range(int(d))]))
-    return d * (d - 1) / 4 * math.log(math.pi) + xp.sum(terms, axis=0)
+    return d * (d - 1) / 4 * np.log(np.pi) + xp.sum(terms, axis=0)
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

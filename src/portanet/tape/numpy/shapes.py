@@ -1,4 +1,4 @@
-"""Shapes and the order of elements: reshaping, moving axes, repeating, taking, sorting."""
+"""Shapes and the order of elements: reshaping, moving axes, repeating, diagonals."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from portanet.errors import ShapeError
-from portanet.tape.box import Box, strip
-from portanet.tape.numpy.operands import along, array, arrays, axes, constant, flat, one_axis
+from portanet.tape.box import Box
+from portanet.tape.numpy.operands import along, array, arrays, axes, flat, one_axis
 
 
 def reshape(xp: Any, a: Any, /, shape: Any, order: str = "C", *, copy: Any = None) -> Any:
     shape = (operator.index(shape),) if not isinstance(shape, tuple | list) else tuple(shape)
     if order == "F":
-        return xp.permute_dims(xp.reshape(_reversed(xp, a), shape[::-1]), tuple(range(len(shape)))[::-1])
+        return _reversed(xp, xp.reshape(_reversed(xp, a), shape[::-1]))
     return xp.reshape(a, shape) if copy is None else xp.reshape(a, shape, copy=copy)
 
 
@@ -137,65 +137,6 @@ def tile(xp: Any, A: Any, reps: Any) -> Any:
     return xp.tile(A, (operator.index(reps),) if np.ndim(reps) == 0 else tuple(map(int, reps)))
 
 
-def take(
-    xp: Any, a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise"
-) -> Any:
-    a, axis = along(xp, a, axis)
-    indices = strip(array(xp, indices))
-    if mode == "wrap":
-        indices = indices % a.shape[axis]
-    elif mode == "clip":
-        indices = xp.clip(indices, 0, a.shape[axis] - 1)
-    if indices.ndim == 1:
-        return xp.take(a, indices, axis=axis)
-    taken = xp.take(a, xp.reshape(indices, (-1,)), axis=axis)
-    return xp.reshape(taken, (*a.shape[:axis], *indices.shape, *a.shape[axis + 1 :]))
-
-
-def take_along_axis(xp: Any, arr: Any, indices: Any, axis: Any = -1) -> Any:
-    arr, axis = along(xp, arr, axis)
-    return xp.take_along_axis(arr, array(xp, indices), axis=axis)
-
-
-def compress(xp: Any, condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
-    a, axis = along(xp, a, axis)
-    (chosen,) = constant(xp, np.nonzero)(array(xp, condition))
-    return xp.take(a, chosen, axis=axis)
-
-
-def extract(xp: Any, condition: Any, arr: Any) -> Any:
-    return compress(xp, flat(xp, condition), flat(xp, arr))
-
-
-def sort(
-    xp: Any, a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
-) -> Any:
-    a, axis = along(xp, a, axis)
-    return xp.sort(a, axis=axis)
-
-
-def argsort(
-    xp: Any, a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
-) -> Any:
-    a, axis = along(xp, a, axis)
-    return xp.argsort(a, axis=axis, stable=bool(stable) or kind in ("stable", "mergesort"))
-
-
-def partition(
-    xp: Any, a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None
-) -> Any:
-    a, axis = along(xp, a, axis)
-    places = argpartition(xp, a, kth, axis, kind)
-    return xp.take_along_axis(a, places, axis=axis)
-
-
-def argpartition(
-    xp: Any, a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None
-) -> Any:
-    a, axis = along(xp, a, axis)
-    return constant(xp, np.argpartition)(a, kth, axis, kind)
-
-
 def _triangle(name: str) -> Callable[..., Any]:
     def body(xp: Any, m: Any, k: int = 0) -> Any:
         if m.ndim == 1:
@@ -230,34 +171,26 @@ def unstack(xp: Any, x: Any, /, *, axis: int = 0) -> Any:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "argpartition": argpartition,
-    "argsort": argsort,
     "broadcast_arrays": broadcast_arrays,
     "broadcast_to": broadcast_to,
-    "compress": compress,
     "diag": diag,
     "diagflat": diagflat,
     "diagonal": diagonal,
     "expand_dims": expand_dims,
-    "extract": extract,
     "flip": flip,
     "fliplr": _flipped(1, 2),
     "flipud": _flipped(0, 1),
     "matrix_transpose": lambda xp, x, /: xp.matrix_transpose(x),
     "meshgrid": meshgrid,
     "moveaxis": moveaxis,
-    "partition": partition,
     "ravel": ravel,
     "repeat": repeat,
     "reshape": reshape,
     "roll": roll,
     "rollaxis": rollaxis,
     "rot90": rot90,
-    "sort": sort,
     "squeeze": squeeze,
     "swapaxes": swapaxes,
-    "take": take,
-    "take_along_axis": take_along_axis,
     "tile": tile,
     "transpose": transpose,
     "tril": _triangle("tril"),

@@ -41,7 +41,9 @@ def function_of(xp: Any, ufunc: Any) -> Callable[..., Any]:
     full_name = function_name(ufunc)
     rule = RULES.get(full_name.rpartition(".")[2])
     if rule is None:
-        refuse(full_name, "give it one with pn.custom_jvp, or write it with functions that have one")
+        refuse(
+            full_name, "give it one with pn.custom_jvp, or write it with functions that have one"
+        )
     return xp.primitive(full_name, ufunc, rule)
 
 
@@ -61,7 +63,7 @@ def _one(slope: Callable[..., Any]) -> Elementwise:
 
 
 def _last(name: str, names: tuple[str, ...], slope: Callable[..., Any]) -> Elementwise:
-    """The rule of a function that has a derivative in its last argument: ``slope(xp, y, *args)``."""
+    """The rule of a function with a derivative in its last argument: ``slope(xp, y, *args)``."""
     others = (_without(name, argument) for argument in names)
     return Elementwise(*others, lambda xp, d, y, *args: d * slope(xp, y, *args))
 
@@ -170,7 +172,9 @@ _BESSELS: dict[str, Elementwise] = {
     "i1e": _one(lambda xp, y, x: (sp.i0e(x) + sp.ive(2, x)) / 2 - xp.sign(x) * y),
     "iv": _last("iv", ("v",), lambda xp, y, v, x: (sp.iv(v - 1, x) + sp.iv(v + 1, x)) / 2),
     "ive": _last(
-        "ive", ("v",), lambda xp, y, v, x: (sp.ive(v - 1, x) + sp.ive(v + 1, x)) / 2 - xp.sign(x) * y
+        "ive",
+        ("v",),
+        lambda xp, y, v, x: (sp.ive(v - 1, x) + sp.ive(v + 1, x)) / 2 - xp.sign(x) * y,
     ),
     "j0": _one(lambda xp, y, x: -sp.j1(x)),
     "j1": _one(lambda xp, y, x: (sp.j0(x) - sp.jv(2, x)) / 2),

@@ -18,8 +18,11 @@ from portanet.tape.numpy import (
     joining,
     linalg,
     nans,
+    polynomials,
     products,
+    quantiles,
     reductions,
+    selecting,
     shapes,
     statistics,
 )
@@ -33,8 +36,11 @@ BY_NAME: dict[str, Callable[..., Any]] = {
     **joining.FUNCTIONS,
     **linalg.FUNCTIONS,
     **nans.FUNCTIONS,
+    **polynomials.FUNCTIONS,
     **products.FUNCTIONS,
+    **quantiles.FUNCTIONS,
     **reductions.FUNCTIONS,
+    **selecting.FUNCTIONS,
     **shapes.FUNCTIONS,
     **statistics.FUNCTIONS,
     "astype": lambda xp, x, dtype, /, *, copy=True, device=None: x.astype(dtype, copy=copy),
@@ -59,9 +65,7 @@ def _place_of_out(body: Callable[..., Any]) -> int | None:
 
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
-_OUT = {
-    body: place for body in BY_NAME.values() if (place := _place_of_out(body)) is not None
-}
+_OUT = {body: place for body in BY_NAME.values() if (place := _place_of_out(body)) is not None}
 
 
 def check_out(

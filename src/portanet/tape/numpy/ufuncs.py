@@ -12,7 +12,13 @@ import numpy as np
 from portanet.errors import TracedValueError
 from portanet.tape.numpy import elementwise, special
 from portanet.tape.numpy.operands import (
-    NOT_GIVEN, array, axes, constant, function_name, one_axis, refuse,
+    NOT_GIVEN,
+    array,
+    axes,
+    constant,
+    function_name,
+    one_axis,
+    refuse,
 )  # fmt: skip
 from portanet.tape.numpy.reductions import FUNCTIONS as _REDUCTIONS
 
