@@ -25,7 +25,7 @@ class Box:
     xp: Any
     lifted = False
     recorded = False
-    takes_lists = False  # beside an array, as NumPy does and the standard does not
+    of_list: Any = None  # makes an array of a list beside it, as NumPy does, and not the standard
     __array_priority__ = 1000.0
 
     def __init__(self, value: Any, trace: Any, note: Any) -> None:

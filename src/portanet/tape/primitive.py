@@ -81,11 +81,11 @@ def _binary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., 
             if isinstance(y, Box):
                 if y.trace.level > trace.level:
                     trace = y.trace
-            elif type(y) in _LISTS and x.takes_lists:
-                return function(x, x.xp.asarray(y), **options)
+            elif type(y) in _LISTS and x.of_list:
+                return function(x, x.of_list(y), **options)
         elif isinstance(y, Box):
-            if type(x) in _LISTS and y.takes_lists:
-                return function(y.xp.asarray(x), y, **options)
+            if type(x) in _LISTS and y.of_list:
+                return function(y.of_list(x), y, **options)
             trace = y.trace
         elif options:
             return compute(x, y, **options)

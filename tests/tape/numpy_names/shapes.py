@@ -127,6 +127,7 @@ CASES = [
     ("choose", lambda x: np.choose(np.asarray([0, 3, 1, 2]), [x, 2 * x], mode="wrap"), V),
     ("select", lambda x: np.select([MASK, V > 0.6], [x * x, -x], 3.0), V),
     ("select", lambda x: np.select([x > 0.6], [x * x], x), V),
+    ("select", lambda x: np.select([MASK, x > 9], [2.0, x], x) + np.select([V > 0], [x], 1), V),
     ("where", lambda x: np.where(x > 0.5, x, 1.0), V),
     ("where", lambda x: np.where([1, 0, 2, 0], x, [1.0, 2.0, 3.0, 4.0]), V),
     ("clip", lambda x: np.clip(x, 0.4, 1.0) * x.clip(min=0.5), V),

@@ -106,12 +106,12 @@ def _plain(function: Any) -> Callable[..., Any]:
 
     def body(xp: Any, *args: Any, **options: Any) -> Any:
         # A traced array is seen only among the arguments by position.
-        args = list(args)
-        for name in names[len(args) :]:
+        given = list(args)
+        for name in names[len(given) :]:
             if name not in options:
                 break
-            args.append(options.pop(name))
-        return constant(xp, function)(*map(_stacked(xp), args), **options)
+            given.append(options.pop(name))
+        return constant(xp, function)(*map(_stacked(xp), given), **options)
 
     return _signed(body, function)
 

@@ -10,7 +10,7 @@ import numpy as np
 from portanet.errors import TracedValueError
 from portanet.tape.box import Box
 from portanet.tape.numpy import ufuncs
-from portanet.tape.numpy.operands import refuse_out
+from portanet.tape.numpy.operands import array, refuse_out
 from portanet.tape.numpy.shapes import reshape, transpose
 from portanet.tape.numpy.table import BODIES, BY_NAME, check_out, refuse_function
 
@@ -20,8 +20,6 @@ class NumPyBox(Box):
 
     __slots__ = ()
 
-    takes_lists = True
-
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
         if options.pop("out", None) is not None:
             refuse_out(ufunc)
@@ -30,15 +28,16 @@ class NumPyBox(Box):
         return ufuncs.call(self.xp, ufunc, method, args, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        body = BODIES.get(function)
-        if body is None:
-            refuse_function(function)
+        body = BODIES.get(function) or refuse_function(function)
         if options or len(args) > 1:
             check_out(body, args, options, function)
         return body(self.xp, *args, **options)
 
     def astype(self, dtype: Any, **_: Any) -> Any:
         return self.xp.astype(self, np.dtype(dtype))
+
+    def of_list(self, x: Any) -> Any:
+        return array(self.xp, x)
 
     def __divmod__(self, other: Any) -> Any:
         return np.divmod(self, other)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from portanet.tape.numpy.operands import array, constant
-from portanet.tape.rule import Elementwise, is_complex
+from portanet.tape.rule import Elementwise, Rule, is_complex
 from portanet.tape.rules import RULES
 
 _LOG2 = math.log(2.0)
@@ -60,7 +60,7 @@ def _ldexp(xp: Any, d: Any, y: Any, x: Any, n: Any) -> Any:
     return d * native(xp, np.exp2)(xp.astype(array(xp, n), d.dtype))
 
 
-UFUNCS: dict[Any, Elementwise] = {
+UFUNCS: dict[Any, Rule] = {
     np.cbrt: Elementwise(lambda xp, d, y, x: d / (3 * y * y)),
     np.deg2rad: Elementwise(lambda xp, d, y, x: d * (math.pi / 180)),
     np.degrees: Elementwise(lambda xp, d, y, x: d * (180 / math.pi)),
@@ -83,7 +83,7 @@ UFUNCS: dict[Any, Elementwise] = {
     np.rad2deg: Elementwise(lambda xp, d, y, x: d * (180 / math.pi)),
     np.radians: Elementwise(lambda xp, d, y, x: d * (math.pi / 180)),
 }
-_OTHERS: dict[Any, Elementwise] = {
+_OTHERS: dict[Any, Rule] = {
     np.i0: Elementwise(lambda xp, d, y, x: d * _bessel_i1(xp, x)),
     np.sinc: Elementwise(_sinc),
 }

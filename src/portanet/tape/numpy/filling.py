@@ -16,7 +16,7 @@ from portanet.tape.rule import is_complex
 _BY_INDEX = {"edge", "reflect", "symmetric", "wrap"}
 
 
-def pad(xp: Any, array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Any:
+def pad(xp: Any, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     widths = _widths(pad_width, array.ndim)
     if mode in ("constant", "empty"):
         values = np.broadcast_to(kwargs.get("constant_values", 0), (array.ndim, 2))

@@ -6,7 +6,7 @@ import functools
 import operator
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -98,12 +98,12 @@ def function_name(function: Any) -> str:
     return name
 
 
-def refuse_out(function: Any) -> None:
+def refuse_out(function: Any) -> NoReturn:
     """Refuse to write into an array; a method is given by its name."""
     name = function if isinstance(function, str) else function_name(function)
     raise TracedValueError(f"{name} cannot write a traced result into out=: use what it returns")
 
 
-def refuse(what: str, instead: str) -> Any:
+def refuse(what: str, instead: str) -> NoReturn:
     """Refuse what has no derivative rule, and say what does the job."""
     raise NoDerivativeError(f"{what} has no derivative rule: {instead}")

@@ -164,7 +164,7 @@ def _standard_cumulative(name: str) -> Callable[..., Any]:
     ) -> Any:  # fmt: skip
         if axis is None and x.ndim != 1:
             raise ShapeError(f"numpy.{name} without axis needs x.ndim == 1: {x.ndim} != 1")
-        options = {} if dtype is None else {"dtype": np.dtype(dtype)}
+        options: dict[str, Any] = {} if dtype is None else {"dtype": np.dtype(dtype)}
         if include_initial:
             options["include_initial"] = True
         return getattr(xp, name)(x, axis=0 if axis is None else axes(axis), **options)

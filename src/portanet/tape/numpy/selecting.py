@@ -75,18 +75,23 @@ def clip(
     min: Any = NOT_GIVEN, max: Any = NOT_GIVEN, **kwargs: Any,
 ) -> Any:  # fmt: skip
     low, high = (new if old is NOT_GIVEN else old for old, new in ((a_min, min), (a_max, max)))
-    low, high = (None if bound is NOT_GIVEN else bound for bound in (low, high))
-    low, high = (array(xp, b) if isinstance(b, list | tuple) else b for b in (low, high))
+    bounds = [None if b is NOT_GIVEN or b is None else _weak(xp, b) for b in (low, high)]
     a = array(xp, a)
-    common = np.result_type(a.dtype, *(b.dtype for b in (low, high) if hasattr(b, "dtype")))
-    return xp.clip(a if a.dtype == common else xp.astype(a, common), low, high)
+    dtypes = [getattr(bound, "dtype", None) for bound in bounds]
+    common = np.result_type(a.dtype, *(dtype for dtype in dtypes if dtype is not None))
+    return xp.clip(a if a.dtype == common else xp.astype(a, common), *bounds)
+
+
+def _weak(xp: Any, x: Any) -> Any:
+    """Return an operand as an array, but a plain number as it is: it decides no dtype."""
+    return x if isinstance(x, bool | int | float | complex) else array(xp, x)
 
 
 def where(xp: Any, condition: Any, x: Any = None, y: Any = None, /) -> Any:
     condition = array(xp, condition)
     if x is None and y is None:
         return constant(xp, np.nonzero)(condition)
-    x, y = (array(xp, v) if isinstance(v, list | tuple) else v for v in (x, y))
+    x, y = _weak(xp, x), _weak(xp, y)
     if condition.dtype != bool:
         condition = condition != 0
     return xp.where(condition, x, y)
@@ -95,10 +100,11 @@ def where(xp: Any, condition: Any, x: Any = None, y: Any = None, /) -> Any:
 def select(xp: Any, condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     if len(condlist) != len(choicelist) or not condlist:
         raise ValueError("list of cases must be same length as list of conditions")
-    y = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        y = xp.where(array(xp, condition), array(xp, choice), y)
-    return y
+    y, *choices = (_weak(xp, choice) for choice in (default, *choicelist))
+    common = np.result_type(*(getattr(choice, "dtype", choice) for choice in (y, *choices)))
+    for condition, choice in zip(reversed(condlist), reversed(choices), strict=True):
+        y = xp.where(array(xp, condition), choice, y)
+    return y if y.dtype == common else xp.astype(y, common)
 
 
 def choose(xp: Any, a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:

@@ -6,7 +6,7 @@ import inspect
 import operator
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -101,6 +101,9 @@ INSTEAD: dict[str, str] = {
     "apply_along_axis": "use pn.vmap, or stack what the function returns for each row",
     "apply_over_axes": "call the function for one axis after the other with keepdims=True",
     "geomspace": "use np.exp(np.linspace(np.log(start), np.log(stop), num))",
+    "lib.stride_tricks.sliding_window_view": (
+        "index with np.arange(count)[:, None] + np.arange(window)"
+    ),
     "linalg.lstsq": "use np.linalg.pinv(a) @ b, or np.linalg.solve(a.T @ a, a.T @ b)",
     "piecewise": "use np.select or np.where",
     "poly": "multiply the factors with np.polymul",
@@ -112,7 +115,7 @@ INSTEAD: dict[str, str] = {
 }  # fmt: skip
 
 
-def refuse_function(function: Any) -> None:
+def refuse_function(function: Any) -> NoReturn:
     """Refuse a function without a body, by its name and that of what does the job here."""
     full_name = function_name(function)
     name = full_name.removeprefix("numpy.")

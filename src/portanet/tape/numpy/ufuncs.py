@@ -21,6 +21,7 @@ from portanet.tape.numpy.operands import (
     refuse,
 )  # fmt: skip
 from portanet.tape.numpy.reductions import FUNCTIONS as _REDUCTIONS
+from portanet.tape.rules import RULES
 
 _OTHER_NAMES: dict[str, str] = {
     "absolute": "abs",
@@ -49,6 +50,7 @@ _SAME_NAMES = {
     "signbit", "sin", "sinh", "sqrt", "square", "tan", "tanh", "trunc", "vecdot",
     "bitwise_and", "bitwise_or", "bitwise_xor",
 }  # fmt: skip
+_STANDARD = _SAME_NAMES.union(_OTHER_NAMES.values())
 _CONSTANTS = {"bitwise_count", "gcd", "lcm"}
 _REDUCE = {
     "add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min",
@@ -92,23 +94,33 @@ _COMPOSED: dict[str, Callable[..., Any]] = {
 @functools.cache
 def function_of(xp: Any, ufunc: Any) -> Callable[..., Any]:
     """Return the traced function that a universal function is."""
+    full_name = function_name(ufunc)
+    home, _, name = full_name.rpartition(".")
     if ufunc in elementwise.UFUNCS:
         return elementwise.native(xp, ufunc)
-    full_name = function_name(ufunc)
-    if full_name.startswith("scipy.special."):
-        return special.function_of(xp, ufunc)
-    home, _, name = full_name.rpartition(".")
-    if home == "numpy":
-        name = _OTHER_NAMES.get(name, name)
-        if name in _OPERATORS:
-            return getattr(xp.operators, name)
-        if name in _SAME_NAMES or name in _OTHER_NAMES.values():
-            return getattr(xp, name)
-        if name in _CONSTANTS:
-            return constant(xp, ufunc)
-        if name in _COMPOSED:
-            return functools.partial(_COMPOSED[name], xp)
+    if home == "scipy.special":
+        function = special.function_of(xp, ufunc)
+        return function if ufunc.nin <= 2 else _taking_lists(xp, function)
+    name = _OTHER_NAMES.get(name, name)
+    if home == "numpy" and name in _OPERATORS:
+        return getattr(xp.operators, name)
+    if home == "numpy" and name in _STANDARD:
+        function = getattr(xp, name)
+        return function if ufunc.nin == 1 or name in RULES else _taking_lists(xp, function)
+    if home == "numpy" and name in _COMPOSED:
+        return functools.partial(_COMPOSED[name], xp)
+    if home == "numpy" and name in _CONSTANTS:
+        return _taking_lists(xp, constant(xp, ufunc))
     return refuse(full_name, "use a function of pn.array_namespace(x)")
+
+
+def _taking_lists(xp: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function that is no primitive of two arrays take lists beside traced ones."""
+
+    def taking(*args: Any) -> Any:
+        return function(*(array(xp, x) if type(x) in (list, tuple) else x for x in args))
+
+    return taking
 
 
 def call(xp: Any, ufunc: Any, method: str, args: Any, options: dict[str, Any]) -> Any:
