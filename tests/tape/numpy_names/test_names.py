@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from tape.numpy_names.inputs import A, S, V
 
 import portanet as pn
 from portanet.errors import NoDerivativeError, PortanetError, TracedValueError
+from portanet.tape.numpy.scipy_functions import FUNCTIONS as SPECIAL_FUNCTIONS
+from portanet.tape.numpy.special import RULES
 from portanet.tape.numpy.table import BODIES, BY_NAME, INSTEAD
 from portanet.tape.numpy.ufuncs import function_of
 
@@ -305,3 +309,16 @@ def test_complex_products():
             d = step * np.eye(3)[i]
             slope = (function(z + d) - function(z - d)) / (2 * abs(step))
             np.testing.assert_allclose(np.real(np.conj(g[i]) * step / abs(step)), slope, rtol=1e-6)
+
+
+def test_the_page_names_what_there_is():
+    page = (Path(__file__).parents[3] / "docs" / "numpy-names.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "`" in line][1:]
+    listed = {name for row in rows for name in re.findall(r"`([\w.]+)`", row.split("|")[2])}
+    functions = {name for name in listed if name in BY_NAME}
+    assert functions >= set(BY_NAME)
+    ufuncs = listed - set(BY_NAME)
+    assert all(callable(function_of(XP, getattr(np, name))) for name in ufuncs)
+    (specials,) = [line for line in page.splitlines() if line.startswith("`beta`, ")]
+    mine = {*RULES, *SPECIAL_FUNCTIONS, "digamma", "jn", "softplus"}
+    assert set(re.findall(r"`(\w+)`", specials)) == mine
