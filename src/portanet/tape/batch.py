@@ -72,10 +72,10 @@ class BatchTrace(Trace):
 
     def owns(self, x: Any) -> bool:
         """Whether `x` is an array of this batch."""
-        return isinstance(x, Box) and x.trace is self
+        return isinstance(x, Box) and x.owner is self
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        batched = [isinstance(x, Box) and x.trace is self for x in args]
+        batched = [isinstance(x, Box) and x.owner is self for x in args]
         values = [x.value if own else x for x, own in zip(args, batched, strict=True)]
         result = batching.rule_of(primitive)(self, primitive, values, batched, kwargs)
         if type(result) is batching.Finished:

@@ -53,17 +53,17 @@ class Trace:
             return (x.value,), _FIRST, (x.note,)
         if len(args) == 2:
             x, y = args
-            if not (isinstance(y, Box) and y.trace is self):
+            if not (isinstance(y, Box) and y.owner is self):
                 return (x.value, y), _FIRST, (x.note,)
-            if not (isinstance(x, Box) and x.trace is self):
+            if not (isinstance(x, Box) and x.owner is self):
                 return (x, y.value), _SECOND, (y.note,)
             return (x.value, y.value), _BOTH, (x.note, y.note)
         if len(args) == 3:
             x, y, z = args
             boxed = isinstance(x, Box) and isinstance(y, Box) and isinstance(z, Box)
-            if boxed and x.trace is y.trace is z.trace is self:
+            if boxed and x.owner is y.owner is z.owner is self:
                 return (x.value, y.value, z.value), _ALL, (x.note, y.note, z.note)
-        own = [isinstance(x, Box) and x.trace is self for x in args]
+        own = [isinstance(x, Box) and x.owner is self for x in args]
         argnums = [i for i, mine in enumerate(own) if mine]
         values = [x.value if mine else x for x, mine in zip(args, own, strict=True)]
         return values, argnums, [args[i].note for i in argnums]
@@ -153,7 +153,7 @@ def call(primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     top = None
     for x in args:
         if isinstance(x, Box):
-            trace = x.trace
+            trace = x.owner
             if top is None or trace.level > top.level:
                 top = trace
     if top is None:
@@ -201,7 +201,7 @@ def vjp(
     results = run(function, inputs)
     outputs, records = [], []
     for y in results:
-        traced = isinstance(y, Box) and y.trace is trace
+        traced = isinstance(y, Box) and y.owner is trace
         outputs.append(y.value if traced else y)
         records.append(y.note if traced else None)
 
@@ -230,10 +230,10 @@ def jvp(
     inputs = [box(x)(x, trace, t) for x, t in zip(primals, tangents, strict=True)]
     outputs, directions = [], []
     for y in run(function, inputs):
-        traced = isinstance(y, Box) and y.trace is trace
+        traced = isinstance(y, Box) and y.owner is trace
         outputs.append(y.value if traced else y)
         directions.append(y.note if traced else None)
     for tangent in directions:
-        if isinstance(tangent, Box) and isinstance(tangent.trace, Refusal):
-            tangent.trace.refuse()
+        if isinstance(tangent, Box) and isinstance(tangent.owner, Refusal):
+            tangent.owner.refuse()
     return outputs, directions

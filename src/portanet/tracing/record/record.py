@@ -106,7 +106,7 @@ class RecordTrace(Trace):
         if isinstance(x, Box):
             if type(x) is tape_box.Key:
                 return replaced(self._value, x.value)
-            if x.trace is not self:
+            if x.owner is not self:
                 raise Captured
             return x.value
         return x
@@ -227,7 +227,7 @@ def _lowered(y: Any, trace: RecordTrace) -> tuple[Any, Any]:
     if isinstance(y, RecordedNumber):
         return y.value, y.variable
     if isinstance(y, Box):
-        if y.trace is not trace:
+        if y.owner is not trace:
             raise Captured
         return y.value, y.note
     return y, y
