@@ -53,6 +53,21 @@ def check_batches(function, x, rtol=1e-14):
     _check_same(pn.vmap(function)(batch), want, rtol)
 
 
+def check_gradients(function, x):
+    """The gradient, recorded and batched, is the gradient."""
+
+    def scalar(x):
+        return np.sum(np.real(function(x)) ** 2)
+
+    slope = pn.grad(scalar)
+    want = slope(x)
+    recorded = pn.jit(slope)
+    for _ in range(3):
+        np.testing.assert_allclose(recorded(x), want, rtol=1e-13, atol=1e-13)
+    for row in pn.vmap(slope)(np.stack([x, x])):
+        np.testing.assert_allclose(row, want, rtol=1e-13, atol=1e-13)
+
+
 def _check_same(got, want, rtol):
     got = np.asarray(got)
     assert got.shape == want.shape

@@ -8,7 +8,13 @@ import sys
 
 import numpy as np
 import pytest
-from tape.numpy_names.checks import check_batches, check_derivatives, check_replays, check_values
+from tape.numpy_names.checks import (
+    check_batches,
+    check_derivatives,
+    check_gradients,
+    check_replays,
+    check_values,
+)
 
 import portanet as pn
 from portanet.errors import NoDerivativeError
@@ -137,6 +143,10 @@ def test_replays(case):
 
 def test_batches(case):
     check_batches(*case, rtol=1e-13)
+
+
+def test_gradients_recorded_and_batched(case):
+    check_gradients(*case)
 
 
 def test_float32_stays(case):

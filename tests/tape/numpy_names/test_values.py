@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tape.numpy_names import mathematics, numbers, shapes
-from tape.numpy_names.checks import check_batches, check_derivatives, check_replays, check_values
+from tape.numpy_names.checks import (
+    check_batches,
+    check_derivatives,
+    check_gradients,
+    check_replays,
+    check_values,
+)
 
 import portanet as pn
 
@@ -32,6 +38,10 @@ def test_replays(case):
 
 def test_batches(case):
     check_batches(*case)
+
+
+def test_gradients_recorded_and_batched(case):
+    check_gradients(*case)
 
 
 def test_float32_stays(case):
