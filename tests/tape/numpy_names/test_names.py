@@ -58,6 +58,7 @@ def test_every_name_of_autograd_is_there():
     assert [name for name in sorted(numpys) if not _is_there(name)] == []
 
 
+@pytest.mark.skipif(np.__version__ < "2.4", reason="the signatures are those of NumPy 2.4")
 @pytest.mark.parametrize("function", BODIES, ids=lambda f: f.__name__)
 def test_a_body_has_numpys_signature(function):
     """After the namespace: the same names, kinds and defaults."""
@@ -246,6 +247,14 @@ class TestRefusals:
         with pytest.raises(TracedValueError, match="Keep it an array"):
             verb(function)(V)
 
+    @pytest.mark.parametrize("function", [np.delete, lambda x, i: np.insert(x, i, 0.0)])
+    def test_recorded_places(self, function):
+        i = np.asarray([1])
+        np.testing.assert_array_equal(pn.vjp(lambda x: function(x, i), V)[0], function(V, i))
+        for verb in (pn.jit, lambda f: lambda x, i: pn.vmap(f)(x[None], i[None])):
+            with pytest.raises(TracedValueError, match="obj decides the shape of the result"):
+                verb(function)(V, i)
+
     @pytest.mark.parametrize("make", [lambda x: np.array([x[0], 1.0]), lambda x: np.full(2, x[0])])
     def test_what_asks_nobody(self, make):
         with pytest.raises(TracedValueError, match=r"build arrays of it with xp\.stack"):
@@ -273,6 +282,10 @@ class TestRefusals:
             lambda x: np.array_split(x, 0),
             lambda x: np.convolve(x[0], []),
             lambda x: np.interp(x, [1.0, 2.0], [1.0]),
+            lambda x: np.bincount([0, 1, 1], x[0, :1]),
+            lambda x: np.select([x > 0], [x, x]),
+            lambda x: np.gradient(x, 1.0, 2.0, 3.0),
+            lambda x: np.gradient(x, edge_order=3),
         ],
     )
     def test_what_numpy_refuses(self, call):

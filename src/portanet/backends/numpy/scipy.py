@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import threading
 import types
 from collections.abc import Callable
 from typing import Any
@@ -17,10 +18,17 @@ from typing import Any
 from portanet.tape import Box
 from portanet.tape.numpy.scipy_functions import FUNCTIONS
 
+_lock = threading.Lock()
 
-@functools.cache
+
 def register() -> None:
     """Teach SciPy's functions, once in a process."""
+    with _lock:
+        _teach_all()
+
+
+@functools.cache
+def _teach_all() -> None:
     special = importlib.import_module("scipy.special")
     for name, body in FUNCTIONS.items():
         function = inspect.unwrap(getattr(special, name))

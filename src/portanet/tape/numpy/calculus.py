@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.errors import ShapeError
+from portanet.errors import ArgumentError, ShapeError
 from portanet.tape.numpy.operands import (
     NOT_GIVEN,
     array,
@@ -61,9 +61,11 @@ def gradient(xp: Any, f: Any, *varargs: Any, axis: Any = None, edge_order: int =
     steps = list(varargs) or [1.0]
     steps = steps * len(places) if len(steps) == 1 else steps
     if len(steps) != len(places):
-        raise TypeError("invalid number of arguments")
+        raise ArgumentError(
+            f"numpy.gradient: one spacing, or one an axis: {len(steps)} for {len(places)} axes"
+        )
     if edge_order not in (1, 2):
-        raise ValueError("'edge_order' greater than 2 not supported")
+        raise ArgumentError(f"numpy.gradient: edge_order is 1 or 2: got {edge_order}")
     if short := [n for n in (f.shape[i] for i in places) if n < edge_order + 1]:
         raise ShapeError(
             f"gradient needs edge_order + 1 elements along each axis: {short[0]} < {edge_order + 1}"

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from portanet.errors import TracedValueError
-from portanet.tape.box import Box, strip
-from portanet.tape.numpy.operands import array, flat, refuse
+from portanet.errors import ShapeError
+from portanet.tape.numpy.operands import array, concrete, flat, refuse
 from portanet.tape.rule import is_complex
 
 _BY_INDEX = {"edge", "reflect", "symmetric", "wrap"}
@@ -53,15 +52,14 @@ def _bordered(xp: Any, x: Any, axis: int, widths: tuple[int, int], values: Any) 
 
 
 def bincount(xp: Any, x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
-    places = strip(array(xp, x))
-    if isinstance(places, Box):
-        raise TracedValueError(
-            "numpy.bincount: the length of its result depends on values: use "
-            "pn.functional.segment_sum with a number of segments"
-        )
+    places = concrete("numpy.bincount: x", array(xp, x))
     if weights is None:
         return np.bincount(places, minlength=minlength)
     weights = xp.astype(flat(xp, weights), np.dtype(np.float64))
+    if weights.shape != places.shape:
+        raise ShapeError(
+            f"numpy.bincount: x.shape == weights.shape: {places.shape} != {weights.shape}"
+        )
     size = max(int(np.max(places, initial=-1)) + 1, minlength)
     return xp.scatter_getitem(weights, (places,), (size,))
 

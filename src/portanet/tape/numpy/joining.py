@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from portanet.errors import ShapeError
-from portanet.tape.numpy.operands import array, axes, flat, one_axis, raised, window
+from portanet.errors import ArgumentError, ShapeError
+from portanet.tape.numpy.operands import array, axes, concrete, flat, one_axis, raised, window
 
 
 def _typed(xp: Any, y: Any, dtype: Any) -> Any:
@@ -100,7 +100,7 @@ def append(xp: Any, arr: Any, values: Any, axis: Any = None) -> Any:
 
 def delete(xp: Any, arr: Any, obj: Any, axis: Any = None) -> Any:
     arr, axis = (flat(xp, arr), 0) if axis is None else (arr, one_axis("delete", axis, arr.ndim))
-    kept = np.delete(np.arange(arr.shape[axis]), obj)
+    kept = np.delete(np.arange(arr.shape[axis]), concrete("numpy.delete: obj", obj))
     return xp.take(arr, kept, axis=axis)
 
 
@@ -108,6 +108,7 @@ def insert(xp: Any, arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     arr = array(xp, arr)
     arr, axis = (flat(xp, arr), 0) if axis is None else (arr, one_axis("insert", axis, arr.ndim))
     values, n = array(xp, values), arr.shape[axis]
+    obj = concrete("numpy.insert: obj", obj)
     if np.size(obj) == 1 and not isinstance(obj, slice):
         # One place takes several rows; for a plain number they lie along the first axis.
         if values.ndim < arr.ndim:
@@ -129,7 +130,7 @@ def array_split(xp: Any, ary: Any, indices_or_sections: Any, axis: Any = 0) -> l
     else:
         sections = operator.index(indices_or_sections)
         if sections <= 0:
-            raise ValueError("number sections must be larger than 0.")
+            raise ArgumentError(f"numpy.array_split: at least one section: got {sections}")
         rows, more = divmod(n, sections)
         points = np.cumsum([0] + more * [rows + 1] + (sections - more) * [rows]).tolist()
     place = one_axis("split", axis, ary.ndim)

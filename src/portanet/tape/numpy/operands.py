@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from portanet.errors import NoDerivativeError, ShapeError, TracedValueError
-from portanet.tape.box import Box
+from portanet.tape.box import Box, strip
 from portanet.tape.namespace import has_box, plain
 
 NOT_GIVEN: Any = np._NoValue
@@ -77,6 +77,17 @@ def along(xp: Any, x: Any, axis: Any) -> tuple[Any, int]:
 def window(axis: int, start: Any, stop: Any = None, step: Any = None) -> tuple[Any, ...]:
     """Return the index of a slice along one axis."""
     return (*(slice(None),) * axis, slice(start, stop, step), ...)
+
+
+def concrete(name: str, x: Any) -> Any:
+    """Return the plain array that decides a shape, refusing one of a batch or a recording."""
+    x = strip(x)
+    if isinstance(x, Box):
+        raise TracedValueError(
+            f"{name} decides the shape of the result, which is the same in every entry of a batch "
+            "and in every call of a recorded function: give it as a plain array"
+        )
+    return x
 
 
 @functools.cache

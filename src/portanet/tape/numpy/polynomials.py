@@ -31,7 +31,7 @@ def convolve(xp: Any, a: Any, v: Any, mode: str = "full") -> Any:
     if a.shape[0] < v.shape[0]:
         a, v = v, a
     if not v.shape[0]:
-        raise ValueError("v cannot be empty")
+        raise ShapeError("numpy.convolve needs two vectors that are not empty")
     full = xp.__dict__.get("numpys_convolve")
     if full is None:
         full = xp.primitive("numpy.convolve", np.convolve, _CONVOLUTION)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.errors import ShapeError
+from portanet.errors import ArgumentError, ShapeError
 from portanet.tape.numpy.operands import NOT_GIVEN, along, array, axes, floating
 from portanet.tape.rule import is_complex
 
@@ -56,9 +56,8 @@ def _extreme(name: str, combine: str) -> Callable[..., Any]:
         given = initial is not NOT_GIVEN and initial is not None
         if where is not NOT_GIVEN and where is not True:
             if not given:
-                raise ValueError(
-                    f"reduction operation '{combine}' does not have an identity, so to use a "
-                    "where mask one has to specify 'initial'"
+                raise ArgumentError(
+                    f"numpy.{name} with where needs initial: a mask may choose no element"
                 )
             a = _masked(xp, a, where, initial)
         y = getattr(xp, name)(a, **_options(axis, keepdims))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from portanet.errors import ArgumentError
 from portanet.tape.box import strip
 from portanet.tape.numpy.operands import NOT_GIVEN, along, array, constant, flat
 
@@ -99,7 +100,10 @@ def where(xp: Any, condition: Any, x: Any = None, y: Any = None, /) -> Any:
 
 def select(xp: Any, condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     if len(condlist) != len(choicelist) or not condlist:
-        raise ValueError("list of cases must be same length as list of conditions")
+        raise ArgumentError(
+            f"numpy.select: len(condlist) == len(choicelist) >= 1: {len(condlist)}, "
+            f"{len(choicelist)}"
+        )
     y, *choices = (_weak(xp, choice) for choice in (default, *choicelist))
     common = np.result_type(*(getattr(choice, "dtype", choice) for choice in (y, *choices)))
     for condition, choice in zip(reversed(condlist), reversed(choices), strict=True):

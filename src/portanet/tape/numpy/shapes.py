@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.errors import ShapeError
+from portanet.errors import ArgumentError, ShapeError
 from portanet.tape.box import Box
 from portanet.tape.numpy.operands import along, array, arrays, axes, flat, one_axis
 
@@ -66,7 +66,7 @@ def meshgrid(
     xp: Any, *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
 ) -> Any:
     if indexing not in ("xy", "ij"):
-        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+        raise ArgumentError(f"numpy.meshgrid: indexing is 'xy' or 'ij': got {indexing!r}")
     xi = tuple(flat(xp, x) for x in xi)
     if not sparse:
         return tuple(xp.meshgrid(*xi, indexing=indexing))

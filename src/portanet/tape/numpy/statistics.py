@@ -25,9 +25,8 @@ def average(
         count = a.size / mean.size
         return (mean, xp.full_like(mean, count)) if returned else mean
     weights = _weights(xp, a, axis, array(xp, weights))
-    whole = "biu"
     common = np.result_type(a.dtype, weights.dtype)
-    if a.dtype.kind in whole or weights.dtype.kind in whole:
+    if a.dtype.kind in "biu" or weights.dtype.kind in "biu":
         common = np.result_type(common, np.float64)
     a, weights = xp.astype(a, common), xp.astype(weights, common)
     scale = xp.sum(weights, **options)

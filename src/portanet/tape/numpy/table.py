@@ -48,11 +48,9 @@ BY_NAME: dict[str, Callable[..., Any]] = {
 }
 
 BODIES: dict[Any, Callable[..., Any]] = {
-    operator.attrgetter(name)(np): body
-    for name, body in BY_NAME.items()
-    if hasattr(np, name.partition(".")[0])
+    operator.attrgetter(name)(np): body for name, body in BY_NAME.items()
 }
-"""What each function of NumPy does with traced arrays; a name of a newer NumPy is left out."""
+"""What each function of NumPy does with traced arrays."""
 
 
 def _place_of_out(body: Callable[..., Any]) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.errors import TracedValueError
+from portanet.errors import ShapeError, TracedValueError
 from portanet.tape.numpy import elementwise, special
 from portanet.tape.numpy.operands import (
     NOT_GIVEN,
@@ -151,6 +151,8 @@ def _reduce(
     keepdims: bool = False, initial: Any = NOT_GIVEN, where: Any = True,
 ) -> Any:  # fmt: skip
     a, known = array(xp, a), _REDUCE.get(ufunc.__name__)
+    if known in ("all", "any") and initial is not NOT_GIVEN:
+        known = None
     if known is not None:
         typed = a if dtype is None else xp.astype(a, np.dtype(dtype))
         options = {} if where is True else {"where": where}
@@ -164,7 +166,7 @@ def _reduce(
     if initial is not NOT_GIVEN and initial is not None:
         rows = [initial, *rows]
     if not rows:
-        raise ValueError(f"zero-size array to reduction operation {ufunc.__name__}")
+        raise ShapeError(f"{function_name(ufunc)}.reduce of nothing needs an initial value")
     y = functools.reduce(function_of(xp, ufunc), rows)
     if not keepdims:
         return y
