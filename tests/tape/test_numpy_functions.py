@@ -130,10 +130,10 @@ class TestRefusals:
         [
             (lambda x: np.spacing(x), "spacing"),
             (lambda x: np.histogram(x), "histogram"),
-            (lambda x: np.percentile(x, 5), "percentile"),
-            (lambda x: np.interp(x, V[0], V[1]), "interp"),
-            (lambda x: np.add.reduce(x), "add.reduce"),
-            (lambda x: np.multiply.outer(x, x), "multiply.outer"),
+            (lambda x: np.unique(x), "unique"),
+            (lambda x: np.percentile(x, 5, method="inverted_cdf"), "percentile with"),
+            (lambda x: np.add.reduceat(x, [0]), "add.reduceat"),
+            (lambda x: np.exp(x, where=A > 0), "exp with"),
         ],
     )
     def test_no_rule(self, call, name):
@@ -199,11 +199,9 @@ class TestRefusals:
             fresh[0] = x[0, 0]
             return np.sum(fresh)
 
-        with pytest.raises(TracedValueError, match="would lose its derivative"):
-            pn.grad(function)(A)
-        with pytest.raises(ValueError, match="setting an array element") as caught:
-            pn.grad(element)(A)
-        assert isinstance(caught.value.__cause__, TracedValueError)  # NumPy hides it behind its own
+        for write in (function, element):  # NumPy hides the second behind an error of its own
+            with pytest.raises(TracedValueError, match="would lose its derivative"):
+                pn.grad(write)(A)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 from portanet.tape import batching
 from portanet.tape.box import Box
 from portanet.tape.lifted import Lifted
-from portanet.tape.trace import Trace
+from portanet.tape.trace import Trace, run
 
 
 class Batched(Lifted):
@@ -72,10 +72,10 @@ class BatchTrace(Trace):
 
     def owns(self, x: Any) -> bool:
         """Whether `x` is an array of this batch."""
-        return isinstance(x, Box) and x.trace is self
+        return isinstance(x, Box) and x.owner is self
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        batched = [isinstance(x, Box) and x.trace is self for x in args]
+        batched = [isinstance(x, Box) and x.owner is self for x in args]
         values = [x.value if own else x for x, own in zip(args, batched, strict=True)]
         result = batching.rule_of(primitive)(self, primitive, values, batched, kwargs)
         if type(result) is batching.Finished:
@@ -119,5 +119,5 @@ def vmap(
     ]
     return [
         y.value if trace.owns(y) else y if y is None else batching.copies(xp, y, size)
-        for y in function(*inputs)
+        for y in run(function, inputs)
     ]

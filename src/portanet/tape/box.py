@@ -20,16 +20,17 @@ class Box:
     __slots__ = ()
 
     value: Any
-    trace: Any
+    owner: Any
     note: Any
     xp: Any
     lifted = False
     recorded = False
+    of_list: Any = None  # makes an array of a list beside it, as NumPy does, and not the standard
     __array_priority__ = 1000.0
 
     def __init__(self, value: Any, trace: Any, note: Any) -> None:
         self.value = value
-        self.trace = trace
+        self.owner = trace
         self.note = note
 
     @property
@@ -120,13 +121,13 @@ class Box:
 class Key(Box):
     """An index with traced arrays among its parts: a box, so that their innermost trace sees it."""
 
-    __slots__ = ("note", "trace", "value")
+    __slots__ = ("note", "owner", "value")
 
 
 def seen(key: Any) -> Any:
     """Return an index as a trace can see it."""
     if type(key) is tuple:
-        traces = [part.trace for part in key if isinstance(part, Box)]
+        traces = [part.owner for part in key if isinstance(part, Box)]
         if traces:
             return Key(key, max(traces, key=lambda trace: trace.level), None)
     return key
@@ -183,7 +184,7 @@ def strip(x: Any) -> Any:
         inner = x.value
         if x.lifted:
             bare = strip(inner)
-            return x if bare is inner else type(x)(bare, x.trace, None)
+            return x if bare is inner else type(x)(bare, x.owner, None)
         x = inner
     return x
 

@@ -21,7 +21,7 @@ from portanet.tape.trace import Refusal
 class Bundle(Box):
     """The results of one call together. Users never see one."""
 
-    __slots__ = ("note", "trace", "value")
+    __slots__ = ("note", "owner", "value")
 
 
 class Share:

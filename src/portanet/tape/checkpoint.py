@@ -46,7 +46,7 @@ def checkpoint(function: Function, arrays: Sequence[Any], backend: Any) -> list[
 
 def _copy(x: Any) -> Any:
     """Return a box of its own, which is not the one that a function has captured."""
-    return type(x)(x.value, x.trace, x.note) if isinstance(x, Box) else x
+    return type(x)(x.value, x.owner, x.note) if isinstance(x, Box) else x
 
 
 class _Run:
@@ -63,7 +63,7 @@ class _Run:
         self.captured: dict[int, Any] = {}
 
     def stand_in(self, x: Any) -> Any:
-        if not isinstance(x, Box) or isinstance(x, Bundle) or x.trace.level > self.level:
+        if not isinstance(x, Box) or isinstance(x, Bundle) or x.owner.level > self.level:
             return x
         if self.stand_ins is not None:
             return self.stand_ins.get(id(x), x)
@@ -88,7 +88,7 @@ def _check_same(outputs: Sequence[Any], inputs: Sequence[Any], run: _Run) -> Non
     known = {trace for x in inputs for trace in traces(x)}
     for y in outputs:
         for box in boxes(y):
-            if not box.lifted and box.trace.level < run.level and box.trace not in known:
+            if not box.lifted and box.owner.level < run.level and box.owner not in known:
                 raise TracedValueError(
                     "a checkpointed function uses other arrays when it is run again: it must do "
                     "the same each time it is called"
@@ -96,7 +96,7 @@ def _check_same(outputs: Sequence[Any], inputs: Sequence[Any], run: _Run) -> Non
 
 
 def _is_watched(x: Any) -> bool:
-    return isinstance(x, Box) and isinstance(x.trace, _Watched)
+    return isinstance(x, Box) and isinstance(x.owner, _Watched)
 
 
 def _first_run(function: Function, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:

@@ -101,7 +101,7 @@ def boxes(x: Any) -> Iterator[Box]:
 
 def traces(x: Any) -> Iterator[Any]:
     """Return the traces that an array is in, from the innermost one."""
-    return (box.trace for box in boxes(x))
+    return (box.owner for box in boxes(x))
 
 
 def is_traced(x: Any) -> bool:
@@ -177,7 +177,7 @@ class CustomRule(Rule):
     def _check_captured(self, results: Iterable[Any], *inputs: Iterable[Any]) -> None:
         """Refuse a derivative that depends on a trace which none of the inputs is in."""
         known = {trace for group in inputs for x in group for trace in traces(x)}
-        if any(not box.lifted and box.trace not in known for x in results for box in boxes(x)):
+        if any(not box.lifted and box.owner not in known for x in results for box in boxes(x)):
             self.operation.refuse_captured()
 
 

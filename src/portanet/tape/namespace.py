@@ -70,7 +70,7 @@ class Namespace:
         self.raw = raw
         self.kernels = dict(kernels or {})
         self.box: type[Box] = type(
-            f"{name}_{box.__name__}", (box,), {"__slots__": ("note", "trace", "value"), "xp": self}
+            f"{name}_{box.__name__}", (box,), {"__slots__": ("note", "owner", "value"), "xp": self}
         )
         self.complex_dtypes: dict[Any, bool] = {}
         self.operators = _Operators(self)

@@ -68,7 +68,7 @@ class ObserveTrace(Trace):
             return type(x)(map(self.lower, x))
         if type(x) is Key:
             return seen(self.lower(x.value))
-        return x.value if isinstance(x, Box) and x.trace is self else x
+        return x.value if isinstance(x, Box) and x.owner is self else x
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         if primitive.generic is not None and not self.whole:

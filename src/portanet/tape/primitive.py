@@ -62,10 +62,13 @@ class Primitive:
         return function
 
 
+_LISTS = frozenset((list, tuple))
+
+
 def _unary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
     def function(x: Any, /, **options: Any) -> Any:
         if isinstance(x, Box):
-            return x.trace.process(primitive, (x,), options)
+            return x.owner.process(primitive, (x,), options)
         return compute(x, **options) if options else compute(x)
 
     return function
@@ -74,11 +77,16 @@ def _unary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., A
 def _binary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
     def function(x: Any, y: Any, /, **options: Any) -> Any:
         if isinstance(x, Box):
-            trace = x.trace
-            if isinstance(y, Box) and y.trace.level > trace.level:
-                trace = y.trace
+            trace = x.owner
+            if isinstance(y, Box):
+                if y.owner.level > trace.level:
+                    trace = y.owner
+            elif type(y) in _LISTS and x.of_list:
+                return function(x, x.of_list(y), **options)
         elif isinstance(y, Box):
-            trace = y.trace
+            if type(x) in _LISTS and y.of_list:
+                return function(y.of_list(x), y, **options)
+            trace = y.owner
         elif options:
             return compute(x, y, **options)
         else:

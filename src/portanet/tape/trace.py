@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
-from portanet.errors import NoDerivativeError
+from portanet.errors import NoDerivativeError, TracedValueError
 from portanet.tape.box import Box
 from portanet.tape.scattered import Scattered, summed
 
@@ -53,17 +53,17 @@ class Trace:
             return (x.value,), _FIRST, (x.note,)
         if len(args) == 2:
             x, y = args
-            if not (isinstance(y, Box) and y.trace is self):
+            if not (isinstance(y, Box) and y.owner is self):
                 return (x.value, y), _FIRST, (x.note,)
-            if not (isinstance(x, Box) and x.trace is self):
+            if not (isinstance(x, Box) and x.owner is self):
                 return (x, y.value), _SECOND, (y.note,)
             return (x.value, y.value), _BOTH, (x.note, y.note)
         if len(args) == 3:
             x, y, z = args
             boxed = isinstance(x, Box) and isinstance(y, Box) and isinstance(z, Box)
-            if boxed and x.trace is y.trace is z.trace is self:
+            if boxed and x.owner is y.owner is z.owner is self:
                 return (x.value, y.value, z.value), _ALL, (x.note, y.note, z.note)
-        own = [isinstance(x, Box) and x.trace is self for x in args]
+        own = [isinstance(x, Box) and x.owner is self for x in args]
         argnums = [i for i, mine in enumerate(own) if mine]
         values = [x.value if mine else x for x, mine in zip(args, own, strict=True)]
         return values, argnums, [args[i].note for i in argnums]
@@ -153,12 +153,26 @@ def call(primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     top = None
     for x in args:
         if isinstance(x, Box):
-            trace = x.trace
+            trace = x.owner
             if top is None or trace.level > top.level:
                 top = trace
     if top is None:
         return primitive.compute(*args, **kwargs)
     return top.process(primitive, args, kwargs)
+
+
+def run(function: Callable[..., Any], inputs: Sequence[Any]) -> Any:
+    """Call a function with traced arrays.
+
+    NumPy hides what a traced array says to ``z[0] = x`` behind an error of its own: that is undone.
+    """
+    try:
+        return function(*inputs)
+    except ValueError as error:
+        hidden = error.__cause__
+        if isinstance(hidden, TracedValueError):
+            raise hidden.with_traceback(error.__traceback__) from None
+        raise
 
 
 def vjp(
@@ -184,10 +198,10 @@ def vjp(
     trace = reverse_trace.get()()
     roots: list[Any] = [object() for _ in primals]
     inputs = [box(x)(x, trace, root) for x, root in zip(primals, roots, strict=True)]
-    results = function(*inputs)
+    results = run(function, inputs)
     outputs, records = [], []
     for y in results:
-        traced = isinstance(y, Box) and y.trace is trace
+        traced = isinstance(y, Box) and y.owner is trace
         outputs.append(y.value if traced else y)
         records.append(y.note if traced else None)
 
@@ -215,11 +229,11 @@ def jvp(
     trace = ForwardTrace()
     inputs = [box(x)(x, trace, t) for x, t in zip(primals, tangents, strict=True)]
     outputs, directions = [], []
-    for y in function(*inputs):
-        traced = isinstance(y, Box) and y.trace is trace
+    for y in run(function, inputs):
+        traced = isinstance(y, Box) and y.owner is trace
         outputs.append(y.value if traced else y)
         directions.append(y.note if traced else None)
     for tangent in directions:
-        if isinstance(tangent, Box) and isinstance(tangent.trace, Refusal):
-            tangent.trace.refuse()
+        if isinstance(tangent, Box) and isinstance(tangent.owner, Refusal):
+            tangent.owner.refuse()
     return outputs, directions

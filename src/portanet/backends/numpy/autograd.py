@@ -33,7 +33,7 @@ def register(xp: tape.Namespace) -> None:
     """Make autograd's primitives take the traced arrays of `xp`."""
     box: Any = xp.box
     box._value = property(lambda self: _Operand(self.value))
-    box._trace = property(lambda self: _ABOVE_AUTOGRAD + self.trace.level)
+    box._trace = property(lambda self: _ABOVE_AUTOGRAD + self.owner.level)
     box._node = property(_Call.of)
     untraced = notrace_primitives[autograd.core.VJPNode]
     notrace_primitives.update({_Call: untraced, _Answer: untraced})
@@ -89,7 +89,7 @@ class _Call:
         if type(ans._node) is not _Answer or type(ans._value) is ArrayBox:
             _refuse_nesting(fun)
         boxes = [parent.result for parent in parents]
-        trace, xp = boxes[0].trace, boxes[0].xp
+        trace, xp = boxes[0].owner, boxes[0].xp
         values = [x._value if type(x) is _Operand else x for x in args]
         primitive = Primitive(_name(fun), fun, _Rule(fun), xp, xp.box)
         note = trace.note(

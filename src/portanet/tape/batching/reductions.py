@@ -68,6 +68,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("cumulative_prod", "cumulative_sum"), _accumulate),
     **dict.fromkeys(("argsort", "log_softmax", "softmax"), _along),
     "logsumexp": _logsumexp,
+    "scipy.special.logsumexp": _reduce,
     "masked_softmax": natural,
     "inner_product": through(lambda xp, x, y: xp.sum(x * y)),
     "mean_squared_error": through(lambda xp, x, y: xp.mean((x - y) * (x - y))),

@@ -135,7 +135,7 @@ class Hoisted:
 
         backend.rehearse(rehearsed, [inputs[i] for i in arrays])
         recorded = [i for i, y in enumerate(others) if isinstance(y, RecordedKey | RecordedNumber)]
-        if any(others[i].trace is not trace for i in recorded):
+        if any(others[i].owner is not trace for i in recorded):
             raise Captured
         self._computed = computed
         self._recorded = recorded

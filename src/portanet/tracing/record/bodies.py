@@ -77,7 +77,7 @@ class BodyTrace(RecordTrace):
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         args = [replaced(self.resolve, x) for x in args]
-        if any(isinstance(x, Box) and x.trace is self.mirror for x in args):
+        if any(isinstance(x, Box) and x.owner is self.mirror for x in args):
             return call(primitive, args, kwargs)
         options = {k: replaced(self.resolve, x) for k, x in kwargs.items()}
         return super().process(primitive, args, options)
@@ -87,15 +87,15 @@ class BodyTrace(RecordTrace):
         if type(x) is tape_box.Key:
             parts = replaced(self.resolve, x.value)
             return x if parts is x.value else tape_box.Key(parts, self, None)
-        if not isinstance(x, Box | RecordedNumber) or x.trace is self or x.trace is self.mirror:
+        if not isinstance(x, Box | RecordedNumber) or x.owner is self or x.owner is self.mirror:
             return x
         if isinstance(self.outer, BodyTrace):
             x = self.outer.resolve(x)
-        if x.trace is self.outer:
+        if x.owner is self.outer:
             return self._captured(x)
-        if self.mirror is not None and x.trace is self.mirror.outer:
+        if self.mirror is not None and x.owner is self.mirror.outer:
             return self.mirror.adopt(x)
-        raise Missed(x.trace)
+        raise Missed(x.owner)
 
     def _captured(self, x: Any) -> Any:
         found = self._known.get(id(x))
@@ -152,7 +152,7 @@ def plain(x: Any) -> Any:
 
 def check_recorded(outer: RecordTrace, x: Any) -> None:
     """Raise `Missed` unless `x` is of the recording, or of one around it."""
-    while isinstance(x, Box) and x.trace is not outer:
+    while isinstance(x, Box) and x.owner is not outer:
         if not isinstance(outer, BodyTrace):
-            raise Missed(x.trace)
+            raise Missed(x.owner)
         outer = outer.outer

@@ -34,7 +34,7 @@ def recorded_cond(
     xp = backend.xp
     if isinstance(outer, BodyTrace):
         predicate = outer.resolve(predicate)
-    if predicate.trace is not outer:
+    if predicate.owner is not outer:
         raise NoDerivativeError(OF_BRANCH)
     try:
         scans = [

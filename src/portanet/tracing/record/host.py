@@ -48,22 +48,22 @@ class HostFunction:
 class RecordedNumber:
     """A Python number that has another value in each call, such as the count of steps."""
 
-    __slots__ = ("trace", "value", "variable")
+    __slots__ = ("owner", "value", "variable")
 
     recorded = True
     __array_ufunc__ = None
 
     def __jax_array__(self) -> Any:
-        return self.trace.number(self)
+        return self.owner.number(self)
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), options: Any = None):
-        given = [x.trace.number(x, bare=True) if isinstance(x, cls) else x for x in args]
+        given = [x.owner.number(x, bare=True) if isinstance(x, cls) else x for x in args]
         return function(*given, **(options or {}))
 
     def __init__(self, value: Any, trace: Any, variable: Variable) -> None:
         self.value = value
-        self.trace = trace
+        self.owner = trace
         self.variable = variable
 
     def __repr__(self) -> str:
@@ -80,12 +80,12 @@ class RecordedNumber:
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
 
     def __neg__(self) -> Any:
-        return _calculate(self.trace, _NEGATIVE, self)
+        return _calculate(self.owner, _NEGATIVE, self)
 
     def given_to(self, function: Callable[[Any], Any]) -> RecordedNumber:
         """Return ``float(function(number))``; each replay calls it with its own number."""
-        variable = self.trace.host(_APPLICATION, [function, self.variable])
-        return RecordedNumber(float(function(self.value)), self.trace, variable)
+        variable = self.owner.host(_APPLICATION, [function, self.variable])
+        return RecordedNumber(float(function(self.value)), self.owner, variable)
 
 
 _NEGATIVE = HostFunction("neg", operator.neg, "-{0}")
@@ -104,10 +104,10 @@ def _binary(name: str, symbol: str) -> tuple[Callable[..., Any], Callable[..., A
     function = HostFunction(name, getattr(operator, name), f"({{0}}) {symbol} {{1}}")
 
     def forward(self: RecordedNumber, other: Any) -> Any:
-        return _calculate(self.trace, function, self, other)
+        return _calculate(self.owner, function, self, other)
 
     def reflected(self: RecordedNumber, other: Any) -> Any:
-        return _calculate(self.trace, function, other, self)
+        return _calculate(self.owner, function, other, self)
 
     return forward, reflected
 
@@ -132,22 +132,22 @@ for _name, _symbol in {
 class RecordedKey(Key):
     """A random key that is another one in each call."""
 
-    __slots__ = ("trace", "variable")
+    __slots__ = ("owner", "variable")
 
     recorded = True
 
     def __init__(self, key: Key, trace: Any, variable: Variable) -> None:
         super().__init__(key.words)
-        object.__setattr__(self, "trace", trace)
+        object.__setattr__(self, "owner", trace)
         object.__setattr__(self, "variable", variable)
 
     def _child(self, label: bytes) -> Key:
         function = HostFunction(f"key {label!r}", Key._child, "{0}._child({1})")
-        variable = self.trace.host(function, [self.variable, label])
-        return RecordedKey(super()._child(label), self.trace, variable)
+        variable = self.owner.host(function, [self.variable, label])
+        return RecordedKey(super()._child(label), self.owner, variable)
 
     def draw(self, backend: Any, name: str, shape: tuple[int, ...], like: Any) -> Any:
-        return self.trace.draw(self, backend, name, shape, like)
+        return self.owner.draw(self, backend, name, shape, like)
 
 
 def draw_operation(

@@ -91,10 +91,10 @@ class Scan:
         return [body.resolve(y) for y in last], [body.resolve(y) for y in ys]
 
     def _is_active(self, x: Any) -> bool:
-        return isinstance(x, Box) and x.trace is self.reverse_trace
+        return isinstance(x, Box) and x.owner is self.reverse_trace
 
     def is_mirrored(self, x: Any) -> bool:
-        return isinstance(x, Box) and x.trace is self.body.mirror
+        return isinstance(x, Box) and x.owner is self.body.mirror
 
     def _row(self, x: Any) -> Any:
         value = plain(x)

@@ -14,7 +14,7 @@ from portanet.tape.box import Box
 from portanet.tape.bundle import Bundle
 from portanet.tape.custom import CustomRule
 from portanet.tape.lifted import Lifted
-from portanet.tape.trace import Trace
+from portanet.tape.trace import Trace, run
 from portanet.tracing.plan.fused_words import SEVERAL
 from portanet.tracing.program import Opaque, Operation, Program, Variable, replaced, variables
 from portanet.tracing.record.host import (
@@ -108,7 +108,7 @@ class RecordTrace(Trace):
         if isinstance(x, Box):
             if type(x) is tape_box.Key:
                 return replaced(self._value, x.value)
-            if x.trace is not self:
+            if x.owner is not self:
                 raise Captured
             return x.value
         return x
@@ -188,7 +188,7 @@ def record(
     outputs = []
     token = recording.set(trace)
     try:
-        for y in function(*lifted):
+        for y in run(function, lifted):
             value, variable = _lowered(y, trace)
             outputs.append(value)
             program.outputs.append(variable)
@@ -217,7 +217,7 @@ def _lowered(y: Any, trace: RecordTrace) -> tuple[Any, Any]:
     if isinstance(y, RecordedNumber):
         return y.value, y.variable
     if isinstance(y, Box):
-        if y.trace is not trace:
+        if y.owner is not trace:
             raise Captured
         return y.value, y.note
     return y, y

@@ -36,10 +36,10 @@ def _reverse_trace(outer: RecordTrace, arrays: Sequence[Any]) -> ReverseTrace | 
     for x in arrays:
         if not isinstance(x, Box):
             continue
-        if not isinstance(x.trace, RecordTrace):
-            if not isinstance(x.trace, ReverseTrace) or found not in (None, x.trace):
-                raise Missed(x.trace)
-            found = x.trace
+        if not isinstance(x.owner, RecordTrace):
+            if not isinstance(x.owner, ReverseTrace) or found not in (None, x.owner):
+                raise Missed(x.owner)
+            found = x.owner
             x = x.value
         check_recorded(outer, x)
     return found
