@@ -50,7 +50,7 @@ class Param(Box):
     Param(array([0., 0.]))
     """
 
-    trace = _Unwrapping()
+    owner = _Unwrapping()
     note = None
 
     def __new__(cls, value: Any) -> Any:

@@ -116,7 +116,7 @@ CASES = [
     ("pad", lambda x: np.pad(x, ((1, 0), (0, 2)), constant_values=((1, 2), (3, 4))), A),
     ("pad", lambda x: np.pad(x, (2, 1), mode="reflect"), V),
     ("pad", lambda x: np.pad(x, 1, "symmetric") + np.pad(x, 1, "edge"), A),
-    ("pad", lambda x: np.pad(x, {-1: (1, 2)}, mode="wrap"), A),
+    ("pad", lambda x: np.pad(x, ((0, 0), (1, 2)), mode="wrap"), A),
     ("copy", lambda x: np.copy(x), A),
     ("astype", lambda x: np.astype(x, np.float64) * x.astype(float), A),
     ("linspace", lambda x: np.linspace(x, 2.0, 5), V),

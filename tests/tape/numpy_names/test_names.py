@@ -195,8 +195,11 @@ class TestRefusals:
         function = np
         for part in name.split("."):
             function = getattr(function, part)
-        parameters = inspect.signature(function).parameters.values()
-        count = sum(p.default is p.empty and p.kind in (0, 1) for p in parameters)
+        if name in ("copyto", "putmask"):  # built in, without a signature before NumPy 2.4
+            count = 2 if name == "copyto" else 3
+        else:
+            parameters = inspect.signature(function).parameters.values()
+            count = sum(p.default is p.empty and p.kind in (0, 1) for p in parameters)
 
         def call(x):
             if name.startswith("save"):
@@ -330,7 +333,8 @@ def test_the_page_names_what_there_is():
     listed = {name for row in rows for name in re.findall(r"`([\w.]+)`", row.split("|")[2])}
     functions = {name for name in listed if name in BY_NAME}
     assert functions >= set(BY_NAME)
-    ufuncs = listed - set(BY_NAME)
+    ufuncs = {name for name in listed - set(BY_NAME) if hasattr(np, name)}
+    assert len(ufuncs) > 85
     assert all(callable(function_of(XP, getattr(np, name))) for name in ufuncs)
     (specials,) = [line for line in page.splitlines() if line.startswith("`beta`, ")]
     mine = {*RULES, *SPECIAL_FUNCTIONS, "digamma", "jn", "softplus"}

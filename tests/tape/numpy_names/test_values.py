@@ -18,14 +18,23 @@ import portanet as pn
 CASES = [*shapes.CASES, *numbers.CASES, *mathematics.CASES]
 
 
+# What sums in another order than NumPy, or in C, where a compiler may contract products and sums.
+OTHER_BITS = {
+    "correlate", "einsum", "inner", "interp", "linalg.eigvalsh", "linalg.matrix_power", "vdot",
+    "vecdot",
+}  # fmt: skip
+
+
 @pytest.fixture(params=range(len(CASES)), ids=lambda i: f"{CASES[i][0]}-{i}")
 def case(request):
     _, function, x = CASES[request.param]
     return function, x
 
 
-def test_values(case):
-    check_values(*case)
+@pytest.mark.parametrize("i", range(len(CASES)), ids=lambda i: f"{CASES[i][0]}-{i}")
+def test_values(i):
+    name, function, x = CASES[i]
+    check_values(function, x, rtol=2e-15 if name in OTHER_BITS else 0.0)
 
 
 def test_derivatives(case):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from portanet.tape.box import Box
-from portanet.tape.namespace import has_box
 from portanet.tape.numpy.operands import array, constant
 
 
@@ -88,66 +86,51 @@ def _true(xp: Any, x: Any) -> Any:
     return xp.constants.ones_like(x, dtype=np.dtype(bool))
 
 
+def _digitize(xp: Any, x: Any, bins: Any, right: bool = False) -> Any:
+    return constant(xp, np.digitize)(array(xp, x), array(xp, bins), right)
+
+
+def _isin(
+    xp: Any, element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *,
+    kind: Any = None,
+) -> Any:  # fmt: skip
+    tests = array(xp, test_elements)
+    return constant(xp, np.isin)(array(xp, element), tests, assume_unique, invert, kind=kind)
+
+
+def _lexsort(xp: Any, keys: Any, axis: int = -1) -> Any:
+    return constant(xp, np.lexsort)(array(xp, keys), axis)
+
+
+def _nonzero(xp: Any, a: Any) -> Any:
+    return constant(xp, np.nonzero)(a)
+
+
+def _ravel_multi_index(
+    xp: Any, multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C"
+) -> Any:
+    parts = xp.broadcast_arrays(*(array(xp, part) for part in multi_index))
+    return constant(xp, _of_rows)(xp.stack(list(parts)), dims, mode, order)
+
+
+def _of_rows(rows: Any, dims: Any, mode: Any, order: Any) -> Any:
+    return np.ravel_multi_index(tuple(rows), dims, mode, order)
+
+
+def _searchsorted(xp: Any, a: Any, v: Any, side: Any = "left", sorter: Any = None) -> Any:
+    return constant(xp, np.searchsorted)(array(xp, a), array(xp, v), side, sorter)
+
+
+def _unravel_index(xp: Any, indices: Any, shape: Any, order: Any = "C") -> Any:
+    return constant(xp, np.unravel_index)(indices, shape, order)
+
+
 def _bare(x: Any) -> Any:
     """A stand-in without memory for what is asked about its dtype and shape alone."""
     return np.broadcast_to(np.zeros((), x.dtype), x.shape) if isinstance(x, Box) else x
 
 
-def _about_dtypes(function: Any) -> Callable[..., Any]:
-    def body(xp: Any, *args: Any, **options: Any) -> Any:
-        return function(*map(_bare, args), **options)
-
-    return _signed(body, function)
-
-
-def _plain(function: Any) -> Callable[..., Any]:
-    """NumPy's own function, as one that is constant."""
-    names = tuple(_parameters(function))
-
-    def body(xp: Any, *args: Any, **options: Any) -> Any:
-        # A traced array is seen only among the arguments by position.
-        given = list(args)
-        for name in names[len(given) :]:
-            if name not in options:
-                break
-            given.append(options.pop(name))
-        return constant(xp, function)(*map(_stacked(xp), given), **options)
-
-    return _signed(body, function)
-
-
-def _stacked(xp: Any) -> Callable[..., Any]:
-    return lambda x: array(xp, x) if type(x) in (list, tuple) and has_box(x) else x
-
-
-def _parameters(function: Any) -> list[str]:
-    kinds = inspect.Parameter
-    return [
-        p.name
-        for p in inspect.signature(function).parameters.values()
-        if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
-    ]
-
-
-def _signed(body: Any, function: Any) -> Any:
-    """Give a body the signature of the function that it stands for, after the namespace."""
-    own = inspect.Parameter("xp", inspect.Parameter.POSITIONAL_ONLY)
-    signature = inspect.signature(function)
-    body.__signature__ = signature.replace(parameters=[own, *signature.parameters.values()])
-    return body
-
-
-_PLAIN = (
-    "digitize", "isin", "lexsort", "nonzero", "ravel_multi_index", "searchsorted", "unravel_index",
-)  # fmt: skip
-_OF_DTYPES = (
-    "can_cast", "common_type", "diag_indices_from", "iscomplexobj", "isrealobj", "min_scalar_type",
-    "result_type", "tril_indices_from", "triu_indices_from",
-)  # fmt: skip
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{name: _plain(getattr(np, name)) for name in _PLAIN},
-    **{name: _about_dtypes(getattr(np, name)) for name in _OF_DTYPES},
     "allclose": _allclose,
     "argwhere": _argwhere,
     "around": _round,
@@ -155,17 +138,33 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "array_equiv": _array_equiv,
     "array_repr": lambda xp, arr, *args, **options: repr(arr),
     "array_str": lambda xp, a, *args, **options: str(a),
+    "can_cast": lambda xp, from_, to, casting="safe": np.can_cast(_bare(from_), to, casting),
+    "common_type": lambda xp, *arrays: np.common_type(*map(_bare, arrays)),
+    "diag_indices_from": lambda xp, arr: np.diag_indices_from(_bare(arr)),
+    "digitize": _digitize,
     "fix": _fix,
     "flatnonzero": _flatnonzero,
     "iscomplex": _iscomplex,
+    "iscomplexobj": lambda xp, x: x.dtype.kind == "c",
     "isclose": _isclose,
+    "isin": _isin,
     "isneginf": _infinite("isneginf"),
     "isposinf": _infinite("isposinf"),
     "isreal": _isreal,
+    "isrealobj": lambda xp, x: x.dtype.kind != "c",
+    "lexsort": _lexsort,
+    "may_share_memory": lambda xp, a, b, /, max_work=0: a is b,
+    "min_scalar_type": lambda xp, a, /: np.min_scalar_type(_bare(a)),
     "ndim": lambda xp, a: a.ndim,
+    "nonzero": _nonzero,
+    "ravel_multi_index": _ravel_multi_index,
+    "result_type": lambda xp, *arrays_and_dtypes: np.result_type(*map(_bare, arrays_and_dtypes)),
     "round": _round,
+    "searchsorted": _searchsorted,
     "shape": lambda xp, a: a.shape,
     "shares_memory": lambda xp, a, b, /, max_work=-1: a is b,
-    "may_share_memory": lambda xp, a, b, /, max_work=0: a is b,
     "size": _size,
+    "tril_indices_from": lambda xp, arr, k=0: np.tril_indices_from(_bare(arr), k),
+    "triu_indices_from": lambda xp, arr, k=0: np.triu_indices_from(_bare(arr), k),
+    "unravel_index": _unravel_index,
 }
