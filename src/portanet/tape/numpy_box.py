@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from portanet.errors import NoDerivativeError, TracedValueError
+import numpy as np
+
+from portanet.errors import DTypeError, NoDerivativeError, TracedValueError
 from portanet.tape.box import Box
 from portanet.tape.numpy_linalg import FUNCTIONS as _LINALG
 
@@ -54,6 +56,11 @@ def _dot(xp: Any, a: Any, b: Any) -> Any:
 
 def _reshape(xp: Any, a: Any, shape: Any, **options: Any) -> Any:
     return xp.reshape(a, (shape,) if isinstance(shape, int) else tuple(shape), **options)
+
+
+def _in_order(a: Any, order: str) -> Any:
+    """Flatten an array as it is read row by row, or by columns."""
+    return a.xp.reshape(a.T if order == "F" else a, (-1,))
 
 
 def _expand_dims(xp: Any, a: Any, axis: int) -> Any:
@@ -160,14 +167,20 @@ class NumPyBox(Box):
             )
         return _FUNCTIONS[name](self.xp, *args, **options)
 
-    def astype(self, dtype: Any, **_: Any) -> Any:
-        return self.xp.astype(self, self.xp.raw.dtype(dtype) if isinstance(dtype, str) else dtype)
+    def astype(
+        self, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True,
+        copy: bool = True,
+    ) -> Any:  # fmt: skip
+        dtype = np.dtype(dtype)
+        if not np.can_cast(self.dtype, dtype, casting):
+            raise DTypeError(f"astype: {self.dtype} -> {dtype} is no cast of kind {casting!r}")
+        return self.xp.astype(self, dtype, copy=copy)
 
-    def copy(self) -> Box:
-        return self.xp.convert(self, self.dtype) if self.lifted else self
+    def copy(self, order: str = "C") -> Any:
+        return self.xp.convert(self, self.dtype)
 
-    def flatten(self) -> Any:
-        return self.xp.reshape(self, (-1,))
+    def flatten(self, order: str = "C") -> Any:
+        return _in_order(self, order).copy()
 
     def reshape(self, *shape: Any) -> Any:
         return _reshape(self.xp, self, shape[0] if len(shape) == 1 else shape)

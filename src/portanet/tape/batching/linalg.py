@@ -81,8 +81,15 @@ RULES: dict[str, Rule] = {
         ),
         matrices,
     ),
-    **dict.fromkeys(("fft.fft", "fft.ifft", "fft.irfft", "fft.rfft"), _transform),
-    **dict.fromkeys(("fft.fftn", "fft.fftshift", "fft.ifftn", "fft.ifftshift"), _transforms),
+    **dict.fromkeys(
+        ("fft.fft", "fft.hfft", "fft.ifft", "fft.ihfft", "fft.irfft", "fft.rfft"), _transform
+    ),
+    **dict.fromkeys(
+        (
+            "fft.fftn", "fft.fftshift", "fft.ifftn", "fft.ifftshift", "fft.irfftn", "fft.rfftn",
+        ),
+        _transforms,
+    ),
     "linalg.cross": _cross,
     "linalg.outer": through(_outer),
     "linalg.solve": _solve,

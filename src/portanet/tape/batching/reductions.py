@@ -66,7 +66,7 @@ RULES: dict[str, Rule] = {
     "linalg.vector_norm": _reduce,
     **dict.fromkeys(("argmax", "argmin"), _extreme_index),
     **dict.fromkeys(("cumulative_prod", "cumulative_sum"), _accumulate),
-    **dict.fromkeys(("argsort", "log_softmax", "softmax"), _along),
+    **dict.fromkeys(("argsort", "differences", "log_softmax", "softmax"), _along),
     "logsumexp": _logsumexp,
     "masked_softmax": natural,
     "inner_product": through(lambda xp, x, y: xp.sum(x * y)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from portanet.tape.form import Form
 from portanet.tape.rule import Rule
 from portanet.tape.rules import (
     linalg_decompositions,
@@ -30,4 +31,4 @@ COMPOSITES: dict[str, Callable[..., Any]] = {
     **linalg_eigen.COMPOSITES,
     **linalg_norms.COMPOSITES,
 }
-CONSTANTS: frozenset[str] = frozenset({"matrix_rank"})
+CONSTANTS: dict[str, Form] = {"matrix_rank": Form(("x",), frozenset({"rtol"}), open=True)}

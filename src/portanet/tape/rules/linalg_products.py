@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from portanet.tape.box import at_hand
 from portanet.tape.rule import Multilinear, Rule, conj, fit
-from portanet.tape.rules.linalg_helpers import identity
+from portanet.tape.rules.linalg_helpers import empty_stack, identity
 
 
 def _cross_first(xp: Any, g: Any, a: Any, b: Any, *, axis: int = -1) -> Any:
@@ -27,6 +28,7 @@ RULES: dict[str, Rule] = {
 
 
 def _diagonal(xp: Any, x: Any, /, *, offset: int = 0) -> Any:
+    xp.raw.linalg.diagonal(at_hand(x), offset=offset)  # a view, or a refusal
     *batch, n, m = x.shape
     size = max(min(n, m - offset) if offset >= 0 else min(n + offset, m), 0)
     start = offset if offset >= 0 else -offset * m
@@ -37,10 +39,12 @@ def _diagonal(xp: Any, x: Any, /, *, offset: int = 0) -> Any:
 
 
 def _trace(xp: Any, x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+    xp.raw.linalg.trace(empty_stack(xp, x), offset=offset, dtype=dtype)
     return xp.sum(xp.linalg.diagonal(x, offset=offset), axis=-1, dtype=dtype)
 
 
 def _matrix_power(xp: Any, x: Any, n: int, /) -> Any:
+    xp.raw.linalg.matrix_power(empty_stack(xp, x), n)
     if n == 0:
         return xp.broadcast_to(identity(xp, x, x.shape[-1]), x.shape)
     square = xp.linalg.inv(x) if n < 0 else x

@@ -6,24 +6,17 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from portanet.tape.form import axes_of
 from portanet.tape.rule import Explicit, Linear, Rule, cast, conj, is_complex
 
 Axis = int | tuple[int, ...] | None
-
-
-def _axes(x: Any, axis: Axis) -> tuple[int, ...]:
-    if axis is None:
-        return tuple(range(x.ndim))
-    if isinstance(axis, int):
-        return (axis % x.ndim,)
-    return tuple(a % x.ndim for a in axis)
 
 
 def kept(xp: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """Give a reduced array the rank of `x` again, with size 1 along the reduced axes."""
     if keepdims or y.ndim == x.ndim:
         return y
-    reduced = _axes(x, axis)
+    reduced = axes_of(axis, x.ndim)
     return xp.reshape(y, tuple(1 if i in reduced else n for i, n in enumerate(x.shape)))
 
 
@@ -33,7 +26,7 @@ def _spread(xp: Any, g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 def _count(x: Any, axis: Axis) -> int:
     count = 1
-    for a in _axes(x, axis):
+    for a in axes_of(axis, x.ndim):
         count *= x.shape[a]
     return count
 
@@ -94,14 +87,14 @@ def _var_jvp(
 
 def _last(xp: Any, x: Any, axis: Axis) -> Any:
     """Flatten the reduced axes into one and put it last."""
-    reduced = _axes(x, axis)
+    reduced = axes_of(axis, x.ndim)
     others = tuple(i for i in range(x.ndim) if i not in reduced)
     shape = (*(x.shape[i] for i in others), _count(x, axis))
     return xp.reshape(xp.permute_dims(x, others + reduced), shape)
 
 
 def _unlast(xp: Any, moved: Any, x: Any, axis: Axis) -> Any:
-    reduced = _axes(x, axis)
+    reduced = axes_of(axis, x.ndim)
     order = [*(i for i in range(x.ndim) if i not in reduced), *reduced]
     moved = xp.reshape(moved, tuple(x.shape[i] for i in order))
     return xp.permute_dims(moved, tuple(order.index(i) for i in range(x.ndim)))
@@ -139,7 +132,7 @@ def _prod_jvp(
 
 
 def _axis_of(x: Any, axis: int | None) -> int:
-    return 0 if axis is None else axis % x.ndim
+    return 0 if axis is None else axes_of(axis, x.ndim)[0]
 
 
 def _cumulative_sum_transpose(
@@ -219,15 +212,42 @@ RULES: dict[str, Rule] = {
 }
 
 
+def _differences_transpose(xp: Any, g: Any, x: Any, *, axis: int = -1, n: int = 1) -> Any:
+    (axis,) = axes_of(axis, x.ndim)
+    if x.shape[axis] <= n:
+        return xp.zeros_like(x)
+    edge = tuple(n if i == axis else size for i, size in enumerate(g.shape))
+    zeros = xp.zeros(edge, dtype=g.dtype, device=g.device)
+    spread = xp.differences(xp.concat([zeros, g, zeros], axis=axis), axis=axis, n=n)
+    return -spread if n % 2 else spread
+
+
+EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
+    "differences": (
+        Linear(_differences_transpose, arity=None),
+        lambda raw, x, *, axis=-1, n=1: raw.diff(x, axis=axis, n=n),
+    ),
+}
+
+
 def _diff(
     xp: Any, x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None
 ) -> Any:
-    ends = [part for part in (prepend, x, append) if part is not None]
-    x = ends[0] if len(ends) == 1 else xp.concat(ends, axis=axis)
-    before = (slice(None),) * (axis % x.ndim)
-    for _ in range(n):
-        x = x[(*before, slice(1, None), ...)] - x[(*before, slice(None, -1), ...)]
-    return x
+    if n == 0:
+        return x
+    ends = (_end(xp, x, prepend, axis), x, _end(xp, x, append, axis))
+    parts = [part for part in ends if part is not None]
+    x = parts[0] if len(parts) == 1 else xp.concat(parts, axis=axis)
+    return xp.differences(x, axis=axis, n=n)
+
+
+def _end(xp: Any, x: Any, end: Any, axis: int) -> Any:
+    """What is put before or behind `x`: one number is spread over the other axes."""
+    end = None if end is None else xp.operands.array(end)
+    if end is None or end.ndim:
+        return end
+    along = axes_of(axis, x.ndim)
+    return xp.broadcast_to(end, tuple(1 if i in along else n for i, n in enumerate(x.shape)))
 
 
 COMPOSITES: dict[str, Callable[..., Any]] = {"diff": _diff}
