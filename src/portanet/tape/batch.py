@@ -46,7 +46,7 @@ class Batched(Lifted):
 
     def entry(self, plain: Any) -> Any:
         if plain.shape[0]:
-            return plain[0, ...]
+            return plain[0, ...] if plain.ndim > 1 else plain[0]
         return self.xp.raw.zeros(plain.shape[1:], dtype=plain.dtype)
 
     def __len__(self) -> int:

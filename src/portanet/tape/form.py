@@ -75,7 +75,7 @@ class Form:
                 rest = value
             elif parameter.kind is parameter.VAR_KEYWORD:
                 for key in value:
-                    self._take(name, given, key, -1, value[key], None)
+                    self._take(name, given, key, -1, value[key], parameter.empty)
             else:
                 self._take(name, given, parameter.name, place, value, parameter.default)
         leading: list[Any] = []

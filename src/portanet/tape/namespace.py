@@ -12,6 +12,7 @@ from portanet.tape.box import Box, set_arithmetic
 from portanet.tape.bundle import Several, bundled
 from portanet.tape.calls import composite, constant, of_types, refusing
 from portanet.tape.form import Form
+from portanet.tape.in_place import set_in_place
 from portanet.tape.operands import Operands
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
@@ -78,6 +79,7 @@ class Namespace:
         self.dtypes: dict[Any, Any] = {}
         self.operators = _Operators(self)
         set_arithmetic(self.box, self.operators)
+        set_in_place(self.box, self.operators)
         self.constants = _Constants(self)
 
     @functools.cached_property

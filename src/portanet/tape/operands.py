@@ -64,13 +64,13 @@ class Operands:
 
     def _refuse(self, x: Any) -> None:
         kind = type(x)
-        values = next((f".{n}()" for n in ("to_numpy", "toarray") if hasattr(kind, n)), None)
+        values = next((f"x.{n}()" for n in ("to_numpy", "toarray") if hasattr(kind, n)), None)
         if values is None:
-            values = ".filled()" if isinstance(x, np.ma.MaskedArray) else " as an array"
+            values = "x.filled(0)" if isinstance(x, np.ma.MaskedArray) else "np.asarray(x)"
         raise BackendMismatchError(
             f"{kind.__module__.partition('.')[0]}.{kind.__name__} beside a traced array of "
             f"{self._xp.library}: the result would be no array that can be differentiated. "
-            f"Give its values: x{values}"
+            f"Give its values: {values}"
         )
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from portanet.tape.box import Box
 from portanet.tape.form import Form
 from portanet.tape.rule import Rule
 from portanet.tape.trace import call
 
-_MISSING: Any = object()
+
+
+class _Missing:
+    """What a function gets for an array that was given by name: no library takes it."""
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError
+
+
+_MISSING: Any = _Missing()
 _NOT_TAKEN = (AttributeError, TypeError)
 
 
@@ -113,7 +122,7 @@ def _of_one(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., 
 def _of_two(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
     names, known = primitive.form.keywords, primitive.xp.operands.known
 
-    def function(x: Any = _MISSING, y: Any = _MISSING, /, *rest: Any, **options: Any) -> Any:
+    def function(x: Any, y: Any, /, *rest: Any, **options: Any) -> Any:
         if isinstance(x, Box):
             trace = x.trace
             if isinstance(y, Box):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from portanet.errors import ShapeError, TracedValueError
+from portanet.tape.box import at_hand
 from portanet.tape.form import sequence
 
 Axis = int | Sequence[int] | None
@@ -67,6 +68,11 @@ def behind(name: str, axis: Axis, rank: int) -> Any:
         return tuple(range(1, rank + 1))
     axes = tuple(positive(name, a, rank) + 1 for a in sequence(axis))
     return axes if isinstance(axis, tuple | list) else axes[0]
+
+
+def entry_of(trace: Any, primitive: Any, x: Any) -> Any:
+    """Return the plain array of one entry, so that the library can refuse what it does not take."""
+    return at_hand(primitive.xp.batch_box(x, trace, None))
 
 
 def map_results(function: Callable[..., Any], *results: Any) -> Any:

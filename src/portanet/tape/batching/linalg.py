@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.errors import ShapeError
-from portanet.tape.batching._parts import Rule, behind, lift, positive, rank_of, spread, through
+from portanet.tape.batching._parts import (
+    Rule,
+    behind,
+    entry_of,
+    flat,
+    lift,
+    positive,
+    rank_of,
+    spread,
+)
+from portanet.tape.box import at_hand
 
 
 def matrices(
@@ -38,18 +48,27 @@ def _solve(
 def _cross(
     trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
 ) -> Any:
+    """Move the vectors to the last axis, so that the batch axis is in front of every other."""
+    xp, axis = primitive.xp, kwargs.get("axis", -1)
     ranks = [rank_of(x, own) for x, own in zip(values, batched, strict=True)]
-    axis = kwargs.get("axis", -1)
-    if axis >= 0:
-        axis = positive("cross", axis, min(ranks)) - min(ranks)
     stacks = [
-        lift(primitive.xp, spread(primitive.xp, x, own, trace.size), max(ranks))
-        for x, own in zip(values, batched, strict=True)
+        xp.moveaxis(spread(xp, x, own, trace.size), positive("cross", axis, rank) + 1, -1)
+        for x, own, rank in zip(values, batched, ranks, strict=True)
     ]
-    return primitive(*stacks, axis=axis)
+    product = primitive(*(lift(xp, x, max(ranks)) for x in stacks), axis=-1)
+    return xp.moveaxis(product, -1, positive("cross", axis, max(ranks)) + 1)
 
 
-def _outer(xp: Any, a: Any, b: Any) -> Any:
+def _outer(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    xp = primitive.xp
+    entries = (
+        entry_of(trace, primitive, x) if own else at_hand(x)
+        for x, own in zip(values, batched, strict=True)
+    )
+    primitive.compute(*(x[:1] if x.ndim == 1 else x for x in entries))  # refuses what it must
+    a, b = (flat(xp, spread(xp, x, own, trace.size)) for x, own in zip(values, batched, strict=True))
     return xp.expand_dims(a, axis=-1) * xp.expand_dims(b, axis=-2)
 
 
@@ -91,6 +110,6 @@ RULES: dict[str, Rule] = {
         _transforms,
     ),
     "linalg.cross": _cross,
-    "linalg.outer": through(_outer),
+    "linalg.outer": _outer,
     "linalg.solve": _solve,
 }  # fmt: skip

@@ -10,6 +10,7 @@ from portanet.errors import ShapeError
 from portanet.tape.batching._parts import (
     Rule,
     behind,
+    entry_of,
     flat,
     lift,
     of_no_size,
@@ -50,8 +51,21 @@ def _of_matrices(primitive: Any, x: Any, rank: int, **options: Any) -> Any:
     return primitive(x, **options)
 
 
+def _triangle(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    (x,) = values
+    if x.ndim == 2:  # NumPy takes a vector for a matrix of such rows
+        n, _ = primitive.compute(entry_of(trace, primitive, x), **kwargs).shape
+        x = primitive.xp.broadcast_to(x[:, None, :], (x.shape[0], n, n))
+    return _of_matrices(primitive, x, x.ndim - 1, **kwargs)
+
+
 def _moveaxis(primitive: Any, x: Any, rank: int, source: Any, destination: Any) -> Any:
-    return primitive(x, behind("moveaxis", source, rank), behind("moveaxis", destination, rank))
+    source, destination = (
+        behind("moveaxis", sequence(axes), rank) for axes in (source, destination)
+    )
+    return primitive(x, source, destination)
 
 
 def _permute_dims(primitive: Any, x: Any, rank: int, axes: Sequence[int]) -> Any:
@@ -134,6 +148,6 @@ RULES: dict[str, Rule] = {
     "squeeze": _of_first(_squeeze),
     "stack_arrays": _stack,
     "tile": _of_first(_tile),
-    "tril": _of_first(_of_matrices),
-    "triu": _of_first(_of_matrices),
+    "tril": _triangle,
+    "triu": _triangle,
 }

@@ -139,7 +139,15 @@ def _joined(xp: Any, obj: Any, like: Any) -> Any:
 
 def _full(xp: Any, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
     fill_value = xp.asarray(fill_value, dtype=dtype, device=device)
-    return xp.broadcast_to(fill_value, sequence(shape))
+    return _filled(xp, fill_value, sequence(shape))
+
+
+def _filled(xp: Any, x: Any, shape: tuple[int, ...]) -> Any:
+    """Spread `x` over an array of `shape`, which may lack its leading axes of size 1."""
+    surplus = max(x.ndim - len(shape), 0)
+    if surplus and set(x.shape[:surplus]) == {1}:
+        x = xp.reshape(x, x.shape[surplus:])
+    return xp.broadcast_to(x, shape)
 
 
 def _full_like(
@@ -147,7 +155,7 @@ def _full_like(
 ) -> Any:
     dtype = x.dtype if dtype is None else dtype
     if isinstance(fill_value, Box):
-        return xp.broadcast_to(xp.astype(fill_value, dtype), x.shape)
+        return _filled(xp, xp.astype(fill_value, dtype), x.shape)
     return xp.full(x.shape, fill_value, dtype=dtype, device=x.device if device is None else device)
 
 

@@ -6,7 +6,7 @@ from portanet.tape.form import Form
 
 _UNARY = {
     "bitwise_invert", "ceil", "floor", "isfinite", "isinf", "isnan", "logical_not", "nonzero",
-    "round", "signbit", "trunc",
+    "signbit", "trunc",
 }  # fmt: skip
 _BINARY = {
     "bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
@@ -16,7 +16,7 @@ _BINARY = {
 
 
 def _form(*positional: str, named: str = "") -> Form:
-    return Form(positional, frozenset(named.split()), open=True)
+    return Form(positional, frozenset(named.split()))
 
 
 CONSTANTS: dict[str, Form] = {
@@ -27,6 +27,7 @@ CONSTANTS: dict[str, Form] = {
     **dict.fromkeys(("empty_like", "ones_like", "zeros_like"), _form("x", named="dtype device")),
     "argsort": _form("x", named="axis descending stable"),
     "isin": _form("x1", "x2", named="invert"),
+    "round": _form("x", named="decimals"),
     "searchsorted": _form("x1", "x2", named="side sorter"),
 }
 TYPES = frozenset({"can_cast", "finfo", "iinfo", "isdtype", "result_type"})

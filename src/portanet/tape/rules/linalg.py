@@ -31,4 +31,4 @@ COMPOSITES: dict[str, Callable[..., Any]] = {
     **linalg_eigen.COMPOSITES,
     **linalg_norms.COMPOSITES,
 }
-CONSTANTS: dict[str, Form] = {"matrix_rank": Form(("x",), frozenset({"rtol"}), open=True)}
+CONSTANTS: dict[str, Form] = {"matrix_rank": Form(("x",), frozenset({"rtol"}))}

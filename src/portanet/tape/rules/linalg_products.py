@@ -11,19 +11,34 @@ from portanet.tape.rules.linalg_helpers import empty_stack, identity
 
 
 def _cross_first(xp: Any, g: Any, a: Any, b: Any, *, axis: int = -1) -> Any:
-    return fit(xp, xp.linalg.cross(conj(xp, b), g, axis=axis), a)
+    return _fit_along(xp, xp.linalg.cross(conj(xp, b), g, axis=axis), a, axis)
 
 
 def _cross_second(xp: Any, g: Any, a: Any, b: Any, *, axis: int = -1) -> Any:
-    return fit(xp, xp.linalg.cross(g, conj(xp, a), axis=axis), b)
+    return _fit_along(xp, xp.linalg.cross(g, conj(xp, a), axis=axis), b, axis)
+
+
+def _fit_along(xp: Any, g: Any, x: Any, axis: int) -> Any:
+    """Undo the broadcasting of all axes but one, which is `axis` of either array."""
+    fitted = fit(xp, xp.moveaxis(g, axis, -1), xp.moveaxis(x, axis, -1))
+    return xp.moveaxis(fitted, -1, axis)
+
+
+def _outer_first(xp: Any, g: Any, a: Any, b: Any) -> Any:
+    return xp.reshape(fit(xp, g @ conj(xp, _flat(xp, b)), _flat(xp, a)), a.shape)
+
+
+def _outer_second(xp: Any, g: Any, a: Any, b: Any) -> Any:
+    return xp.reshape(fit(xp, g.mT @ conj(xp, _flat(xp, a)), _flat(xp, b)), b.shape)
+
+
+def _flat(xp: Any, x: Any) -> Any:
+    return x if x.ndim == 1 else xp.reshape(x, (-1,))
 
 
 RULES: dict[str, Rule] = {
     "cross": Multilinear(_cross_first, _cross_second),
-    "outer": Multilinear(
-        lambda xp, g, a, b: fit(xp, g @ conj(xp, b), a),
-        lambda xp, g, a, b: fit(xp, g.mT @ conj(xp, a), b),
-    ),
+    "outer": Multilinear(_outer_first, _outer_second),
 }
 
 

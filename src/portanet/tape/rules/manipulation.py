@@ -64,8 +64,8 @@ RULES: dict[str, Rule] = {
     "roll": Linear(_roll, arity=None),
     "squeeze": Linear(_reshape, arity=None),
     "tile": Linear(_tile, arity=None),
-    "tril": Linear(lambda xp, g, x, *, k=0: xp.tril(g, k=k)),
-    "triu": Linear(lambda xp, g, x, *, k=0: xp.triu(g, k=k)),
+    "tril": Linear(lambda xp, g, x, *, k=0: fit(xp, xp.tril(g, k=k), x)),
+    "triu": Linear(lambda xp, g, x, *, k=0: fit(xp, xp.triu(g, k=k), x)),
 }
 
 

@@ -191,7 +191,11 @@ def _half_inverse(xp: Any, y: Any) -> Any:
     return xp.where(flat, 0.0, 0.5 / xp.where(flat, 1.0, y))
 
 
-def _std_vjp(xp: Any, g: Any, y: Any, x: Any, **options: Any) -> Any:
+def _std_vjp(
+    xp: Any, g: Any, y: Any, x: Any, *, axis: Axis = None, correction: float = 0.0,
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    options: dict[str, Any] = {"axis": axis, "correction": correction, "keepdims": keepdims}
     return _var_vjp(xp, g * _half_inverse(xp, y), y, x, **options)
 
 
