@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,8 @@ from portanet.tape.form import Form
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
 from portanet.tape.trace import call
+
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def has_box(tree: Any) -> bool:
@@ -31,7 +34,8 @@ def composite(
 ) -> Callable[..., Any]:
     """Return a function that works through others: ``body(xp, *args, **options)`` if traced."""
     form = Form.of(body, skipped=1)
-    names, most = {*form.positional, *form.keywords}, len(form.positional) or math.inf
+    names = {p.name for p in inspect.signature(body).parameters.values() if p.kind in _BY_NAME}
+    most = len(form.positional) or math.inf
 
     @functools.wraps(library)
     def function(*args: Any, **options: Any) -> Any:
@@ -87,9 +91,7 @@ def of_types(raw: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(raw)
     def function(*args: Any, **options: Any) -> Any:
         dtypes = [x.dtype if isinstance(x, Box) else x for x in args]
-        return raw(
-            *dtypes, **{k: x.dtype if isinstance(x, Box) else x for k, x in options.items()}
-        )
+        return raw(*dtypes, **{k: x.dtype if isinstance(x, Box) else x for k, x in options.items()})
 
     return function
 

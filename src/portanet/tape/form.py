@@ -54,7 +54,11 @@ class Form:
         return len(args) == len(self.positional) and options.keys() <= self.keywords
 
     def bind(
-        self, name: str, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
+        self,
+        name: str,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        options: dict[str, Any],
     ) -> Arguments:
         """Return the arguments of a call of the library's `function` in this form."""
         try:

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from portanet.tape.box import Box
 from portanet.tape.form import Form
 from portanet.tape.rule import Rule
 from portanet.tape.trace import call
 
-
-
-class _Missing:
-    """What a function gets for an array that was given by name: no library takes it."""
-
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError
-
-
-_MISSING: Any = _Missing()
+_MISSING: Any = object()  # in the place of an array that was given by name
 _NOT_TAKEN = (AttributeError, TypeError)
 
 
@@ -83,8 +74,7 @@ class Primitive:
         if self.library is not None:
             if not any(isinstance(x, Box) for x in (*args, *options.values())):
                 return self.library(*args, **options)
-            assert self.form is not None
-            args, options = self.form.bind(self.name, self.library, args, options)
+            args, options = _form(self).bind(self.name, self.library, args, options)
         count = self.rule.arity or 1
         operands = map(self.xp.operands.check, args[:count])
         return call(self, (*operands, *args[count:]), options)
@@ -101,15 +91,20 @@ class Primitive:
         return function
 
 
+def _form(primitive: Primitive) -> Form:
+    assert primitive.form is not None
+    return primitive.form
+
+
 def _of_one(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
-    names = primitive.form.keywords
+    names = _form(primitive).keywords
 
     def function(x: Any = _MISSING, /, *rest: Any, **options: Any) -> Any:
         if isinstance(x, Box):
             if rest or (options and not options.keys() <= names):
                 return primitive.bound((x, *rest), options)
             return x.trace.process(primitive, (x,), options)
-        if not rest:
+        if not rest and x is not _MISSING:
             try:
                 return compute(x, **options) if options else compute(x)
             except _NOT_TAKEN:
@@ -120,7 +115,7 @@ def _of_one(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., 
 
 
 def _of_two(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
-    names, known = primitive.form.keywords, primitive.xp.operands.known
+    names, known = _form(primitive).keywords, primitive.xp.operands.known
 
     def function(x: Any, y: Any, /, *rest: Any, **options: Any) -> Any:
         if isinstance(x, Box):
@@ -149,7 +144,7 @@ def _of_two(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., 
 
 
 def _of_some(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
-    form, known = primitive.form, primitive.xp.operands.known
+    form, known = _form(primitive), primitive.xp.operands.known
     count, names, operands = len(form.positional), form.keywords, primitive.rule.arity or 0
 
     def function(*args: Any, **options: Any) -> Any:
@@ -161,10 +156,12 @@ def _of_some(primitive: Primitive, compute: Callable[..., Any]) -> Callable[...,
                     if not isinstance(y, Box) and type(y) not in known:
                         return primitive.bound(args, options)
                 return call(primitive, args, options)
-        try:
-            return compute(*args, **options)
-        except _NOT_TAKEN:
-            return primitive.bound(args, options)
+        if len(args) == count:
+            try:
+                return compute(*args, **options)
+            except _NOT_TAKEN:
+                pass
+        return primitive.bound(args, options)
 
     return function
 

@@ -75,6 +75,14 @@ def entry_of(trace: Any, primitive: Any, x: Any) -> Any:
     return at_hand(primitive.xp.batch_box(x, trace, None))
 
 
+def entries_of(trace: Any, primitive: Any, values: list[Any], batched: list[bool]) -> list[Any]:
+    """Return the plain arrays of one entry among all arguments."""
+    return [
+        entry_of(trace, primitive, x) if own else at_hand(x)
+        for x, own in zip(values, batched, strict=True)
+    ]
+
+
 def map_results(function: Callable[..., Any], *results: Any) -> Any:
     """Apply `function` to the result of a primitive, or to each part of a tuple of them."""
     first = results[0]

@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 from portanet.errors import TracedValueError
-from portanet.tape.batching._parts import Rule, copies, entry_of, flat, positive, spread
-from portanet.tape.box import at_hand, seen
+from portanet.tape.batching._parts import Rule, copies, entries_of, flat, positive, spread
+from portanet.tape.box import seen
 from portanet.tape.rules.indexing import is_basic
 
 
@@ -131,10 +131,7 @@ def _take(
     rank = x.ndim - batched[0]
     axis = kwargs.get("axis")
     if axis is None and rank != 1:
-        entries = (
-            entry_of(trace, primitive, v) if own else at_hand(v)
-            for v, own in zip(values, batched, strict=True)
-        )  # fmt: skip
+        entries = entries_of(trace, primitive, values, batched)
         primitive.compute(*entries, axis=None)
         x = flat(xp, x) if batched[0] else xp.reshape(x, (-1,))
         return _take(trace, primitive, [x, indices], batched, {"axis": 0})

@@ -8,14 +8,13 @@ from portanet.errors import ShapeError
 from portanet.tape.batching._parts import (
     Rule,
     behind,
-    entry_of,
+    entries_of,
     flat,
     lift,
     positive,
     rank_of,
     spread,
 )
-from portanet.tape.box import at_hand
 
 
 def matrices(
@@ -63,13 +62,23 @@ def _outer(
     trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
 ) -> Any:
     xp = primitive.xp
-    entries = (
-        entry_of(trace, primitive, x) if own else at_hand(x)
-        for x, own in zip(values, batched, strict=True)
-    )
+    entries = entries_of(trace, primitive, values, batched)
     primitive.compute(*(x[:1] if x.ndim == 1 else x for x in entries))  # refuses what it must
-    a, b = (flat(xp, spread(xp, x, own, trace.size)) for x, own in zip(values, batched, strict=True))
+    a, b = (
+        flat(xp, spread(xp, x, own, trace.size)) for x, own in zip(values, batched, strict=True)
+    )
     return xp.expand_dims(a, axis=-1) * xp.expand_dims(b, axis=-2)
+
+
+def _pinv(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    xp, (x, rtol) = primitive.xp, values
+    rank = rank_of(x, batched[0])
+    rtol = lift(xp, rtol, max(rank - 2, 0)) if batched[1] else rtol
+    if rank < 2:
+        raise ShapeError(f"pinv needs matrices: x.ndim >= 2: {rank} < 2")
+    return primitive(spread(xp, x, batched[0], trace.size), rtol)
 
 
 def _transform(
@@ -95,7 +104,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(
         (
             "linalg.cholesky", "linalg.cofactors", "linalg.cofactors_along", "linalg.det",
-            "linalg.eig", "linalg.eigh", "linalg.inv", "linalg.matrix_rank", "linalg.pinv",
+            "linalg.eig", "linalg.eigh", "linalg.inv", "linalg.matrix_rank",
             "linalg.qr", "linalg.slogdet", "linalg.svd",
         ),
         matrices,
@@ -111,5 +120,6 @@ RULES: dict[str, Rule] = {
     ),
     "linalg.cross": _cross,
     "linalg.outer": _outer,
+    "linalg.pinv_within": _pinv,
     "linalg.solve": _solve,
 }  # fmt: skip

@@ -6,7 +6,15 @@ import math
 from typing import Any
 
 from portanet.errors import ShapeError
-from portanet.tape.batching._parts import Rule, lift, natural, positive, rank_of, through
+from portanet.tape.batching._parts import (
+    Rule,
+    entries_of,
+    lift,
+    natural,
+    positive,
+    rank_of,
+    through,
+)
 from portanet.tape.form import sequence
 from portanet.tape.rules.products import contracted
 
@@ -73,8 +81,11 @@ def _vecdot(
     ranks = [rank_of(x, own) for x, own in zip(values, batched, strict=True)]
     moved = []
     for x, own, rank in zip(values, batched, ranks, strict=True):
-        x = xp.moveaxis(x, positive("vecdot", axis, rank) + own, -1)
-        moved.append(lift(xp, x, max(ranks)) if own else x)
+        if rank == 0:  # refused by NumPy; elsewhere a vector of one
+            primitive.compute(*entries_of(trace, primitive, values, batched), **kwargs)
+            x = xp.expand_dims(x, axis=-1)
+        x = xp.moveaxis(x, positive("vecdot", axis, max(rank, 1)) + own, -1)
+        moved.append(lift(xp, x, max(*ranks, 1)) if own else x)
     return primitive(*moved, axis=-1)
 
 

@@ -18,6 +18,7 @@ from portanet.tape.rule import Rule
 from portanet.tape.rules import (
     combining,
     constants,
+    differences,
     elementwise,
     indexing,
     manipulation,
@@ -38,14 +39,14 @@ EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
     **combining.EXTENSIONS,
     **elementwise.EXTENSIONS,
     **manipulation.EXTENSIONS,
-    **reductions.EXTENSIONS,
+    **differences.EXTENSIONS,
     **bundle.EXTENSIONS,
 }
 COMPOSITES: dict[str, Callable[..., Any]] = {
     **manipulation.COMPOSITES,
     **combining.COMPOSITES,
     **elementwise.COMPOSITES,
-    **reductions.COMPOSITES,
+    **differences.COMPOSITES,
     **indexing.COMPOSITES,
     **searching.COMPOSITES,
 }

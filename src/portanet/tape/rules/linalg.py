@@ -24,11 +24,15 @@ RULES: dict[str, Rule] = {
     **linalg_eigen.RULES,
     **linalg_norms.RULES,
 }
-EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = linalg_determinants.EXTENSIONS
+EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
+    **linalg_determinants.EXTENSIONS,
+    **linalg_solve.EXTENSIONS,
+}
 COMPOSITES: dict[str, Callable[..., Any]] = {
     **linalg_products.COMPOSITES,
     **linalg_decompositions.COMPOSITES,
     **linalg_eigen.COMPOSITES,
     **linalg_norms.COMPOSITES,
+    **linalg_solve.COMPOSITES,
 }
 CONSTANTS: dict[str, Form] = {"matrix_rank": Form(("x",), frozenset({"rtol"}))}
