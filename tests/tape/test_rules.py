@@ -91,7 +91,7 @@ CASES = {
     "matmul vectors": lambda xp, x: (x[0, :] @ x[1, :]) * (x @ x[0, :]) + x[:, 0] @ x[:, :2],
     "matmul batch": lambda xp, x: xp.reshape(x, (2, 1, 3)) @ x.T,
     "tensordot": lambda xp, x: xp.tensordot(x, x, axes=((1,), (1,))),
-    "vecdot": lambda xp, x: xp.vecdot(x, x * x, axis=0),
+    "vecdot": lambda xp, x: xp.vecdot(x, x * x, axis=-2),
 }
 
 

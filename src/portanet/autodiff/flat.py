@@ -47,6 +47,9 @@ def _refusal(tree: Any, name: str, position: int) -> str:
     path, leaf = trees.flatten_with_paths(tree)[position]
     where = f"{name}.{path}" if path else name
     kind = f"dtype {leaf.dtype}" if hasattr(leaf, "dtype") else type(leaf).__name__
+    if hasattr(leaf, "to_numpy"):
+        name = f"{type(leaf).__module__.partition('.')[0]}.{type(leaf).__name__}"
+        return f"{where}: {name} is no array: give its values, x.to_numpy()"
     return (
         f"{where}: only floating-point arrays and numbers can be differentiated, not {kind}: "
         "convert it (1 -> 1.0, xp.astype(x, xp.float32)) or leave it out of argnums"

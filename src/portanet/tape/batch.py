@@ -44,6 +44,11 @@ class Batched(Lifted):
     def size(self) -> int:
         return math.prod(self.shape)
 
+    def entry(self, plain: Any) -> Any:
+        if plain.shape[0]:
+            return plain[0, ...] if plain.ndim > 1 else plain[0]
+        return self.xp.raw.zeros(plain.shape[1:], dtype=plain.dtype)
+
     def __len__(self) -> int:
         if self.ndim == 0:
             raise TypeError("len() of a 0-d array")

@@ -27,6 +27,7 @@ class Box:
     recorded = False
     of_list: Any = None  # makes an array of a list beside it, as NumPy does, and not the standard
     __array_priority__ = 1000.0
+    __pandas_priority__ = 10_000
 
     def __init__(self, value: Any, trace: Any, note: Any) -> None:
         self.value = value
@@ -73,6 +74,10 @@ class Box:
         if device == self.device:
             return self
         raise TracedValueError("a traced array cannot change its device: move the inputs instead")
+
+    def entry(self, plain: Any) -> Any:
+        """Return what this box shows of the plain array inside it."""
+        return plain
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
         return self.xp
@@ -187,6 +192,11 @@ def strip(x: Any) -> Any:
             return x if bare is inner else type(x)(bare, x.owner, None)
         x = inner
     return x
+
+
+def at_hand(x: Any) -> Any:
+    """Return the plain array of this run inside any boxes; of a batch, its first entry."""
+    return x.entry(at_hand(x.value)) if isinstance(x, Box) else x
 
 
 def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Box, Any], Any]:

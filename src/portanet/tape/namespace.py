@@ -8,14 +8,16 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portanet.errors import NoDerivativeError
 from portanet.once import once
-from portanet.tape.box import Box, set_arithmetic, strip
+from portanet.tape.box import Box, set_arithmetic
 from portanet.tape.bundle import Several, bundled
+from portanet.tape.calls import composite, constant, of_types, refusing
+from portanet.tape.form import Form
+from portanet.tape.in_place import set_in_place
+from portanet.tape.operands import Operands
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
-from portanet.tape.rules import COMPOSITES, CONSTANTS, EXTENSIONS, RULES
-from portanet.tape.trace import call
+from portanet.tape.rules import COMPOSITES, CONSTANTS, EXTENSIONS, RULES, TYPES
 
 _OPERATORS = {
     "equal": operator.eq,
@@ -67,14 +69,18 @@ class Namespace:
         box: type[Box] = Box,
     ) -> None:
         self.__name__ = f"portanet.tape[{name}]"
+        self.library = name
         self.raw = raw
+        self.operands = Operands(self)
         self.kernels = dict(kernels or {})
         self.box: type[Box] = type(
             f"{name}_{box.__name__}", (box,), {"__slots__": ("note", "owner", "value"), "xp": self}
         )
         self.complex_dtypes: dict[Any, bool] = {}
+        self.dtypes: dict[Any, Any] = {}
         self.operators = _Operators(self)
         set_arithmetic(self.box, self.operators)
+        set_in_place(self.box, self.operators)
         self.constants = _Constants(self)
 
     @once
@@ -104,10 +110,10 @@ class Namespace:
             return self.primitive(name, functools.partial(generic, self.raw), rule)
         raw: Any = getattr(self.raw, name)
         if name in RULES:
-            return self.primitive(name, raw, RULES[name])
+            return self._of_library(name, raw, RULES[name])
         if name in COMPOSITES:
-            return _composite(self, self.kernels.get(name) or raw, COMPOSITES[name])
-        return plain(self, name, raw)
+            return composite(self, name, self.kernels.get(name) or raw, COMPOSITES[name], raw)
+        return self._without_rule(name, raw, CONSTANTS.get(name))
 
     def primitive(
         self,
@@ -120,6 +126,18 @@ class Namespace:
         compute = self.kernels.get(name, body)
         return Primitive(name, compute, rule, self, self.box, generic).function()
 
+    def _of_library(self, name: str, raw: Callable[..., Any], rule: Rule) -> Callable[..., Any]:
+        compute = self.kernels.get(name, raw)
+        return Primitive(name, compute, rule, self, self.box, library=raw).function()
+
+    def _without_rule(self, name: str, raw: Any, form: Form | None) -> Any:
+        """Let a function without a rule serve plain arrays, and traced ones where it can."""
+        if isinstance(raw, type) or not callable(raw):
+            return raw
+        if name in TYPES:
+            return of_types(raw)
+        return refusing(self, name, raw) if form is None else constant(self, name, raw, form)
+
 
 class _Operators:
     """The functions behind ``+``, ``@``, … on boxes: the library's operators, not its functions."""
@@ -127,9 +145,11 @@ class _Operators:
     def __init__(self, xp: Namespace) -> None:
         for name, function in _OPERATORS.items():
             if name in RULES:
-                function = Primitive(name, function, RULES[name], xp, xp.box).function()
+                rule = RULES[name]
+                primitive = Primitive(name, function, rule, xp, xp.box, library=function)
+                function = primitive.function()
             else:
-                function = plain(xp, name, function)
+                function = constant(xp, name, function, CONSTANTS[name])
             setattr(self, name, function)
 
 
@@ -142,7 +162,8 @@ class _Constants:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        made = _constant(self._xp, name, getattr(self._xp.raw, name))
+        form = CONSTANTS.get(name)
+        made = constant(self._xp, name, getattr(self._xp.raw, name), form)
         return self.__dict__.setdefault(name, made)
 
 
@@ -173,73 +194,9 @@ class _Extension:
             rule = table.RULES[name]
             if isinstance(rule, Several):
                 return bundled(full_name, xp.kernels.get(full_name) or raw, rule, xp)
-            return xp.primitive(full_name, raw, rule)
+            return xp._of_library(full_name, raw, rule)
         if name in table.COMPOSITES:
-            return _composite(xp, raw, table.COMPOSITES[name])
+            return composite(xp, full_name, raw, table.COMPOSITES[name], raw)
         if name in RULES or name in COMPOSITES:
             return getattr(xp, name)
-        return plain(xp, full_name, raw, constant=name in table.CONSTANTS)
-
-
-def has_box(tree: Any) -> bool:
-    """Whether there is a traced array among arguments, also inside lists and tuples."""
-    if isinstance(tree, Box):
-        return True
-    return isinstance(tree, list | tuple) and any(map(has_box, tree))
-
-
-def _composite(
-    xp: Namespace, raw: Callable[..., Any], body: Callable[..., Any]
-) -> Callable[..., Any]:
-    @functools.wraps(raw)
-    def function(*args: Any, **options: Any) -> Any:
-        if any(map(has_box, args)) or any(map(has_box, options.values())):
-            return body(xp, *args, **options)
-        return raw(*args, **options)
-
-    return function
-
-
-def plain(xp: Namespace, name: str, raw: Any, constant: bool = False) -> Any:
-    """Let a function without a rule serve plain arrays, and traced ones where it is constant."""
-    if isinstance(raw, type) or not callable(raw):
-        return raw
-    if constant or name in CONSTANTS:
-        return _constant(xp, name, raw)
-    primitive = Primitive(name, raw, Rule(), xp, xp.box)
-
-    @functools.wraps(raw)
-    def refusing(*args: Any, **options: Any) -> Any:
-        given = (*args, *options.values())
-        if any(map(has_box, given)):
-            if any(_strip_all(x) is not x for x in given if has_box(x)):
-                raise NoDerivativeError(
-                    f"{name} has no derivative rule: compute it outside the derivative, or write "
-                    "it with functions that have one"
-                )
-            return call(primitive, args, options)
-        return raw(*args, **options)
-
-    return refusing
-
-
-def _constant(xp: Namespace, name: str, raw: Callable[..., Any]) -> Callable[..., Any]:
-    primitive = Primitive(name, raw, Rule(), xp, xp.box)
-
-    @functools.wraps(raw)
-    def constant(*args: Any, **options: Any) -> Any:
-        if any(map(has_box, args)):
-            return call(primitive, [_strip_all(x) for x in args], options)
-        return raw(*args, **options)
-
-    return constant
-
-
-def _strip_all(x: Any) -> Any:
-    """Strip an array, or those in a list; what has nothing to strip returns itself."""
-    if not isinstance(x, list | tuple):
-        return strip(x)
-    parts = [_strip_all(part) for part in x]
-    if all(new is old for new, old in zip(parts, x, strict=True)):
-        return x
-    return type(x)(parts)
+        return xp._without_rule(full_name, raw, table.CONSTANTS.get(name))

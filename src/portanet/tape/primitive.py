@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from portanet.tape.box import Box
+from portanet.tape.form import Form
 from portanet.tape.rule import Rule
 from portanet.tape.trace import call
+
+_MISSING: Any = object()  # in the place of an array that was given by name
+_NOT_TAKEN = (AttributeError, TypeError)
+_LISTS = frozenset((list, tuple))
 
 
 class Primitive:
@@ -25,9 +31,16 @@ class Primitive:
         The box class of the library.
     generic : callable, optional
         The same function in the words of `xp`, where there is one.
+    library : callable, optional
+        The library's function of this name, where there is one. It says which arguments there
+        are, and takes those that `compute`, a shorter way, does not.
+    form : Form, optional
+        The form of the arguments of a function of the library; by default that of its rule.
     """
 
-    __slots__ = ("box", "compute", "generic", "name", "pull", "push", "rule", "xp")
+    __slots__ = (
+        "box", "compute", "form", "generic", "library", "name", "pull", "push", "rule", "xp",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -37,6 +50,8 @@ class Primitive:
         xp: Any,
         box: type[Box],
         generic: Callable[..., Any] | None = None,
+        library: Callable[..., Any] | None = None,
+        form: Form | None = None,
     ) -> None:
         self.name = name
         self.compute = compute
@@ -44,6 +59,8 @@ class Primitive:
         self.xp = xp
         self.box = box
         self.generic = generic
+        self.library = library
+        self.form = rule.form if form is None and library is not None else form
         self.pull, self.push = rule.vjp, rule.jvp
 
     def __repr__(self) -> str:
@@ -52,17 +69,102 @@ class Primitive:
     def __call__(self, *args: Any, **options: Any) -> Any:
         return call(self, args, options)
 
+    def bound(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Call with arguments as the library takes them, plain arrays beside traced ones."""
+        args = tuple(x for x in args if x is not _MISSING)
+        if self.library is not None:
+            if not any(isinstance(x, Box) for x in (*args, *options.values())):
+                return self.library(*args, **options)
+            args, options = _form(self).bind(self.name, self.library, args, options)
+        count = self.rule.arity or 1
+        operands = map(self.xp.operands.check, args[:count])
+        return call(self, (*operands, *args[count:]), options)
+
     def function(self) -> Callable[..., Any]:
         """Return the plain Python function that users call, which checks as little as it can."""
-        arity = self.rule.arity
-        make = {1: _unary, 2: _binary, 3: _ternary}.get(arity or 0, _variadic)
+        if self.library is not None:
+            make = {1: _of_one, 2: _of_two}.get(self.rule.arity or 0, _of_some)
+            return functools.wraps(self.library)(make(self, self.compute))
+        make = {1: _unary, 2: _binary, 3: _ternary}.get(self.rule.arity or 0, _variadic)
         function = make(self, self.compute)
         function.__name__ = function.__qualname__ = self.name
         function.__doc__ = getattr(self.compute, "__doc__", None)
         return function
 
 
-_LISTS = frozenset((list, tuple))
+def _form(primitive: Primitive) -> Form:
+    assert primitive.form is not None
+    return primitive.form
+
+
+def _of_one(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
+    names = _form(primitive).keywords
+
+    def function(x: Any = _MISSING, /, *rest: Any, **options: Any) -> Any:
+        if isinstance(x, Box):
+            if rest or (options and not options.keys() <= names):
+                return primitive.bound((x, *rest), options)
+            return x.owner.process(primitive, (x,), options)
+        if not rest and x is not _MISSING:
+            try:
+                return compute(x, **options) if options else compute(x)
+            except _NOT_TAKEN:
+                pass
+        return primitive.bound((x, *rest), options)
+
+    return function
+
+
+def _of_two(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
+    names, known = _form(primitive).keywords, primitive.xp.operands.known
+
+    def function(x: Any, y: Any, /, *rest: Any, **options: Any) -> Any:
+        if isinstance(x, Box):
+            trace = x.owner
+            if isinstance(y, Box):
+                if y.owner.level > trace.level:
+                    trace = y.owner
+            elif type(y) not in known:
+                return primitive.bound((x, y, *rest), options)
+        elif isinstance(y, Box):
+            trace = y.owner
+            if type(x) not in known:
+                return primitive.bound((x, y, *rest), options)
+        else:
+            if not rest:
+                try:
+                    return compute(x, y, **options) if options else compute(x, y)
+                except _NOT_TAKEN:
+                    pass
+            return primitive.bound((x, y, *rest), options)
+        if rest or (options and not options.keys() <= names):
+            return primitive.bound((x, y, *rest), options)
+        return trace.process(primitive, (x, y), options)
+
+    return function
+
+
+def _of_some(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
+    form, known = _form(primitive), primitive.xp.operands.known
+    count, names, operands = len(form.positional), form.keywords, primitive.rule.arity or 0
+
+    def function(*args: Any, **options: Any) -> Any:
+        for x in args:
+            if isinstance(x, Box):
+                if len(args) != count or (options and not options.keys() <= names):
+                    return primitive.bound(args, options)
+                for y in args[:operands]:
+                    if not isinstance(y, Box) and type(y) not in known:
+                        return primitive.bound(args, options)
+                return call(primitive, args, options)
+        if len(args) == count:
+            try:
+                return compute(*args, **options)
+            except _NOT_TAKEN:
+                pass
+        return primitive.bound(args, options)
+
+    return function
 
 
 def _unary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,12 +183,12 @@ def _binary(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., 
             if isinstance(y, Box):
                 if y.owner.level > trace.level:
                     trace = y.owner
-            elif type(y) in _LISTS and x.of_list:
-                return function(x, x.of_list(y), **options)
+            elif type(y) in _LISTS:
+                y = primitive.xp.operands.check(y)
         elif isinstance(y, Box):
-            if type(x) in _LISTS and y.of_list:
-                return function(y.of_list(x), y, **options)
             trace = y.owner
+            if type(x) in _LISTS:
+                x = primitive.xp.operands.check(x)
         elif options:
             return compute(x, y, **options)
         else:

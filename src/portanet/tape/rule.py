@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from portanet.errors import NoDerivativeError
+from portanet.tape.form import Form
 
 
 def is_complex(xp: Any, dtype: Any) -> bool:
@@ -77,6 +78,11 @@ class Rule:
     """
 
     arity: int | None = None
+
+    @property
+    def form(self) -> Form:
+        """The form of the arguments that the formulas of this rule know."""
+        return Form(("x1", "x2", "x3")[: self.arity])
 
     def vjp(
         self,
@@ -161,6 +167,10 @@ class Linear(Rule):
         self.transpose = transpose
         self.arity = arity
 
+    @property
+    def form(self) -> Form:
+        return Form.of(self.transpose, skipped=2)
+
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         return [self.transpose(primitive.xp, cotangent, *args, **kwargs)]
 
@@ -180,6 +190,10 @@ class Multilinear(Rule):
     def __init__(self, *transposes: Callable[..., Any]) -> None:
         self.transposes = transposes
         self.arity = len(transposes)
+
+    @property
+    def form(self) -> Form:
+        return Form.of(self.transposes[0], skipped=2)
 
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         return [self.transposes[i](primitive.xp, cotangent, *args, **kwargs) for i in argnums]
@@ -207,6 +221,10 @@ class Explicit(Rule):
     ) -> None:
         self.formulas = vjp, jvp
         self.arity = arity
+
+    @property
+    def form(self) -> Form:
+        return Form.of(self.formulas[0], skipped=3)
 
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         return [self.formulas[0](primitive.xp, cotangent, result, *args, **kwargs)]

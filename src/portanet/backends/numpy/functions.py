@@ -50,7 +50,7 @@ def _matrix_transpose(x: Any, /) -> Any:
 
 
 def _broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
-    if math.prod(shape) > _SMALL or x.ndim > len(shape):
+    if type(shape) is not tuple or math.prod(shape) > _SMALL or x.ndim > len(shape):
         return np.broadcast_to(x, shape)
     y = np.empty(shape, x.dtype)
     y[...] = x

@@ -11,7 +11,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from portanet.errors import ShapeError
+from portanet.errors import ShapeError, TracedValueError
+from portanet.tape.box import at_hand
+from portanet.tape.form import sequence
 
 Axis = int | Sequence[int] | None
 Rule = Callable[..., Any]
@@ -64,9 +66,21 @@ def behind(name: str, axis: Axis, rank: int) -> Any:
     """Return the axis or axes of an entry as axes of the whole batch; None means all of them."""
     if axis is None:
         return tuple(range(1, rank + 1))
-    if isinstance(axis, int):
-        return positive(name, axis, rank) + 1
-    return tuple(positive(name, a, rank) + 1 for a in axis)
+    axes = tuple(positive(name, a, rank) + 1 for a in sequence(axis))
+    return axes if isinstance(axis, tuple | list) else axes[0]
+
+
+def entry_of(trace: Any, primitive: Any, x: Any) -> Any:
+    """Return the plain array of one entry, so that the library can refuse what it does not take."""
+    return at_hand(primitive.xp.batch_box(x, trace, None))
+
+
+def entries_of(trace: Any, primitive: Any, values: list[Any], batched: list[bool]) -> list[Any]:
+    """Return the plain arrays of one entry among all arguments."""
+    return [
+        entry_of(trace, primitive, x) if own else at_hand(x)
+        for x, own in zip(values, batched, strict=True)
+    ]
 
 
 def map_results(function: Callable[..., Any], *results: Any) -> Any:
@@ -96,6 +110,16 @@ def loop(
         for i in range(trace.size)
     ]
     return map_results(lambda *parts: xp.stack(parts), *results)
+
+
+def of_no_size(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    """A function whose result has as many elements as values decide."""
+    raise TracedValueError(
+        f"{primitive.name}: the shape of the result would be another one in every entry of the "
+        "batch: use a mask with xp.where, or leave this out of vmap"
+    )
 
 
 def natural(

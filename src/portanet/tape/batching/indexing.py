@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from portanet.errors import TracedValueError
-from portanet.tape.batching._parts import Rule, copies, flat, positive, spread
+from portanet.tape.batching._parts import Rule, copies, entries_of, flat, positive, spread
 from portanet.tape.box import seen
 from portanet.tape.rules.indexing import is_basic
 
@@ -129,7 +129,13 @@ def _take(
 ) -> Any:
     xp, (x, indices) = primitive.xp, values
     rank = x.ndim - batched[0]
-    axis = positive("take", kwargs.get("axis") or 0, rank)
+    axis = kwargs.get("axis")
+    if axis is None and rank != 1:
+        entries = entries_of(trace, primitive, values, batched)
+        primitive.compute(*entries, axis=None)
+        x = flat(xp, x) if batched[0] else xp.reshape(x, (-1,))
+        return _take(trace, primitive, [x, indices], batched, {"axis": 0})
+    axis = positive("take", axis or 0, rank)
     if not batched[1]:
         return primitive(x, indices, axis=axis + 1)
     shape = indices.shape[1:]

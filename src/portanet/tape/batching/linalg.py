@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.errors import ShapeError
-from portanet.tape.batching._parts import Rule, behind, lift, positive, rank_of, spread, through
+from portanet.tape.batching._parts import (
+    Rule,
+    behind,
+    entries_of,
+    flat,
+    lift,
+    positive,
+    rank_of,
+    spread,
+)
 
 
 def matrices(
@@ -38,19 +47,38 @@ def _solve(
 def _cross(
     trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
 ) -> Any:
+    """Move the vectors to the last axis, so that the batch axis is in front of every other."""
+    xp, axis = primitive.xp, kwargs.get("axis", -1)
     ranks = [rank_of(x, own) for x, own in zip(values, batched, strict=True)]
-    axis = kwargs.get("axis", -1)
-    if axis >= 0:
-        axis = positive("cross", axis, min(ranks)) - min(ranks)
     stacks = [
-        lift(primitive.xp, spread(primitive.xp, x, own, trace.size), max(ranks))
-        for x, own in zip(values, batched, strict=True)
+        xp.moveaxis(spread(xp, x, own, trace.size), positive("cross", axis, rank) + 1, -1)
+        for x, own, rank in zip(values, batched, ranks, strict=True)
     ]
-    return primitive(*stacks, axis=axis)
+    product = primitive(*(lift(xp, x, max(ranks)) for x in stacks), axis=-1)
+    return xp.moveaxis(product, -1, positive("cross", axis, max(ranks)) + 1)
 
 
-def _outer(xp: Any, a: Any, b: Any) -> Any:
+def _outer(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    xp = primitive.xp
+    entries = entries_of(trace, primitive, values, batched)
+    primitive.compute(*(x[:1] if x.ndim == 1 else x for x in entries))  # refuses what it must
+    a, b = (
+        flat(xp, spread(xp, x, own, trace.size)) for x, own in zip(values, batched, strict=True)
+    )
     return xp.expand_dims(a, axis=-1) * xp.expand_dims(b, axis=-2)
+
+
+def _pinv(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    xp, (x, rtol) = primitive.xp, values
+    rank = rank_of(x, batched[0])
+    rtol = lift(xp, rtol, max(rank - 2, 0)) if batched[1] else rtol
+    if rank < 2:
+        raise ShapeError(f"pinv needs matrices: x.ndim >= 2: {rank} < 2")
+    return primitive(spread(xp, x, batched[0], trace.size), rtol)
 
 
 def _transform(
@@ -76,14 +104,22 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(
         (
             "linalg.cholesky", "linalg.cofactors", "linalg.cofactors_along", "linalg.det",
-            "linalg.eig", "linalg.eigh", "linalg.inv", "linalg.matrix_rank", "linalg.pinv",
+            "linalg.eig", "linalg.eigh", "linalg.inv", "linalg.matrix_rank",
             "linalg.qr", "linalg.slogdet", "linalg.svd",
         ),
         matrices,
     ),
-    **dict.fromkeys(("fft.fft", "fft.ifft", "fft.irfft", "fft.rfft"), _transform),
-    **dict.fromkeys(("fft.fftn", "fft.fftshift", "fft.ifftn", "fft.ifftshift"), _transforms),
+    **dict.fromkeys(
+        ("fft.fft", "fft.hfft", "fft.ifft", "fft.ihfft", "fft.irfft", "fft.rfft"), _transform
+    ),
+    **dict.fromkeys(
+        (
+            "fft.fftn", "fft.fftshift", "fft.ifftn", "fft.ifftshift", "fft.irfftn", "fft.rfftn",
+        ),
+        _transforms,
+    ),
     "linalg.cross": _cross,
-    "linalg.outer": through(_outer),
+    "linalg.outer": _outer,
+    "linalg.pinv_within": _pinv,
     "linalg.solve": _solve,
 }  # fmt: skip

@@ -7,7 +7,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet.errors import ShapeError
-from portanet.tape.batching._parts import Rule, behind, flat, lift, positive, spread
+from portanet.tape.batching._parts import (
+    Rule,
+    behind,
+    entry_of,
+    flat,
+    lift,
+    of_no_size,
+    positive,
+    spread,
+)
+from portanet.tape.form import sequence
 
 
 def _of_first(body: Callable[..., Any]) -> Rule:
@@ -23,12 +33,12 @@ def _of_first(body: Callable[..., Any]) -> Rule:
 
 
 def _broadcast_to(primitive: Any, x: Any, rank: int, shape: Sequence[int]) -> Any:
+    shape = sequence(shape)
     return primitive(lift(primitive.xp, x, len(shape)), (x.shape[0], *shape))
 
 
 def _expand_dims(primitive: Any, x: Any, rank: int, axis: Any = 0) -> Any:
-    added = 1 if isinstance(axis, int) else len(axis)
-    return primitive(x, axis=behind("expand_dims", axis, rank + added))
+    return primitive(x, axis=behind("expand_dims", axis, rank + len(sequence(axis))))
 
 
 def _flip(primitive: Any, x: Any, rank: int, axis: Any = None) -> Any:
@@ -41,8 +51,21 @@ def _of_matrices(primitive: Any, x: Any, rank: int, **options: Any) -> Any:
     return primitive(x, **options)
 
 
+def _triangle(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    (x,) = values
+    if x.ndim == 2:  # NumPy takes a vector for a matrix of such rows
+        n, _ = primitive.compute(entry_of(trace, primitive, x), **kwargs).shape
+        x = primitive.xp.broadcast_to(x[:, None, :], (x.shape[0], n, n))
+    return _of_matrices(primitive, x, x.ndim - 1, **kwargs)
+
+
 def _moveaxis(primitive: Any, x: Any, rank: int, source: Any, destination: Any) -> Any:
-    return primitive(x, behind("moveaxis", source, rank), behind("moveaxis", destination, rank))
+    source, destination = (
+        behind("moveaxis", sequence(axes), rank) for axes in (source, destination)
+    )
+    return primitive(x, source, destination)
 
 
 def _permute_dims(primitive: Any, x: Any, rank: int, axes: Sequence[int]) -> Any:
@@ -52,13 +75,24 @@ def _permute_dims(primitive: Any, x: Any, rank: int, axes: Sequence[int]) -> Any
 
 
 def _reshape(primitive: Any, x: Any, rank: int, shape: Any, **options: Any) -> Any:
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    shape = sequence(shape)
     if -1 in shape:
         known = math.prod(n for n in shape if n != -1)
         size = math.prod(x.shape[1:])
         if known and size % known == 0:
             shape = tuple(size // known if n == -1 else n for n in shape)
     return primitive(x, (x.shape[0], *shape), **options)
+
+
+def _repeat(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    if batched[1]:
+        return of_no_size(trace, primitive, values, batched, kwargs)
+    (x, repeats), axis = values, kwargs.get("axis")
+    if axis is None:
+        return primitive(flat(primitive.xp, x), repeats, axis=1)
+    return primitive(x, repeats, axis=behind("repeat", axis, x.ndim - 1))
 
 
 def _roll(primitive: Any, x: Any, rank: int, shift: Any, *, axis: Any = None) -> Any:
@@ -68,11 +102,14 @@ def _roll(primitive: Any, x: Any, rank: int, shift: Any, *, axis: Any = None) ->
     return primitive(x, shift, axis=behind("roll", axis, rank))
 
 
-def _squeeze(primitive: Any, x: Any, rank: int, axis: Any) -> Any:
+def _squeeze(primitive: Any, x: Any, rank: int, axis: Any = None) -> Any:
+    if axis is None:
+        axis = tuple(i for i, n in enumerate(x.shape[1:]) if n == 1)
     return primitive(x, axis=behind("squeeze", axis, rank))
 
 
 def _tile(primitive: Any, x: Any, rank: int, repetitions: Sequence[int]) -> Any:
+    repetitions = sequence(repetitions)
     top = max(rank, len(repetitions))
     counts = (*(1,) * (top - len(repetitions)), *repetitions)
     return primitive(lift(primitive.xp, x, top), (1, *counts))
@@ -105,11 +142,12 @@ RULES: dict[str, Rule] = {
     "matrix_transpose": _of_first(_of_matrices),
     "moveaxis": _of_first(_moveaxis),
     "permute_dims": _of_first(_permute_dims),
+    "repeat": _repeat,
     "reshape": _of_first(_reshape),
     "roll": _of_first(_roll),
     "squeeze": _of_first(_squeeze),
     "stack_arrays": _stack,
     "tile": _of_first(_tile),
-    "tril": _of_first(_of_matrices),
-    "triu": _of_first(_of_matrices),
+    "tril": _triangle,
+    "triu": _triangle,
 }

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from portanet.tape.batching._parts import Rule, lift, natural, rank_of, through
+from portanet.errors import ShapeError
+from portanet.tape.batching._parts import (
+    Rule,
+    entries_of,
+    lift,
+    natural,
+    positive,
+    rank_of,
+    through,
+)
+from portanet.tape.form import sequence
+from portanet.tape.rules.products import contracted
 
 
 def _matmul(
@@ -61,4 +73,57 @@ def _dense(
     return rule(trace, primitive, values, batched, kwargs)
 
 
-RULES: dict[str, Rule] = {"linear": _dense, "matmul": _matmul}
+def _vecdot(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    """Sum along the last axis, with the batch axis in front of every other."""
+    xp, axis = primitive.xp, kwargs.get("axis", -1)
+    ranks = [rank_of(x, own) for x, own in zip(values, batched, strict=True)]
+    moved = []
+    for x, own, rank in zip(values, batched, ranks, strict=True):
+        if rank == 0:  # refused by NumPy; elsewhere a vector of one
+            primitive.compute(*entries_of(trace, primitive, values, batched), **kwargs)
+            x = xp.expand_dims(x, axis=-1)
+        x = xp.moveaxis(x, positive("vecdot", axis, max(rank, 1)) + own, -1)
+        moved.append(lift(xp, x, max(*ranks, 1)) if own else x)
+    return primitive(*moved, axis=-1)
+
+
+def _tensordot(xp: Any, x: Any, y: Any, *, axes: Any = 2) -> Any:
+    """Turn both arrays into matrices, whose product it is."""
+    left, right = contracted(x, y, _checked(x, y, axes))
+    inner = tuple(x.shape[i] for i in left)
+    if inner != tuple(y.shape[i] for i in right) or len(set(left)) < len(left):
+        raise ShapeError(
+            f"tensordot: the shapes {x.shape} and {y.shape} do not fit along the axes {axes}"
+        )
+    free_x = tuple(i for i in range(x.ndim) if i not in left)
+    free_y = tuple(i for i in range(y.ndim) if i not in right)
+    rows, columns = (x.shape[i] for i in free_x), (y.shape[i] for i in free_y)
+    shape, size = (*rows, *columns), math.prod(inner)
+    n = math.prod(x.shape[i] for i in free_x)
+    x = xp.reshape(xp.permute_dims(x, (*free_x, *left)), (n, size))
+    m = math.prod(y.shape[i] for i in free_y)
+    y = xp.reshape(xp.permute_dims(y, (*right, *free_y)), (size, m))
+    return xp.reshape(xp.matmul(x, y), shape)
+
+
+def _checked(x: Any, y: Any, axes: Any) -> Any:
+    """Refuse axes that an entry does not have."""
+    if hasattr(axes, "__index__"):
+        for array in (x, y):
+            if axes > array.ndim:
+                raise ShapeError(f"tensordot: axes <= x.ndim: {axes} > {array.ndim}")
+        return axes
+    for array, side in zip((x, y), axes, strict=True):
+        for axis in sequence(side):
+            positive("tensordot", axis, array.ndim)
+    return axes
+
+
+RULES: dict[str, Rule] = {
+    "linear": _dense,
+    "matmul": _matmul,
+    "tensordot": through(_tensordot),
+    "vecdot": _vecdot,
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.errors import ShapeError
-from portanet.tape.batching._parts import Rule, behind, flat, natural, positive, through
+from portanet.tape.batching._parts import Rule, behind, entry_of, flat, natural, positive, through
 
 
 def _reduce(
@@ -13,7 +13,8 @@ def _reduce(
 ) -> Any:
     """Reduce over any axes of the entries; without `axis` over all."""
     x, axis = values[0], kwargs.get("axis")
-    if x.ndim == 1 and axis in (None, ()):
+    if x.ndim == 1:
+        primitive.compute(entry_of(trace, primitive, x), **kwargs)
         return primitive(
             primitive.xp.expand_dims(x, axis=1), **{**kwargs, "axis": 1, "keepdims": False}
         )
@@ -45,9 +46,12 @@ def _accumulate(
 def _along(
     trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
 ) -> Any:
-    """Go along one axis, the last by default, given by position or by name."""
+    """Go along one axis, the last by default, given by position or by name; None flattens."""
     x, options = values[0], dict(kwargs)
     axis = values[1] if len(values) > 1 else options.pop("axis", -1)
+    if axis is None:
+        primitive.compute(entry_of(trace, primitive, x), **kwargs)
+        return primitive(flat(primitive.xp, x), **{**options, "axis": 1})
     options["axis"] = positive(primitive.name, axis, x.ndim - 1) + 1
     return primitive(x, **options)
 
@@ -66,7 +70,7 @@ RULES: dict[str, Rule] = {
     "linalg.vector_norm": _reduce,
     **dict.fromkeys(("argmax", "argmin"), _extreme_index),
     **dict.fromkeys(("cumulative_prod", "cumulative_sum"), _accumulate),
-    **dict.fromkeys(("argsort", "log_softmax", "softmax"), _along),
+    **dict.fromkeys(("argsort", "differences", "log_softmax", "softmax"), _along),
     "logsumexp": _logsumexp,
     "scipy.special.logsumexp": _reduce,
     "masked_softmax": natural,

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from portanet.errors import TracedValueError
+from portanet.errors import DTypeError, TracedValueError
 from portanet.tape.box import Box
 from portanet.tape.numpy import ufuncs
 from portanet.tape.numpy.operands import array, refuse_out
@@ -33,11 +33,18 @@ class NumPyBox(Box):
             check_out(body, args, options, function)
         return body(self.xp, *args, **options)
 
-    def astype(self, dtype: Any, **_: Any) -> Any:
-        return self.xp.astype(self, np.dtype(dtype))
+    def astype(
+        self, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True,
+        copy: bool = True,
+    ) -> Any:  # fmt: skip
+        dtype = np.dtype(dtype)
+        if not np.can_cast(self.dtype, dtype, casting):
+            raise DTypeError(f"astype: {self.dtype} -> {dtype} is no cast of kind {casting!r}")
+        return self.xp.astype(self, dtype, copy=copy)
 
-    def of_list(self, x: Any) -> Any:
-        return array(self.xp, x)
+    @classmethod
+    def of_list(cls, x: Any) -> Any:
+        return array(cls.xp, x)
 
     def __divmod__(self, other: Any) -> Any:
         return np.divmod(self, other)
@@ -45,11 +52,11 @@ class NumPyBox(Box):
     def __rdivmod__(self, other: Any) -> Any:
         return np.divmod(other, self)
 
-    def copy(self) -> Box:
-        return self.xp.convert(self, self.dtype) if self.lifted else self
+    def copy(self, order: str = "C") -> Any:
+        return self.xp.convert(self, self.dtype)
 
-    def flatten(self) -> Any:
-        return self.xp.reshape(self, (-1,))
+    def flatten(self, order: str = "C") -> Any:
+        return self.xp.reshape(self.T if order == "F" else self, (-1,)).copy()
 
     def reshape(self, *shape: Any, **options: Any) -> Any:
         return reshape(self.xp, self, shape[0] if len(shape) == 1 else shape, **options)

@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from portanet.errors import NoDerivativeError, ShapeError, TracedValueError
+from portanet.tape import calls
 from portanet.tape.box import Box, strip
-from portanet.tape.namespace import has_box, plain
 
 NOT_GIVEN: Any = np._NoValue
 """What NumPy's signatures have in the place of an argument that was left out."""
@@ -22,7 +22,7 @@ def array(xp: Any, x: Any) -> Any:
     """Return an operand as an array: a traced one as it is, a list of traced ones stacked."""
     if isinstance(x, Box):
         return x
-    if isinstance(x, list | tuple) and has_box(x):
+    if isinstance(x, list | tuple) and calls.has_box(x):
         return xp.stack([array(xp, part) for part in x])
     return np.asarray(x)
 
@@ -93,7 +93,7 @@ def concrete(name: str, x: Any) -> Any:
 @functools.cache
 def constant(xp: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return NumPy's function as one whose result does not change with its traced arguments."""
-    return plain(xp, function_name(function).removeprefix("numpy."), function, constant=True)
+    return calls.constant(xp, function_name(function).removeprefix("numpy."), function, None)
 
 
 @functools.cache

@@ -3,7 +3,8 @@
 ``RULES`` names the functions of the standard that a trace records; ``EXTENSIONS`` those that the
 rules need beyond it, with a generic body; ``COMPOSITES`` those that work through others;
 ``CONSTANTS`` those whose result does not change with their argument, so that their derivative is
-an exact zero. A function in none of them has no derivative and says so.
+an exact zero; ``TYPES`` those that ask for dtypes alone. A function in none of them has no
+derivative and says so.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.tape import bundle
+from portanet.tape.form import Form
 from portanet.tape.rule import Rule
 from portanet.tape.rules import (
     combining,
     constants,
+    differences,
     elementwise,
     indexing,
     manipulation,
@@ -36,15 +39,16 @@ EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
     **combining.EXTENSIONS,
     **elementwise.EXTENSIONS,
     **manipulation.EXTENSIONS,
+    **differences.EXTENSIONS,
     **bundle.EXTENSIONS,
 }
 COMPOSITES: dict[str, Callable[..., Any]] = {
     **manipulation.COMPOSITES,
     **combining.COMPOSITES,
     **elementwise.COMPOSITES,
-    **reductions.COMPOSITES,
-    **products.COMPOSITES,
+    **differences.COMPOSITES,
     **indexing.COMPOSITES,
     **searching.COMPOSITES,
 }
-CONSTANTS: frozenset[str] = constants.CONSTANTS
+CONSTANTS: dict[str, Form] = constants.CONSTANTS
+TYPES: frozenset[str] = constants.TYPES

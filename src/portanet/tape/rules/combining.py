@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from portanet.tape.box import Box
+from portanet.errors import ArgumentError
+from portanet.tape.box import Box, at_hand
+from portanet.tape.form import axes_of, sequence
 from portanet.tape.rule import Rule, cast, is_complex
 
 
@@ -39,14 +41,14 @@ def _concat_part(xp: Any, g: Any, arrays: Sequence[Any], i: int, axis: Any) -> A
     if axis is None:
         start = sum(x.size for x in arrays[:i])
         return xp.reshape(g[start : start + arrays[i].size], arrays[i].shape)
-    axis %= g.ndim
+    (axis,) = axes_of(axis, g.ndim)
     start = sum(x.shape[axis] for x in arrays[:i])
     window = slice(start, start + arrays[i].shape[axis])
     return g[(*(slice(None),) * axis, window, ...)]
 
 
 def _stack_part(xp: Any, g: Any, arrays: Sequence[Any], i: int, axis: int) -> Any:
-    return g[(*(slice(None),) * (axis % g.ndim), i, ...)]
+    return g[(*(slice(None),) * axes_of(axis, g.ndim)[0], i, ...)]
 
 
 EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
@@ -62,11 +64,11 @@ EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
 
 
 def _concat(xp: Any, arrays: Sequence[Any], /, *, axis: int | None = 0) -> Any:
-    return xp.concat_arrays(*arrays, axis=axis)
+    return xp.concat_arrays(*map(xp.operands.array, arrays), axis=axis)
 
 
 def _stack(xp: Any, arrays: Sequence[Any], /, *, axis: int = 0) -> Any:
-    return xp.stack_arrays(*arrays, axis=axis)
+    return xp.stack_arrays(*map(xp.operands.array, arrays), axis=axis)
 
 
 def _broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -75,12 +77,18 @@ def _broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(next((n for n in column if n != 1), 1) for column in zip(*padded, strict=True))
 
 
-def _broadcast_arrays(xp: Any, *arrays: Any) -> tuple[Any, ...]:
+def _broadcast_arrays(xp: Any, *arrays: Any) -> Any:
+    arrays = tuple(map(xp.operands.array, arrays))
     shape = _broadcast_shapes(*(x.shape for x in arrays))
-    return tuple(xp.broadcast_to(x, shape) for x in arrays)
+    return type(xp.raw.broadcast_arrays(at_hand(arrays[0])))(
+        xp.broadcast_to(x, shape) for x in arrays
+    )
 
 
-def _meshgrid(xp: Any, *arrays: Any, indexing: str = "xy") -> tuple[Any, ...]:
+def _meshgrid(xp: Any, *arrays: Any, indexing: str = "xy") -> Any:
+    arrays = tuple(map(xp.operands.array, arrays))
+    firsts = (x[:1] if x.ndim == 1 else x for x in map(at_hand, arrays))
+    kind = type(xp.raw.meshgrid(*firsts, indexing=indexing))  # which refuses what it does not take
     rank = len(arrays)
     axes = list(range(rank))
     if indexing == "xy" and rank > 1:
@@ -88,7 +96,7 @@ def _meshgrid(xp: Any, *arrays: Any, indexing: str = "xy") -> tuple[Any, ...]:
     sizes = [1] * rank
     for axis, x in zip(axes, arrays, strict=True):
         sizes[axis] = x.size
-    return tuple(
+    return kind(
         xp.broadcast_to(
             xp.reshape(x, tuple(x.size if i == axis else 1 for i in range(rank))), tuple(sizes)
         )
@@ -101,11 +109,15 @@ def _asarray(
 ) -> Any:
     if not isinstance(obj, Box):
         if copy is False:
-            raise ValueError("copy=False, but a list of arrays needs a copy")
+            raise ArgumentError("asarray: copy=False, but a list of arrays needs a copy")
         obj = _joined(xp, obj, _first_box(obj))
     if device is not None:
         obj = obj.to_device(device)
-    return obj if dtype is None and not copy else xp.astype(obj, dtype or obj.dtype)
+    if copy is False:
+        xp.raw.asarray(at_hand(obj), dtype=dtype, copy=False)  # which refuses where one is needed
+    if dtype is None and not copy:
+        return obj
+    return xp.astype(obj, obj.dtype if dtype is None else dtype, copy=bool(copy))
 
 
 def _first_box(obj: Any) -> Any:
@@ -127,7 +139,15 @@ def _joined(xp: Any, obj: Any, like: Any) -> Any:
 
 def _full(xp: Any, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
     fill_value = xp.asarray(fill_value, dtype=dtype, device=device)
-    return xp.broadcast_to(fill_value, (shape,) if isinstance(shape, int) else tuple(shape))
+    return _filled(xp, fill_value, sequence(shape))
+
+
+def _filled(xp: Any, x: Any, shape: tuple[int, ...]) -> Any:
+    """Spread `x` over an array of `shape`, which may lack its leading axes of size 1."""
+    surplus = max(x.ndim - len(shape), 0)
+    if surplus and set(x.shape[:surplus]) == {1}:
+        x = xp.reshape(x, x.shape[surplus:])
+    return xp.broadcast_to(x, shape)
 
 
 def _full_like(
@@ -135,19 +155,34 @@ def _full_like(
 ) -> Any:
     dtype = x.dtype if dtype is None else dtype
     if isinstance(fill_value, Box):
-        return xp.broadcast_to(xp.astype(fill_value, dtype), x.shape)
+        return _filled(xp, xp.astype(fill_value, dtype), x.shape)
     return xp.full(x.shape, fill_value, dtype=dtype, device=x.device if device is None else device)
+
+
+def _no_points(xp: Any, start: Any, stop: Any, dtype: Any, device: Any, endpoint: bool) -> Any:
+    """Return no points between two ends, with the shape and dtype that the library gives them."""
+    traced = start if isinstance(start, Box) else stop
+    ends: tuple[Any, Any] = at_hand(start), at_hand(stop)
+    if not xp.operands.takes_lists:  # it takes numbers only, of which a traced one has a dtype
+        ends, dtype = (0.0, 1.0), traced.dtype if dtype is None else dtype
+    device = traced.device if device is None else device
+    return xp.raw.linspace(*ends, 0, dtype=dtype, device=device, endpoint=endpoint)
 
 
 def _linspace(
     xp: Any, start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None,
     endpoint: bool = True,
 ) -> Any:  # fmt: skip
-    traced = start if isinstance(start, Box) else stop
-    real = xp.real(traced).dtype if is_complex(xp, traced.dtype) else traced.dtype
-    steps = xp.linspace(0.0, 1.0, num, dtype=real, device=traced.device, endpoint=endpoint)
+    none = _no_points(xp, start, stop, dtype, device, endpoint)
+    real = none.dtype if xp.isdtype(none.dtype, "real floating") else None
+    if is_complex(xp, none.dtype):
+        real = xp.raw.real(none).dtype
+    steps = xp.linspace(0.0, 1.0, num, dtype=real, device=none.device, endpoint=endpoint)
+    steps = xp.reshape(steps, (-1, *(1,) * (none.ndim - 1)))
     points = start * (1 - steps) + stop * steps
-    return points if dtype is None else xp.astype(points, dtype)
+    if xp.isdtype(none.dtype, "integral"):
+        points = xp.floor(points)
+    return xp.astype(points, none.dtype, copy=False)
 
 
 COMPOSITES: dict[str, Callable[..., Any]] = {

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-_STEPS = {"ceil", "floor", "floor_divide", "round", "trunc"}
-_COMPARISONS = {
-    "equal", "greater", "greater_equal", "isfinite", "isin", "isinf", "isnan", "less",
-    "less_equal", "not_equal", "signbit",
-}  # fmt: skip
-_LOGIC = {
-    "all", "any", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "logical_and", "logical_not", "logical_or", "logical_xor",
-}  # fmt: skip
-_INDICES = {"argmax", "argmin", "argsort", "count_nonzero", "nonzero", "searchsorted"}
-_LIKE = {"empty_like", "ones_like", "zeros_like"}
-_TYPES = {"can_cast", "finfo", "iinfo", "isdtype", "result_type"}
+from portanet.tape.form import Form
 
-CONSTANTS = frozenset(_STEPS | _COMPARISONS | _LOGIC | _INDICES | _LIKE | _TYPES)
+_UNARY = {
+    "bitwise_invert", "ceil", "floor", "isfinite", "isinf", "isnan", "logical_not", "nonzero",
+    "signbit", "trunc",
+}  # fmt: skip
+_BINARY = {
+    "bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
+    "equal", "floor_divide", "greater", "greater_equal", "less", "less_equal", "logical_and",
+    "logical_or", "logical_xor", "not_equal",
+}  # fmt: skip
+
+
+def _form(*positional: str, named: str = "") -> Form:
+    return Form(positional, frozenset(named.split()))
+
+
+CONSTANTS: dict[str, Form] = {
+    **dict.fromkeys(_UNARY, _form("x")),
+    **dict.fromkeys(_BINARY, _form("x1", "x2")),
+    **dict.fromkeys(("all", "any", "count_nonzero"), _form("x", named="axis keepdims")),
+    **dict.fromkeys(("argmax", "argmin"), _form("x", named="axis keepdims")),
+    **dict.fromkeys(("empty_like", "ones_like", "zeros_like"), _form("x", named="dtype device")),
+    "argsort": _form("x", named="axis descending stable"),
+    "isin": _form("x1", "x2", named="invert"),
+    "round": _form("x", named="decimals"),
+    "searchsorted": _form("x1", "x2", named="side sorter"),
+}
+TYPES = frozenset({"can_cast", "finfo", "iinfo", "isdtype", "result_type"})

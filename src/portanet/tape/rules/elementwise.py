@@ -199,6 +199,13 @@ def direction(xp: Any, y: Any, x: Any) -> Any:
     return x / xp.astype(xp.where(y == 0, 1.0, y), x.dtype)
 
 
+def _turn(xp: Any, d: Any, y: Any, x: Any) -> Any:
+    """The derivative of ``x / abs(x)`` along `d`: what of it turns `x`. It is its own adjoint."""
+    size = xp.abs(x)
+    turned = d - y * xp.astype(xp.real(conj(xp, y) * d), x.dtype)
+    return xp.where(size == 0, 0.0, turned / xp.astype(xp.where(size == 0, 1.0, size), x.dtype))
+
+
 RULES: dict[str, Rule] = {**_UNARY, **_BINARY, **_TERNARY, **_COMPLEX}
 
 EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
@@ -206,6 +213,7 @@ EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
         Elementwise(_clip_array, _clip_low, _clip_high),
         lambda raw, x, low, high: raw.clip(x, low, high),
     ),
+    "sign_of_complex": (Explicit(_turn, _turn), lambda raw, x: raw.sign(x)),
     "logistic": (Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))), _logistic),
 }
 
@@ -217,7 +225,7 @@ def _clip(xp: Any, x: Any, /, min: Any = None, max: Any = None) -> Any:
 def _sign(xp: Any, x: Any, /) -> Any:
     if not is_complex(xp, x.dtype):
         return xp.constants.sign(x)
-    return direction(xp, xp.abs(x), x)
+    return xp.sign_of_complex(x)
 
 
 COMPOSITES: dict[str, Callable[..., Any]] = {"clip": _clip, "sign": _sign}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from portanet.tape.form import Form
 from portanet.tape.rule import Linear, Rule, cast, conj
 
 _OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho", None: "forward"}
@@ -48,9 +49,7 @@ def _several_axes(opposite: str) -> Callable[..., Any]:
     ) -> Any:
         axes = _axes(x, s, axes)
         g = getattr(xp.fft, opposite)(g, axes=axes, norm=_OPPOSITE[norm])
-        for axis in axes:
-            g = _resize(xp, g, x.shape[axis], axis)
-        return cast(xp, g, x.dtype)
+        return cast(xp, _resized_all(xp, g, x, axes), x.dtype)
 
     return transpose
 
@@ -75,10 +74,51 @@ def _rfft_transpose(
 def _irfft_transpose(
     xp: Any, g: Any, x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = "backward"
 ) -> Any:
+    return cast(xp, _half_spectrum(xp, g, x, axis, norm), x.dtype)
+
+
+def _half_spectrum(xp: Any, g: Any, x: Any, axis: int, norm: str | None) -> Any:
     n = g.shape[axis]
     g = xp.fft.rfft(g, axis=axis, norm=_OPPOSITE[norm])
-    g = _resize(xp, g * _counts(xp, g, n, axis), x.shape[axis], axis)
+    return _resize(xp, g * _counts(xp, g, n, axis), x.shape[axis], axis)
+
+
+def _hfft_transpose(
+    xp: Any, g: Any, x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = "backward"
+) -> Any:
+    return conj(xp, _irfft_transpose(xp, g, x, n=n, axis=axis, norm=_OPPOSITE[norm]))
+
+
+def _ihfft_transpose(
+    xp: Any, g: Any, x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = "backward"
+) -> Any:
+    return _rfft_transpose(xp, conj(xp, g), x, n=n, axis=axis, norm=_OPPOSITE[norm])
+
+
+def _rfftn_transpose(
+    xp: Any, g: Any, x: Any, *, s: Any = None, axes: Any = None, norm: str | None = "backward"
+) -> Any:
+    *others, last = _axes(x, s, axes)
+    size = x.shape[last] if s is None else s[-1]
+    if others:
+        g = _resized_all(xp, xp.fft.ifftn(g, axes=others, norm=_OPPOSITE[norm]), x, others)
+    return _rfft_transpose(xp, g, x, n=x.shape[last] if size == -1 else size, axis=last, norm=norm)
+
+
+def _irfftn_transpose(
+    xp: Any, g: Any, x: Any, *, s: Any = None, axes: Any = None, norm: str | None = "backward"
+) -> Any:
+    *others, last = _axes(x, s, axes)
+    g = _half_spectrum(xp, g, x, last, norm)
+    if others:
+        g = _resized_all(xp, xp.fft.fftn(g, axes=others, norm=_OPPOSITE[norm]), x, others)
     return cast(xp, g, x.dtype)
+
+
+def _resized_all(xp: Any, g: Any, x: Any, axes: Sequence[int]) -> Any:
+    for axis in axes:
+        g = _resize(xp, g, x.shape[axis], axis)
+    return g
 
 
 RULES: dict[str, Rule] = {
@@ -88,51 +128,13 @@ RULES: dict[str, Rule] = {
     "ifftn": Linear(_several_axes("fftn")),
     "rfft": Linear(_rfft_transpose),
     "irfft": Linear(_irfft_transpose),
-    "fftshift": Linear(lambda xp, g, x, axes=None: xp.fft.ifftshift(g, axes=axes)),
-    "ifftshift": Linear(lambda xp, g, x, axes=None: xp.fft.fftshift(g, axes=axes)),
+    "rfftn": Linear(_rfftn_transpose),
+    "irfftn": Linear(_irfftn_transpose),
+    "hfft": Linear(_hfft_transpose),
+    "ihfft": Linear(_ihfft_transpose),
+    "fftshift": Linear(lambda xp, g, x, *, axes=None: xp.fft.ifftshift(g, axes=axes)),
+    "ifftshift": Linear(lambda xp, g, x, *, axes=None: xp.fft.fftshift(g, axes=axes)),
 }
-
-
-def _rfftn(
-    xp: Any, x: Any, /, *, s: Any = None, axes: Any = None, norm: str | None = "backward"
-) -> Any:
-    axes = _axes(x, s, axes)
-    sizes = [x.shape[axis] for axis in axes] if s is None else list(s)
-    x = xp.fft.rfft(x, n=sizes[-1], axis=axes[-1], norm=norm)
-    return xp.fft.fftn(x, s=sizes[:-1], axes=axes[:-1], norm=norm) if sizes[1:] else x
-
-
-def _irfftn(
-    xp: Any, x: Any, /, *, s: Any = None, axes: Any = None, norm: str | None = "backward"
-) -> Any:
-    axes = _axes(x, s, axes)
-    if s is None:
-        sizes = [x.shape[axis] for axis in axes]
-        sizes[-1] = 2 * (sizes[-1] - 1)
-    else:
-        sizes = list(s)
-    if sizes[1:]:
-        x = xp.fft.ifftn(x, s=sizes[:-1], axes=axes[:-1], norm=norm)
-    return xp.fft.irfft(x, n=sizes[-1], axis=axes[-1], norm=norm)
-
-
-def _hfft(
-    xp: Any, x: Any, /, *, n: int | None = None, axis: int = -1, norm: str | None = "backward"
-) -> Any:
-    return xp.fft.irfft(conj(xp, x), n=n, axis=axis, norm=_OPPOSITE[norm])
-
-
-def _ihfft(
-    xp: Any, x: Any, /, *, n: int | None = None, axis: int = -1, norm: str | None = "backward"
-) -> Any:
-    return conj(xp, xp.fft.rfft(x, n=n, axis=axis, norm=_OPPOSITE[norm]))
-
-
-COMPOSITES: dict[str, Callable[..., Any]] = {
-    "hfft": _hfft,
-    "ihfft": _ihfft,
-    "irfftn": _irfftn,
-    "rfftn": _rfftn,
-}
+COMPOSITES: dict[str, Callable[..., Any]] = {}
 EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {}
-CONSTANTS: frozenset[str] = frozenset()
+CONSTANTS: dict[str, Form] = {}

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.tape.box import strip
+from portanet.tape.form import axes_of
 from portanet.tape.rule import Linear, Rule
 from portanet.tape.scattered import Scattered
 
@@ -117,24 +118,30 @@ EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
 }
 
 
+def _take_transpose(xp: Any, g: Any, x: Any, indices: Any, *, axis: int | None = None) -> Any:
+    if axis is None and x.ndim > 1:
+        return xp.reshape(xp.scatter_take(g, indices, 0, (x.size,)), x.shape)
+    return xp.scatter_take(g, indices, axes_of(axis, x.ndim)[0], x.shape)
+
+
 RULES: dict[str, Rule] = {
     "take": Linear(
-        lambda xp, g, x, indices, *, axis=None: xp.scatter_take(
-            g, indices, (axis or 0) % x.ndim, x.shape
-        ),
+        _take_transpose,
         arity=None,
     ),
 }
 
 
-def _take_along_axis(xp: Any, x: Any, indices: Any, /, *, axis: int = -1) -> Any:
-    axis %= x.ndim
+def _take_along_axis(xp: Any, x: Any, indices: Any, /, *, axis: int | None = -1) -> Any:
+    if axis is None:
+        x, axis = xp.reshape(x, (-1,)), 0
+    given, (axis,) = axis, axes_of(axis, x.ndim) or (0,)
     indices = strip(indices)
     pairs = enumerate(zip(x.shape, indices.shape, strict=True))
     shape = tuple(n if i == axis else max(n, m) for i, (n, m) in pairs)
     positions = xp.broadcast_to(_positions(xp, x, x.shape), shape)
     wanted = tuple(n if i != axis else indices.shape[axis] for i, n in enumerate(shape))
-    flat = xp.constants.take_along_axis(positions, xp.broadcast_to(indices, wanted), axis=axis)
+    flat = xp.constants.take_along_axis(positions, xp.broadcast_to(indices, wanted), axis=given)
     gathered = xp.take(xp.reshape(x, (-1,)), xp.reshape(flat, (-1,)), axis=0)
     return xp.reshape(gathered, wanted)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from portanet.tape.form import Form
 from portanet.tape.rule import Rule
 from portanet.tape.rules import (
     linalg_decompositions,
@@ -23,11 +24,15 @@ RULES: dict[str, Rule] = {
     **linalg_eigen.RULES,
     **linalg_norms.RULES,
 }
-EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = linalg_determinants.EXTENSIONS
+EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
+    **linalg_determinants.EXTENSIONS,
+    **linalg_solve.EXTENSIONS,
+}
 COMPOSITES: dict[str, Callable[..., Any]] = {
     **linalg_products.COMPOSITES,
     **linalg_decompositions.COMPOSITES,
     **linalg_eigen.COMPOSITES,
     **linalg_norms.COMPOSITES,
+    **linalg_solve.COMPOSITES,
 }
-CONSTANTS: frozenset[str] = frozenset({"matrix_rank"})
+CONSTANTS: dict[str, Form] = {"matrix_rank": Form(("x",), frozenset({"rtol"}))}

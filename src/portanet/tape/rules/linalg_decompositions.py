@@ -22,6 +22,7 @@ from portanet.tape.rules.linalg_helpers import (
     lower_half,
     reciprocal,
     rows,
+    solution,
     upper_half,
 )
 
@@ -73,7 +74,7 @@ def _qr_vjp(xp: Any, cotangents: Any, results: Any, x: Any, *, mode: str = "redu
     total = q @ (half + adjoint(xp, half))
     if gq is not None:
         total = total + gq
-    result = adjoint(xp, xp.linalg.solve(r, adjoint(xp, total)))
+    result = adjoint(xp, solution(xp, r, adjoint(xp, total)))
     if x.shape[-1] > n:
         rest = xp.zeros_like(x[..., n:]) if beyond is None else beyond
         result = xp.concat([result, rest], axis=-1)
@@ -83,7 +84,7 @@ def _qr_vjp(xp: Any, cotangents: Any, results: Any, x: Any, *, mode: str = "redu
 def _qr_jvp(xp: Any, t: Any, results: Any, x: Any, *, mode: str = "reduced") -> tuple[Any, Any]:
     q, r, n = _thin_qr(x, *results)
     square, first = r[..., :n], t[..., :n]
-    moved = adjoint(xp, xp.linalg.solve(adjoint(xp, square), adjoint(xp, first)))
+    moved = adjoint(xp, solution(xp, adjoint(xp, square), adjoint(xp, first)))
     inner = adjoint(xp, q) @ moved
     change = upper_half(xp, inner) + adjoint(xp, lower_half(xp, inner))
     tq, tr = moved - q @ change, change @ square

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from portanet.tape.box import strip
 from portanet.tape.bundle import Several
 from portanet.tape.rule import Explicit, Rule, cast, conj, is_complex
-from portanet.tape.rules.linalg_helpers import adjoint, diagonal_matrix, rows
+from portanet.tape.rules.linalg_helpers import adjoint, diagonal_matrix, inverse, rows
 from portanet.tape.rules.reductions import products_of_others
 
 
@@ -45,12 +46,12 @@ def _cofactors_along(xp: Any, x: Any, t: Any) -> Any:
 
 def _third(xp: Any, x: Any, t: Any, u: Any) -> Any:
     """The third derivative of the determinant along `t` and `u`, as a matrix."""
-    inverse = xp.linalg.inv(x)
-    a, b = inverse @ t, inverse @ u
+    back = inverse(xp, x, xp.linalg.slogdet(strip(x))[0] == 0)
+    a, b = back @ t, back @ u
     trace_a, trace_b = xp.linalg.trace(a), xp.linalg.trace(b)
     both, trace = a @ b + b @ a, trace_a * trace_b - xp.linalg.trace(a @ b)
     mixed = both - _matrix(trace_b) * a - _matrix(trace_a) * b
-    return _matrix(xp.linalg.det(x)) * (_matrix(trace) * inverse + mixed @ inverse).mT
+    return _matrix(xp.linalg.det(x)) * (_matrix(trace) * back + mixed @ back).mT
 
 
 class _CofactorsAlong(Rule):
@@ -83,12 +84,12 @@ def _slogdet_vjp(xp: Any, cotangents: Any, results: Any, x: Any) -> Any:
         scale = turn if scale is None else scale + turn
     if scale is None:
         return xp.zeros_like(x)
-    return _matrix(scale) * adjoint(xp, xp.linalg.inv(x))
+    return _matrix(scale) * adjoint(xp, inverse(xp, x, strip(results[0]) == 0))
 
 
 def _slogdet_jvp(xp: Any, t: Any, results: Any, x: Any) -> tuple[Any, Any]:
     sign = results[0]
-    rate = xp.sum(xp.linalg.inv(x).mT * t, axis=(-2, -1))
+    rate = xp.sum(inverse(xp, x, strip(sign) == 0).mT * t, axis=(-2, -1))
     if not is_complex(xp, x.dtype):
         return xp.zeros_like(sign), rate
     return sign * ((rate - conj(xp, rate)) / 2), xp.real(rate)

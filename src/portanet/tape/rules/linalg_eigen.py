@@ -19,6 +19,7 @@ from portanet.tape.rules.linalg_helpers import (
     hermitian,
     inverse_gaps,
     rows,
+    solution,
 )
 
 
@@ -62,12 +63,12 @@ def _eig_vjp(xp: Any, cotangents: Any, results: Any, x: Any) -> Any:
         if along_values is not None:
             inner = inner + diagonal_matrix(xp, along_values)
         inner = inner @ back
-    return cast(xp, xp.linalg.solve(back, inner), x.dtype)
+    return cast(xp, solution(xp, back, inner), x.dtype)
 
 
 def _eig_jvp(xp: Any, t: Any, results: Any, x: Any) -> tuple[Any, Any]:
     values, vectors = results
-    inner = xp.linalg.solve(vectors, cast(xp, t, vectors.dtype) @ vectors)
+    inner = solution(xp, vectors, cast(xp, t, vectors.dtype) @ vectors)
     moved = vectors @ (inner * inverse_gaps(xp, values))
     along = _real_diagonal(xp, adjoint(xp, vectors) @ moved)
     return xp.linalg.diagonal(inner), moved - vectors * rows(along)

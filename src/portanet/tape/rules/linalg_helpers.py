@@ -5,7 +5,28 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from portanet.tape.box import at_hand, strip
 from portanet.tape.rule import conj
+
+
+def empty_stack(xp: Any, x: Any) -> Any:
+    """Return no matrices at all of the shape of `x`: the library refuses them as it would `x`."""
+    x = at_hand(x)
+    return x if x.ndim < 2 else xp.raw.zeros((0, *x.shape), dtype=x.dtype, device=x.device)
+
+
+def inverse(xp: Any, x: Any, singular: Any) -> Any:
+    """The inverse of matrices, NaN where a matrix is `singular`."""
+    singular = singular[..., None, None]
+    safe = xp.where(singular, identity(xp, x, x.shape[-1]), x)
+    return xp.where(singular, math.nan, xp.linalg.inv(safe))
+
+
+def solution(xp: Any, a: Any, b: Any) -> Any:
+    """The solution of ``a x = b``, NaN where a matrix `a` is singular."""
+    singular = (xp.linalg.slogdet(strip(a))[0] == 0)[..., None, None]
+    safe = xp.where(singular, identity(xp, a, a.shape[-1]), a)
+    return xp.where(singular, math.nan, xp.linalg.solve(safe, b))
 
 
 def adjoint(xp: Any, x: Any) -> Any:

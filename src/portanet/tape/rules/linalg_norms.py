@@ -13,6 +13,7 @@ from typing import Any
 from portanet.errors import HyperparameterError
 from portanet.tape.box import strip
 from portanet.tape.rule import Explicit, Rule, conj, is_complex
+from portanet.tape.rules.linalg_helpers import empty_stack
 from portanet.tape.rules.reductions import Axis, kept
 
 
@@ -70,10 +71,12 @@ _REDUCED: dict[Any, tuple[str, int | None]] = {
 
 
 def _matrix_norm(xp: Any, x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    if ord is None or ord == "fro":
-        return xp.linalg.vector_norm(x, axis=(-2, -1), keepdims=keepdims)
-    if ord not in _REDUCED:
+    frobenius = ord is None or ord in ("fro", "f")
+    if not frobenius and ord not in _REDUCED:
         raise HyperparameterError(f"ord in {['fro', *_REDUCED]}: got {ord!r}")
+    xp.raw.linalg.matrix_norm(empty_stack(xp, x), keepdims=keepdims, ord=ord)
+    if frobenius:
+        return xp.linalg.vector_norm(x, axis=(-2, -1), keepdims=keepdims)
     reduction, summed = _REDUCED[ord]
     sizes = xp.linalg.svdvals(x) if summed is None else xp.sum(xp.abs(x), axis=summed)
     norm = getattr(xp, reduction)(sizes, axis=-1)

@@ -5,28 +5,45 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from portanet.tape.box import at_hand
 from portanet.tape.rule import Multilinear, Rule, conj, fit
-from portanet.tape.rules.linalg_helpers import identity
+from portanet.tape.rules.linalg_helpers import empty_stack, identity
 
 
 def _cross_first(xp: Any, g: Any, a: Any, b: Any, *, axis: int = -1) -> Any:
-    return fit(xp, xp.linalg.cross(conj(xp, b), g, axis=axis), a)
+    return _fit_along(xp, xp.linalg.cross(conj(xp, b), g, axis=axis), a, axis)
 
 
 def _cross_second(xp: Any, g: Any, a: Any, b: Any, *, axis: int = -1) -> Any:
-    return fit(xp, xp.linalg.cross(g, conj(xp, a), axis=axis), b)
+    return _fit_along(xp, xp.linalg.cross(g, conj(xp, a), axis=axis), b, axis)
+
+
+def _fit_along(xp: Any, g: Any, x: Any, axis: int) -> Any:
+    """Undo the broadcasting of all axes but one, which is `axis` of either array."""
+    fitted = fit(xp, xp.moveaxis(g, axis, -1), xp.moveaxis(x, axis, -1))
+    return xp.moveaxis(fitted, -1, axis)
+
+
+def _outer_first(xp: Any, g: Any, a: Any, b: Any) -> Any:
+    return xp.reshape(fit(xp, g @ conj(xp, _flat(xp, b)), _flat(xp, a)), a.shape)
+
+
+def _outer_second(xp: Any, g: Any, a: Any, b: Any) -> Any:
+    return xp.reshape(fit(xp, g.mT @ conj(xp, _flat(xp, a)), _flat(xp, b)), b.shape)
+
+
+def _flat(xp: Any, x: Any) -> Any:
+    return x if x.ndim == 1 else xp.reshape(x, (-1,))
 
 
 RULES: dict[str, Rule] = {
     "cross": Multilinear(_cross_first, _cross_second),
-    "outer": Multilinear(
-        lambda xp, g, a, b: fit(xp, g @ conj(xp, b), a),
-        lambda xp, g, a, b: fit(xp, g.mT @ conj(xp, a), b),
-    ),
+    "outer": Multilinear(_outer_first, _outer_second),
 }
 
 
 def _diagonal(xp: Any, x: Any, /, *, offset: int = 0) -> Any:
+    xp.raw.linalg.diagonal(at_hand(x), offset=offset)  # a view, or a refusal
     *batch, n, m = x.shape
     size = max(min(n, m - offset) if offset >= 0 else min(n + offset, m), 0)
     start = offset if offset >= 0 else -offset * m
@@ -37,10 +54,12 @@ def _diagonal(xp: Any, x: Any, /, *, offset: int = 0) -> Any:
 
 
 def _trace(xp: Any, x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+    xp.raw.linalg.trace(empty_stack(xp, x), offset=offset, dtype=dtype)
     return xp.sum(xp.linalg.diagonal(x, offset=offset), axis=-1, dtype=dtype)
 
 
 def _matrix_power(xp: Any, x: Any, n: int, /) -> Any:
+    xp.raw.linalg.matrix_power(empty_stack(xp, x), n)
     if n == 0:
         return xp.broadcast_to(identity(xp, x, x.shape[-1]), x.shape)
     square = xp.linalg.inv(x) if n < 0 else x

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from portanet.tape.box import strip
 from portanet.tape.rule import Explicit, Rule, cast, fit
 from portanet.tape.rules.linalg_helpers import adjoint, columns, identity
 
@@ -26,13 +28,13 @@ def _projections(xp: Any, y: Any, x: Any) -> tuple[Any, Any]:
     )
 
 
-def _pinv_vjp(xp: Any, g: Any, y: Any, x: Any, *, rtol: Any = None) -> Any:
+def _pinv_vjp(xp: Any, g: Any, y: Any, x: Any, rtol: Any) -> Any:
     left, right = _projections(xp, y, x)
     back, turned = adjoint(xp, y), adjoint(xp, g)
     return left @ turned @ (y @ back) + (back @ y) @ turned @ right - back @ g @ back
 
 
-def _pinv_jvp(xp: Any, t: Any, y: Any, x: Any, *, rtol: Any = None) -> Any:
+def _pinv_jvp(xp: Any, t: Any, y: Any, x: Any, rtol: Any) -> Any:
     left, right = _projections(xp, y, x)
     back, turned = adjoint(xp, y), adjoint(xp, t)
     return (y @ back) @ turned @ left + right @ turned @ (back @ y) - y @ t @ y
@@ -83,6 +85,14 @@ def _spread_solve(xp: Any, a: Any, b: Any) -> Any:
 
 RULES: dict[str, Rule] = {
     "inv": Explicit(_inv_vjp, _inv_jvp),
-    "pinv": Explicit(_pinv_vjp, _pinv_jvp),
     "solve": _Solve(),
+}
+EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
+    "pinv_within": (
+        Explicit(_pinv_vjp, _pinv_jvp, arity=None),
+        lambda xp, x, rtol: xp.raw.linalg.pinv(x, rtol=rtol),
+    ),
+}
+COMPOSITES: dict[str, Callable[..., Any]] = {
+    "pinv": lambda xp, x, /, *, rtol=None: xp.linalg.pinv_within(x, strip(rtol)),
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Sequence
 from typing import Any
 
+from portanet.tape.form import axes_of
 from portanet.tape.rule import Multilinear, Rule, conj, fit
 
 
@@ -32,26 +33,55 @@ def _matmul_second(xp: Any, g: Any, x: Any, y: Any) -> Any:
     return xp.reshape(fit(xp, conj(xp, left).mT @ g, right), y.shape)
 
 
-RULES: dict[str, Rule] = {"matmul": Multilinear(_matmul_first, _matmul_second)}
+def _vecdot_side(xp: Any, g: Any, own: Any, other: Any, axis: int) -> Any:
+    g, across = xp.expand_dims(g, axis=-1), xp.moveaxis(other, axis, -1)
+    moved = xp.moveaxis(own, axis, -1)
+    return xp.moveaxis(fit(xp, g * across, moved), -1, axis)
 
 
-def _vecdot(xp: Any, x: Any, y: Any, /, *, axis: int = -1) -> Any:
-    return xp.sum(conj(xp, x) * y, axis=axis)
+def _vecdot_first(xp: Any, g: Any, x: Any, y: Any, *, axis: int = -1) -> Any:
+    return _vecdot_side(xp, conj(xp, g), x, y, axis)  # x itself is conjugated
 
 
-def _tensordot(xp: Any, x: Any, y: Any, /, *, axes: int | Sequence[Sequence[int]] = 2) -> Any:
-    if isinstance(axes, int):
-        axes = tuple(range(x.ndim - axes, x.ndim)), tuple(range(axes))
-    left = [axis % x.ndim for axis in axes[0]]
-    right = [axis % y.ndim for axis in axes[1]]
-    keep_left = [i for i in range(x.ndim) if i not in left]
-    keep_right = [i for i in range(y.ndim) if i not in right]
-    rows = [x.shape[i] for i in keep_left]
-    columns = [y.shape[i] for i in keep_right]
-    inner = math.prod(x.shape[i] for i in left)
-    x = xp.reshape(xp.permute_dims(x, (*keep_left, *left)), (math.prod(rows), inner))
-    y = xp.reshape(xp.permute_dims(y, (*right, *keep_right)), (inner, math.prod(columns)))
-    return xp.reshape(x @ y, (*rows, *columns))
+def _vecdot_second(xp: Any, g: Any, x: Any, y: Any, *, axis: int = -1) -> Any:
+    return _vecdot_side(xp, g, y, x, axis)
 
 
-COMPOSITES: dict[str, Callable[..., Any]] = {"vecdot": _vecdot, "tensordot": _tensordot}
+Axes = int | Sequence[int | Sequence[int]]
+
+
+def contracted(x: Any, y: Any, axes: Axes) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the axes of `x` and of `y` over which ``tensordot`` sums."""
+    if hasattr(axes, "__index__"):
+        n = operator.index(axes)  # pyright: ignore[reportArgumentType]
+        return tuple(range(x.ndim - n, x.ndim)), tuple(range(n))
+    left, right = axes  # pyright: ignore[reportGeneralTypeIssues]
+    return axes_of(left, x.ndim), axes_of(right, y.ndim)
+
+
+def _others(x: Any, axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(i for i in range(x.ndim) if i not in axes)
+
+
+def _tensordot_first(xp: Any, g: Any, x: Any, y: Any, *, axes: Axes = 2) -> Any:
+    left, right = contracted(x, y, axes)
+    free = _others(y, right)
+    behind = tuple(range(g.ndim - len(free), g.ndim))
+    part = xp.tensordot(g, conj(xp, y), axes=(behind, free))
+    order = (*_others(x, left), *(left[right.index(i)] for i in sorted(right)))
+    return xp.permute_dims(part, tuple(order.index(i) for i in range(x.ndim)))
+
+
+def _tensordot_second(xp: Any, g: Any, x: Any, y: Any, *, axes: Axes = 2) -> Any:
+    left, right = contracted(x, y, axes)
+    free = _others(x, left)
+    part = xp.tensordot(conj(xp, x), g, axes=(free, tuple(range(len(free)))))
+    order = (*(right[left.index(i)] for i in sorted(left)), *_others(y, right))
+    return xp.permute_dims(part, tuple(order.index(i) for i in range(y.ndim)))
+
+
+RULES: dict[str, Rule] = {
+    "matmul": Multilinear(_matmul_first, _matmul_second),
+    "tensordot": Multilinear(_tensordot_first, _tensordot_second),
+    "vecdot": Multilinear(_vecdot_first, _vecdot_second),
+}

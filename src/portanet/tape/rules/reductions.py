@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
+from portanet.tape.form import axes_of
 from portanet.tape.rule import Explicit, Linear, Rule, cast, conj, is_complex
 
 Axis = int | tuple[int, ...] | None
-
-
-def _axes(x: Any, axis: Axis) -> tuple[int, ...]:
-    if axis is None:
-        return tuple(range(x.ndim))
-    if isinstance(axis, int):
-        return (axis % x.ndim,)
-    return tuple(a % x.ndim for a in axis)
 
 
 def kept(xp: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """Give a reduced array the rank of `x` again, with size 1 along the reduced axes."""
     if keepdims or y.ndim == x.ndim:
         return y
-    reduced = _axes(x, axis)
+    reduced = axes_of(axis, x.ndim)
     return xp.reshape(y, tuple(1 if i in reduced else n for i, n in enumerate(x.shape)))
 
 
@@ -33,7 +25,7 @@ def _spread(xp: Any, g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 def _count(x: Any, axis: Axis) -> int:
     count = 1
-    for a in _axes(x, axis):
+    for a in axes_of(axis, x.ndim):
         count *= x.shape[a]
     return count
 
@@ -94,14 +86,14 @@ def _var_jvp(
 
 def _last(xp: Any, x: Any, axis: Axis) -> Any:
     """Flatten the reduced axes into one and put it last."""
-    reduced = _axes(x, axis)
+    reduced = axes_of(axis, x.ndim)
     others = tuple(i for i in range(x.ndim) if i not in reduced)
     shape = (*(x.shape[i] for i in others), _count(x, axis))
     return xp.reshape(xp.permute_dims(x, others + reduced), shape)
 
 
 def _unlast(xp: Any, moved: Any, x: Any, axis: Axis) -> Any:
-    reduced = _axes(x, axis)
+    reduced = axes_of(axis, x.ndim)
     order = [*(i for i in range(x.ndim) if i not in reduced), *reduced]
     moved = xp.reshape(moved, tuple(x.shape[i] for i in order))
     return xp.permute_dims(moved, tuple(order.index(i) for i in range(x.ndim)))
@@ -139,7 +131,7 @@ def _prod_jvp(
 
 
 def _axis_of(x: Any, axis: int | None) -> int:
-    return 0 if axis is None else axis % x.ndim
+    return 0 if axis is None else axes_of(axis, x.ndim)[0]
 
 
 def _cumulative_sum_transpose(
@@ -198,7 +190,11 @@ def _half_inverse(xp: Any, y: Any) -> Any:
     return xp.where(flat, 0.0, 0.5 / xp.where(flat, 1.0, y))
 
 
-def _std_vjp(xp: Any, g: Any, y: Any, x: Any, **options: Any) -> Any:
+def _std_vjp(
+    xp: Any, g: Any, y: Any, x: Any, *, axis: Axis = None, correction: float = 0.0,
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    options: dict[str, Any] = {"axis": axis, "correction": correction, "keepdims": keepdims}
     return _var_vjp(xp, g * _half_inverse(xp, y), y, x, **options)
 
 
@@ -217,17 +213,3 @@ RULES: dict[str, Rule] = {
     "cumulative_sum": Linear(_cumulative_sum_transpose),
     "cumulative_prod": Explicit(_cumulative_prod_vjp, _cumulative_prod_jvp),
 }
-
-
-def _diff(
-    xp: Any, x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None
-) -> Any:
-    ends = [part for part in (prepend, x, append) if part is not None]
-    x = ends[0] if len(ends) == 1 else xp.concat(ends, axis=axis)
-    before = (slice(None),) * (axis % x.ndim)
-    for _ in range(n):
-        x = x[(*before, slice(1, None), ...)] - x[(*before, slice(None, -1), ...)]
-    return x
-
-
-COMPOSITES: dict[str, Callable[..., Any]] = {"diff": _diff}
