@@ -8,25 +8,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from portanet.backends.jax import convolution
+from portanet.backends.jax import convolution, indexing
 
 
 def contract(*operands: jax.Array, plan: Any) -> jax.Array:
     return jnp.einsum(plan.subscripts, *operands)
 
 
-def add_at(x: jax.Array, y: jax.Array, *, index: Any) -> jax.Array:
-    return x.at[index].add(y)
-
-
-def replace_at(x: jax.Array, y: jax.Array, *, index: Any) -> jax.Array:
-    return x.at[index].set(y)
-
-
 KERNELS: dict[str, Callable[..., Any]] = {
     **convolution.KERNELS,
-    "add_at": add_at,
+    **indexing.KERNELS,
     "contract": contract,
     "detach": jax.lax.stop_gradient,
-    "replace_at": replace_at,
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends.numpy import activations, convolution, normalization, pooling, rows
+from portanet.backends.numpy import activations, convolution, normalization, pooling, rows, scatter
 
 _BLOCK = 32768  # entries: six blocks of float32 stay in a second-level cache
 _Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -88,6 +88,7 @@ KERNELS: Mapping[str, Callable[..., Any]] = {
     "gelu_scale": activations.gelu_scale,
     "linear": linear,
     "log_softmax": log_softmax,
+    "segment_max": scatter.segment_max,
     "masked_softmax": rows.masked_softmax,
     "sigmoid": activations.sigmoid,
     "softmax": rows.softmax,
