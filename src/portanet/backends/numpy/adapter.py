@@ -24,8 +24,14 @@ class NumPyBackend(TapeBackend):
     jit = "source"
     _knows_autograd = False
 
-    @cached_property
+    @property
     def xp(self) -> tape.Namespace:
+        if not self._knows_autograd and "autograd.numpy" in sys.modules:
+            self._meet_autograd()
+        return self._namespace
+
+    @cached_property
+    def _namespace(self) -> tape.Namespace:
         import array_api_compat.numpy as raw
 
         return tape.Namespace("numpy", raw, functions.FUNCTIONS, NumPyBox)
@@ -34,12 +40,15 @@ class NumPyBackend(TapeBackend):
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
         return kernels.KERNELS
 
+    def _meet_autograd(self) -> None:
+        from portanet.backends.numpy import autograd
+
+        self._knows_autograd = True
+        autograd.register(self._namespace)
+
     def _box(self, x: Any) -> type[tape.Box]:
         if not self._knows_autograd and "autograd.numpy" in sys.modules:
-            from portanet.backends.numpy import autograd
-
-            autograd.register(self.xp)
-            self._knows_autograd = True
+            self._meet_autograd()
         return super()._box(x)
 
     def device_of(self, x: Any) -> str:
