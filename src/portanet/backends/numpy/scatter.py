@@ -101,12 +101,15 @@ def segment_max(x: np.ndarray, segments: np.ndarray, count: int) -> np.ndarray:
     """Compute `portanet.functional.indexing.rows.segment_max`."""
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     y = np.full((count, *x.shape[1:]), lowest, x.dtype)
-    _at(np.maximum.at, y, x, segments)
+    with np.errstate(invalid="ignore"):  # NumPy warns of NaN here, though not in maximum itself
+        _at(np.maximum.at, y, x, segments)
     return y
 
 
 def _at(function: Callable[..., None], y: np.ndarray, x: np.ndarray, places: np.ndarray) -> None:
     """Call ``function(y, places, x)`` with flat indices, some rows at a time."""
+    if not x.size:
+        return
     y, x = y.reshape(-1), x.reshape(len(x), -1)
     for rows, flat in _flat_indices(places, x.shape[1]):
         function(y, flat, x[rows].reshape(-1))
