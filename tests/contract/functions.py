@@ -184,6 +184,16 @@ FUNCTIONS = {
             per_sample=False,
         )),
         ("", FunctionCase("rrelu", lambda x: F.rrelu(x, KEY), floats(3))),
+        *(
+            ("", FunctionCase(
+                f"segment_{name}", lambda x, _f=getattr(F, f"segment_{name}"): _f(
+                    x, pn.array_namespace(x).arange(x.shape[0], device=pn.backends.device_of(x)),
+                    x.shape[0],
+                ),
+                floats(3), lambda t, x: x,
+            ))
+            for name in ("max", "mean", "min", "prod", "sum")
+        ),
         ("", FunctionCase("softmax", F.softmax, floats(3), lambda t, x: x.softmax(-1))),
         ("first axis", FunctionCase(
             "softmax", lambda x: F.softmax(x, axis=0), floats(3), lambda t, x: x.softmax(0),

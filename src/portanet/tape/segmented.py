@@ -31,9 +31,12 @@ def reduced(
     -------
     array, shape (count, ...)
     """
-    n, device = x.shape[0], getattr(places, "device", None)  # JAX has none for a traced array
-    if n == 0 or count == 0:
-        return xp.full((count, *x.shape[1:]), neutral, dtype=x.dtype, device=device)
+    device = getattr(places, "device", None)  # JAX has none for a traced array
+    # A neutral row at each place, sorted behind the others, takes in all of them.
+    ends = xp.full((count, *x.shape[1:]), neutral, dtype=x.dtype, device=device)
+    x = xp.concat([x, ends])
+    places = xp.concat([places, xp.arange(count, dtype=places.dtype, device=device)])
+    n = x.shape[0]
     order = xp.argsort(places, stable=True)
     places, x = xp.take(places, order, axis=0), xp.take(x, order, axis=0)
     step = 1
@@ -42,14 +45,7 @@ def reduced(
         same = xp.concat([none, places[step:] == places[:-step]])
         first = xp.full((step, *x.shape[1:]), neutral, dtype=x.dtype, device=device)
         before = xp.concat([first, x[:-step, ...]])
-        x = combine(x, _where(xp, same, before, neutral))
+        same = xp.reshape(same, (n, *(1,) * (x.ndim - 1)))
+        x = combine(x, xp.where(same, before, xp.full_like(before, neutral)))
         step *= 2
-    wanted = xp.arange(count, dtype=places.dtype, device=device)
-    last = xp.searchsorted(places, wanted, side="right") - 1
-    last = xp.where(last < 0, 0, last)
-    return _where(xp, xp.take(places, last, axis=0) == wanted, xp.take(x, last, axis=0), neutral)
-
-
-def _where(xp: Any, condition: Any, x: Any, neutral: Any) -> Any:
-    condition = xp.reshape(condition, (condition.shape[0], *(1,) * (x.ndim - 1)))
-    return xp.where(condition, x, xp.full_like(x[:1, ...], neutral))
+    return xp.take(x, xp.argsort(order, stable=True)[n - count :], axis=0)

@@ -6,13 +6,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from portanet.tape.rules import indexing
 
 
 def checked_index(index: jax.Array, size: int, names: tuple[str, str], wraps: bool) -> jax.Array:
     """Look at the values of an array that has some; a tracer has none."""
-    if index.size and not isinstance(index, jax.core.Tracer) and _is_on_host(index):
+    if index.size and not isinstance(index, Tracer) and _is_on_host(index):
         indexing.refuse_range(int(index.min()), int(index.max()), size, names, wraps)
     index = index.astype(jnp.arange(0).dtype)
     return jnp.where(index < 0, index + size, index) if wraps else index

@@ -126,12 +126,12 @@ def _arrays(part: Any, axis: int, x: Any) -> list[Any]:
             f"mask.shape == x.shape[{axis}:{axis + part.ndim}]: {tuple(part.shape)} != "
             f"{tuple(x.shape[axis : axis + part.ndim])}"
         )
+    if isinstance(part, np.ndarray):
+        return list(np.nonzero(np.atleast_1d(part)))
     backend = backend_of(part)
-    if not backend.is_traced(part):
-        mask = backend.to_numpy(part)
-        return list(np.nonzero(mask)) if mask.ndim else [np.zeros(int(mask), np.int64)]
     try:
-        return list(backend.xp.nonzero(part))
+        with backend.untraced():
+            return list(backend.xp.nonzero(part if part.ndim else backend.xp.reshape(part, (1,))))
     except (RuntimeError, TypeError) as error:
         raise TracedValueError(
             "a mask inside pn.jit or pn.vmap chooses another number of entries in each call: give "
