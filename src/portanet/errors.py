@@ -37,6 +37,10 @@ class ShapeError(PortanetError, ValueError):
     """Shapes, ranks or sizes that do not fit together."""
 
 
+class IndexRangeError(ShapeError, IndexError):
+    """An index, a label or the number of a segment that an array has no place for."""
+
+
 class DTypeError(PortanetError, TypeError):
     """Data types that do not fit together, or integers where floats are needed."""
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.special
 from autograd.extend import defjvp, defvjp, primitive
+from autograd.scipy.integrate import odeint
 
 import portanet as pn
 from portanet.errors import NoDerivativeError, TracedValueError
@@ -111,6 +112,95 @@ class TestDerivatives:
         assert pn.hessian(gamma_energy)(x).dtype == np.float32
 
 
+@primitive
+def exp(x, y):
+    """A function of two arguments that has the name of one of ours."""
+    return x * x * y
+
+
+defvjp(exp, lambda ans, x, y: lambda g: 2 * x * y * g, lambda ans, x, y: lambda g: x * x * g)
+
+BATCH = np.stack([X, 2 * X])
+
+
+def quartic(x):
+    return np.sum(cube(x) * x)
+
+
+def mixed(x, y):
+    return np.sum(exp(x, y))
+
+
+def decay(y0):
+    """The end of dy/dt = -k y."""
+    times, k = np.linspace(0.0, 1.0, 4), np.array([1.0, 2.0, 3.0])
+    return anp.sum(odeint(lambda y, t, k: -y * k, y0, times, (k,))[-1])
+
+
+class TestRecordedAndBatched:
+    @pytest.mark.parametrize(
+        "function",
+        [
+            quartic,
+            cube,
+            pn.grad(quartic),
+            pn.hessian(quartic),
+            lambda x: pn.jvp(quartic, (x,), (V,))[1],
+            lambda x: pn.hvp(quartic, x, V),
+            lambda x: pn.grad(mixed)(x, V),
+            lambda y: pn.vmap(lambda x: exp(x, y))(BATCH),
+            lambda x: pn.vmap(pn.grad(lambda y: mixed(y, x)))(BATCH),
+            pn.grad(gamma_energy),
+            pn.grad(lambda x: anp.sum(anp.concatenate([x, 2 * x, anp.ones(2)]) ** 2)),
+            pn.grad(lambda x: anp.linalg.det(anp.outer(x, x) + anp.eye(3))),
+            pn.grad(lambda x: anp.sum(anp.sin(x)[1:] * anp.mean(x) / anp.max(x))),
+            pn.grad(decay),
+        ],
+    )
+    def test_a_replay_is_the_plain_call(self, function):
+        replay = pn.jit(function)
+        for x in (X, X, 1.5 * X):
+            np.testing.assert_allclose(replay(x), function(x), rtol=1e-12)
+
+    def test_the_derivative_of_a_replay(self):
+        np.testing.assert_allclose(pn.grad(pn.jit(quartic))(X), 4 * X**3, rtol=1e-13)
+
+    def test_an_array_written_in_place_between_replays(self):
+        x, replay = X.copy(), pn.jit(cube)
+        replay(x)
+        x *= 2.0
+        np.testing.assert_allclose(replay(x), 8 * X**3, rtol=1e-14)
+
+    def test_batches(self):
+        close = np.testing.assert_allclose
+        close(pn.vmap(cube)(BATCH), BATCH**3, rtol=1e-14)
+        close(pn.vmap(pn.grad(quartic))(BATCH), 4 * BATCH**3, rtol=1e-13)
+        close(pn.grad(lambda x: np.sum(pn.vmap(quartic)(x)))(BATCH), 4 * BATCH**3, rtol=1e-13)
+        close(pn.jit(pn.vmap(pn.grad(quartic)))(BATCH), 4 * BATCH**3, rtol=1e-13)
+        assert pn.vmap(cube)(BATCH[:0]).shape == (0, 3)
+
+    def test_arguments_of_two_derivatives(self):
+        found = pn.grad(lambda x: np.sum(pn.grad(lambda y: mixed(x, y))(V)))(X)
+        np.testing.assert_allclose(found, 2 * X, rtol=1e-14)
+
+    def test_an_equation_solved_by_scipy(self):
+        slopes = np.exp(-np.array([1.0, 2.0, 3.0]))
+        np.testing.assert_allclose(pn.grad(decay)(X), slopes, rtol=1e-6)
+        np.testing.assert_allclose(pn.vmap(pn.grad(decay))(BATCH), [slopes] * 2, rtol=1e-6)
+
+    def test_a_primitive_is_evaluated_once_in_a_derivative(self):
+        calls = []
+
+        @primitive
+        def counted(x):
+            calls.append(x)
+            return 2 * x
+
+        defvjp(counted, lambda ans, x: lambda g: 2 * g)
+        pn.grad(lambda x: np.sum(counted(x)))(X)
+        assert len(calls) == 1
+
+
 class TestRefusals:
     def test_no_rule(self):
         with pytest.raises(NoDerivativeError, match=r"opaque has no derivative .*defvjp"):
@@ -130,6 +220,12 @@ class TestRefusals:
     def test_several_results(self):
         with pytest.raises(NoDerivativeError, match="eigh returns several arrays"):
             pn.grad(lambda x: anp.linalg.eigh(anp.outer(x, x))[0].sum())(X)
+
+    @pytest.mark.parametrize("verb", [pn.jit, pn.vmap])
+    def test_several_results_recorded_and_batched(self, verb):
+        matrices = np.stack([np.eye(2), np.ones((2, 2))])
+        with pytest.raises(NoDerivativeError, match="eigh returns several arrays"):
+            verb(lambda x: anp.linalg.eigh(x)[0])(matrices)
 
 
 def test_autograd_itself_is_as_before():

@@ -47,6 +47,17 @@ def _conv_transpose(torch: Any, x: Any, w: Any) -> Any:
     return torch.nn.functional.conv_transpose1d(x.mT, w.permute(2, 1, 0), stride=2).mT
 
 
+def _own_segments(name: str) -> Any:
+    """Return a reduction in which each row is a segment."""
+    reduce = getattr(F, f"segment_{name}")
+
+    def function(x: Any) -> Any:
+        n, device = x.shape[0], pn.backends.device_of(x)
+        return reduce(x, pn.array_namespace(x).arange(n, device=device), n)
+
+    return function
+
+
 FUNCTIONS = {
     case.name if not remark else f"{case.name}, {remark}": case
     for remark, case in [
@@ -184,6 +195,10 @@ FUNCTIONS = {
             per_sample=False,
         )),
         ("", FunctionCase("rrelu", lambda x: F.rrelu(x, KEY), floats(3))),
+        *(
+            ("", FunctionCase(f"segment_{name}", _own_segments(name), floats(3), lambda t, x: x))
+            for name in ("max", "mean", "min", "prod", "sum")
+        ),
         ("", FunctionCase("softmax", F.softmax, floats(3), lambda t, x: x.softmax(-1))),
         ("first axis", FunctionCase(
             "softmax", lambda x: F.softmax(x, axis=0), floats(3), lambda t, x: x.softmax(0),

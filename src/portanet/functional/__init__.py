@@ -21,9 +21,16 @@ from portanet.functional.activations.sigmoids import (
     tanh_shrink,
 )
 from portanet.functional.activations.softmax import log_softmax, logsumexp, softmax
-from portanet.functional.at import at
 from portanet.functional.dropout import alpha_dropout, dropout
 from portanet.functional.gradient import stop_gradient
+from portanet.functional.indexing.at import at
+from portanet.functional.indexing.segments import (
+    segment_max,
+    segment_mean,
+    segment_min,
+    segment_prod,
+    segment_sum,
+)
 from portanet.functional.linear.einsum import einsum
 from portanet.functional.linear.embedding import embedding, embedding_bag
 from portanet.functional.linear.linear import bilinear, linear
@@ -114,6 +121,11 @@ __all__ = [
     "rotary_tables",
     "rrelu",
     "scaled_dot_product_attention",
+    "segment_max",
+    "segment_mean",
+    "segment_min",
+    "segment_prod",
+    "segment_sum",
     "selu",
     "sigmoid",
     "silu",

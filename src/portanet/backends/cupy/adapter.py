@@ -29,6 +29,7 @@ class CuPyBackend(TapeBackend):
 
         kernels = {
             "clip": self._clip,
+            "checked_index": self._checked_index,
             "clip_between": self._clip,
             "linalg.solve": self._solve,
             "scatter_getitem": self._scatter_getitem,
@@ -138,6 +139,11 @@ class CuPyBackend(TapeBackend):
             return self.xp.raw.clip(x, min, max)
         y = x if min is None else self._cupy.maximum(x, min)
         return y if max is None else self._cupy.minimum(y, max)
+
+    def _checked_index(self, index: Array, size: int, names: tuple[str, str], wraps: bool) -> Array:
+        """Without a look at the values, for which the host would wait."""
+        index = index.astype(np.int64)
+        return self._cupy.where(index < 0, index + size, index) if wraps else index
 
     def _scatter_getitem(self, g: Array, key: Any, shape: tuple[int, ...]) -> Array:
         if g.dtype.kind == "c":  # the device adds real numbers alone

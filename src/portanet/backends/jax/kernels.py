@@ -10,15 +10,11 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 from portanet.backends.generic import GENERIC
-from portanet.backends.jax import convolution
+from portanet.backends.jax import convolution, indexing
 
 
 def contract(*operands: jax.Array, plan: Any) -> jax.Array:
     return jnp.einsum(plan.subscripts, *operands)
-
-
-def add_at(x: jax.Array, y: jax.Array, *, index: Any) -> jax.Array:
-    return x.at[index].add(y)
 
 
 def checked_indices(x: jax.Array, *, size: int, name: str, size_name: str) -> jax.Array:
@@ -27,15 +23,10 @@ def checked_indices(x: jax.Array, *, size: int, name: str, size_name: str) -> ja
     return jnp.where(x < 0, size, x) if isinstance(x, Tracer) else x
 
 
-def replace_at(x: jax.Array, y: jax.Array, *, index: Any) -> jax.Array:
-    return x.at[index].set(y)
-
-
 KERNELS: dict[str, Callable[..., Any]] = {
     **convolution.KERNELS,
-    "add_at": add_at,
+    **indexing.KERNELS,
     "contract": contract,
     "detach": jax.lax.stop_gradient,
     "checked_indices": checked_indices,
-    "replace_at": replace_at,
 }

@@ -1,11 +1,12 @@
-"""autograd's own primitives inside a function that portanet differentiates on NumPy.
+"""autograd's own primitives inside a function that portanet traces on NumPy.
 
 autograd asks the type of each argument whether it is traced. A traced one has a value, the number
 of its trace, and a node, whose class builds the node of the result. That is enough to take part:
 
-- the value of our box is an `_Operand`, which is traced once more, in a trace without a past;
-- so autograd computes the result twice wrapped, and hands it, between the two, to `_Call`, the
-  class of our nodes, which records the call on our tape;
+- the value of any of our boxes is an `_Operand`: a plain array, for a batch its first entry,
+  which is traced once more, in a trace without a past;
+- so autograd computes a plain result and hands it, still wrapped, to `_Call`, the class of our
+  nodes, which calls the primitive on the boxes as one of ours;
 - the box that autograd is about to make of the result is looked up by type: `_Result` gives ours.
 
 Nothing changes for arrays that autograd itself traces.
@@ -13,34 +14,44 @@ Nothing changes for arrays that autograd itself traces.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import autograd.core
+import numpy as np
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import Box as AutogradBox
 from autograd.tracer import notrace_primitives
 
 from portanet import tape
 from portanet.errors import NoDerivativeError, TracedValueError
+from portanet.tape.batch import Batched
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule, cast, conj, fit
+from portanet.tracing.record.record import recorded_box
 
 _ABOVE_AUTOGRAD = 2**40  # its traces are numbered by their depth
 
 
 def register(xp: tape.Namespace) -> None:
-    """Make autograd's primitives take the traced arrays of `xp`."""
+    """Make autograd's primitives take the traced arrays of `xp`: of derivatives, batches, jit."""
     box: Any = xp.box
-    box._value = property(lambda self: _Operand(self.value))
-    box._trace = property(lambda self: _ABOVE_AUTOGRAD + self.owner.level)
+    box._value = property(lambda self: _Operand(_plain(self)))
+    box._trace = _ABOVE_AUTOGRAD
     box._node = property(_Call.of)
     untraced = notrace_primitives[autograd.core.VJPNode]
     notrace_primitives.update({_Call: untraced, _Answer: untraced})
-    AutogradBox.type_mappings.update(
-        {box: ArrayBox, _Result: lambda value, trace, call: call.result}
-    )
-    AutogradBox.types.update((box, _Operand))
+    AutogradBox.type_mappings[_Result] = lambda value, trace, call: call.result
+    AutogradBox.types.update((box, xp.batch_box, recorded_box(xp), _Operand))
+
+
+def _plain(x: Any) -> Any:
+    """Return an array without boxes, and one entry of a batch."""
+    if isinstance(x, Batched):
+        entries = _plain(x.value)
+        return entries[0] if len(entries) else np.zeros(entries.shape[1:], entries.dtype)
+    return _plain(x.value) if isinstance(x, tape.Box) else x
 
 
 class _Answer:
@@ -67,13 +78,17 @@ class _Operand:
 
 
 class _Result(ArrayBox):
-    """The type that a result gets once it is recorded."""
+    """The type that a result gets once the primitive was called on our boxes."""
 
     __slots__ = ()
 
 
+class _SeveralResults(NoDerivativeError):
+    """A primitive that returns a tuple was called on one of our boxes."""
+
+
 class _Call:
-    """The node of our boxes: the box itself, or the recorded result of a primitive."""
+    """The node of our boxes: the box itself, or the result of a primitive."""
 
     __slots__ = ("result",)
 
@@ -82,20 +97,21 @@ class _Call:
         argnums: Sequence[int], parents: Sequence[_Call],
     ) -> None:  # fmt: skip
         if not isinstance(ans, ArrayBox):
-            raise NoDerivativeError(
+            raise _SeveralResults(
                 f"autograd's {_name(fun)} returns several arrays, which only autograd can "
                 "differentiate: use the function of pn.array_namespace(x)"
             )
         if type(ans._node) is not _Answer or type(ans._value) is ArrayBox:
             _refuse_nesting(fun)
-        boxes = [parent.result for parent in parents]
-        trace, xp = boxes[0].owner, boxes[0].xp
+        xp = parents[0].result.xp
         values = [x._value if type(x) is _Operand else x for x in args]
-        primitive = Primitive(_name(fun), fun, _Rule(fun), xp, xp.box)
-        note = trace.note(
-            primitive, ans._value, values, kwargs, argnums, [box.note for box in boxes]
-        )
-        self.result = xp.box(ans._value, trace, note)
+        compute = _Computed(fun, values, ans._value)
+        for i, parent in zip(argnums, parents, strict=True):
+            values[i] = parent.result
+        # By its own name it might be taken for a function of the standard.
+        primitive = Primitive(f"autograd's {_name(fun)}", compute, _Rule(fun), xp, xp.box)
+        self.result = primitive(*values, **kwargs)
+        compute.forget()
         ans.__class__ = _Result
 
     @classmethod
@@ -103,6 +119,26 @@ class _Call:
         call = cls.__new__(cls)
         call.result = box
         return call
+
+
+class _Computed:
+    """A primitive that knows its result for some arguments until it has been asked for it."""
+
+    __slots__ = ("_known", "fun")
+
+    def __init__(self, fun: Any, args: Sequence[Any], result: Any) -> None:
+        self.fun = fun
+        self._known: Any = tuple(args), result
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        known = self._known
+        if known is not None and all(map(operator.is_, args, known[0])):
+            self.forget()
+            return known[1]
+        return self.fun(*args, **kwargs)
+
+    def forget(self) -> None:
+        self._known = None
 
 
 class _Rule(Rule):
@@ -113,7 +149,11 @@ class _Rule(Rule):
 
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         xp = primitive.xp
-        parts = self._pull(result, args, kwargs, argnums)(conj(xp, cotangent))
+        g = conj(xp, cotangent)
+        try:
+            parts = list(self._pull(result, args, kwargs, argnums)(g))
+        except _SeveralResults:  # the rule works on tuples, as that of odeint does
+            parts = [self._whole(xp, i, kwargs)(g, result, *args) for i in argnums]
         return [fit(xp, conj(xp, part), args[i]) for i, part in zip(argnums, parts, strict=True)]
 
     def jvp(self, primitive, tangents, result, args, kwargs, argnums):
@@ -131,6 +171,15 @@ class _Rule(Rule):
                 f"{_name(self.fun)} has no derivative with respect to argument "
                 f"{', '.join(map(str, argnums))}: register one with autograd.extend.defvjp"
             ) from error
+
+    def _whole(self, xp, argnum, kwargs):
+        """Return a pullback as one primitive, which records and batches but has no derivative."""
+
+        def pulled(g, result, *args):
+            (part,) = self._pull(result, args, kwargs, (argnum,))(g)
+            return part
+
+        return Primitive(f"autograd's pullback of {_name(self.fun)}", pulled, Rule(), xp, xp.box)
 
     def _transposed(self, xp, tangents, result, args, kwargs, argnums):
         """Compute the tangent by the pullback, which is linear: its own pullback pushes forward."""

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends.numpy import sums
-from portanet.tape.rules.indexing import has_integer_array
+from portanet.backends.numpy import scatter, sums
 
 Axis = int | tuple[int, ...] | None
 _MANY = 8  # rows for which it pays to copy a matrix
@@ -57,20 +56,8 @@ def _broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
     return y
 
 
-def _scatter_getitem(g: Any, key: Any, shape: tuple[int, ...]) -> np.ndarray:
-    fresh = np.zeros(shape, dtype=g.dtype)
-    if has_integer_array(key):
-        np.add.at(fresh, key, g)
-    else:
-        fresh[key] = g
-    return fresh
-
-
-def _scatter_take(g: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> np.ndarray:
-    return _scatter_getitem(g, (slice(None),) * axis + (indices,), shape)
-
-
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    **scatter.FUNCTIONS,
     "broadcast_to": _broadcast_to,
     "linalg.vector_norm": sums.vector_norm,
     "matmul": _matmul,
@@ -80,8 +67,6 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "min": _min,
     "permute_dims": _permute_dims,
     "reshape": _reshape,
-    "scatter_getitem": _scatter_getitem,
-    "scatter_take": _scatter_take,
     "std": sums.std,
     "sum": sums.sum,
     "var": sums.var,

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from portanet.backends.generic import GENERIC
-from portanet.backends.numpy import activations, convolution, normalization, pooling, rows, sums
+from portanet.backends.numpy import (
+    activations,
+    convolution,
+    normalization,
+    pooling,
+    rows,
+    scatter,
+    sums,
+)
 
 _BLOCK = 32768  # entries: six blocks of float32 stay in a second-level cache
 _Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -98,6 +106,7 @@ KERNELS: Mapping[str, Callable[..., Any]] = {
     "checked_indices": checked_indices,
     "linear": linear,
     "log_softmax": log_softmax,
+    "segment_max": scatter.segment_max,
     "masked_softmax": rows.masked_softmax,
     "sigmoid": activations.sigmoid,
     "softmax": rows.softmax,

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from portanet.backends.torch import convolution, normalization
+from portanet.backends.torch import convolution, indexing, normalization
 from portanet.backends.torch.attention import attention
 from portanet.backends.torch.modes import transformed
 from portanet.backends.torch.recurrent import gru, lstm
@@ -56,17 +56,6 @@ def contract(*operands: Tensor, plan: Any) -> Tensor:
     return torch.einsum(plan.subscripts, *operands)
 
 
-def add_at(x: Tensor, y: Tensor, *, index: Any) -> Tensor:
-    places = torch.arange(x.numel(), device=x.device).reshape(x.shape)[index]
-    return x.reshape(-1).index_add(0, places.reshape(-1), y.reshape(-1)).reshape(x.shape)
-
-
-def replace_at(x: Tensor, y: Tensor, *, index: Any) -> Tensor:
-    x = x.clone()
-    x[index] = y
-    return x
-
-
 def adam_update(
     g: Tensor,
     mean: Tensor,
@@ -109,8 +98,8 @@ def adam_update_all(
 KERNELS: dict[str, Callable[..., Any]] = {
     **convolution.KERNELS,
     **normalization.KERNELS,
+    **indexing.KERNELS,
     "adam_update": adam_update,
-    "add_at": add_at,
     "adam_update_all": adam_update_all,
     "attention": attention,
     "celu": functional.celu,
@@ -131,7 +120,6 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "mean_squared_error": mean_squared_error,
     "relu": torch.relu,
     "relu6": functional.relu6,
-    "replace_at": replace_at,
     "rows_at": functional.embedding,
     "selu": torch.selu,
     "sigmoid": torch.sigmoid,

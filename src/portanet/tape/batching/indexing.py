@@ -10,7 +10,15 @@ import math
 from typing import Any
 
 from portanet.errors import TracedValueError
-from portanet.tape.batching._parts import Rule, copies, entries_of, flat, positive, spread
+from portanet.tape.batching._parts import (
+    Rule,
+    copies,
+    entries_of,
+    flat,
+    natural,
+    positive,
+    spread,
+)
 from portanet.tape.box import seen
 from portanet.tape.rules.indexing import is_basic
 
@@ -170,6 +178,20 @@ def _scatter_take(
     return xp.moveaxis(y, 1, axis + 1)
 
 
+def _segments(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    """Reduce the rows of each entry by segments: those of entry `i` come after those before it."""
+    xp, (x, segments, count) = primitive.xp, values
+    if not batched[1]:
+        return xp.moveaxis(primitive(xp.moveaxis(x, 0, 1), segments, count), 1, 0)
+    x = spread(xp, x, batched[0], trace.size)
+    places = xp.reshape(_of_entries(xp, segments, count), (-1,))
+    rows = xp.reshape(x, (math.prod(x.shape[:2]), *x.shape[2:]))
+    y = primitive(rows, places, trace.size * count)
+    return xp.reshape(y, (trace.size, count, *x.shape[2:]))
+
+
 def _take_along_axis(
     trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
 ) -> Any:
@@ -182,10 +204,12 @@ def _take_along_axis(
 
 
 RULES: dict[str, Rule] = {
+    "checked_index": natural,
     "getitem": _getitem,
     "scatter_getitem": _scatter_getitem,
     "scatter_sum": _scatter_sum,
     "scatter_take": _scatter_take,
+    "segment_max": _segments,
     "take": _take,
     "take_along_axis": _take_along_axis,
 }

@@ -1,8 +1,8 @@
 """Rules of reading by index, and of their transposes, which add into a zero array.
 
 The standard has no scatter. The generic bodies write into a fresh array where the index names
-every element once, and sum with a matrix of zeros and ones where it may name one twice; an
-adapter with a scatter of its own replaces them.
+every element once, and sum sorted elements where it may name one twice; an adapter with a scatter
+of its own replaces them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from portanet.errors import IndexRangeError
 from portanet.tape.box import strip
 from portanet.tape.form import axes_of
 from portanet.tape.rule import Linear, Rule
 from portanet.tape.scattered import Scattered
+from portanet.tape.segmented import reduced
 
 
 def is_basic(key: Any) -> bool:
@@ -38,12 +40,8 @@ def has_integer_array(key: Any) -> bool:
     )
 
 
-def _add_at(raw: Any, g: Any, targets: Any, shape: tuple[int, ...]) -> Any:
-    """Sum the elements of `g` into the flat positions `targets` of a zero array of `shape`."""
-    size = math.prod(shape)
-    g, targets = raw.reshape(g, (-1, 1)), raw.reshape(targets, (1, -1))
-    rows = raw.expand_dims(raw.arange(size, device=g.device), axis=-1)
-    return raw.reshape(raw.astype(rows == targets, g.dtype) @ g, shape)
+def _add_rows(raw: Any, g: Any, places: Any, count: int) -> Any:
+    return reduced(raw, operator.add, 0, g, places, count)
 
 
 def _positions(raw: Any, g: Any, shape: tuple[int, ...]) -> Any:
@@ -52,7 +50,8 @@ def _positions(raw: Any, g: Any, shape: tuple[int, ...]) -> Any:
 
 def _scatter_getitem(raw: Any, g: Any, key: Any, shape: tuple[int, ...]) -> Any:
     if has_integer_array(key):
-        return _add_at(raw, g, _positions(raw, g, shape)[key], shape)
+        places = raw.reshape(_positions(raw, g, shape)[key], (-1,))
+        return raw.reshape(_add_rows(raw, raw.reshape(g, (-1,)), places, math.prod(shape)), shape)
     fresh = raw.zeros(shape, dtype=g.dtype, device=g.device)
     key, g = _without_new_axes(raw, g, key, fresh)
     fresh[key] = g
@@ -95,13 +94,46 @@ def _getitem_transpose(xp: Any, g: Any, x: Any, key: Any) -> Any:
 
 def _scatter_take(raw: Any, g: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
     rows = raw.arange(shape[axis], device=g.device)
-    targets = raw.take(rows, raw.reshape(indices, (-1,)), axis=0)
-    own = raw.expand_dims(rows, axis=-1) == raw.expand_dims(targets, axis=0)
-    around = math.prod(shape[:axis]), targets.shape[0], math.prod(shape[axis + 1 :])
-    return raw.reshape(raw.astype(own, g.dtype) @ raw.reshape(g, around), shape)
+    places = raw.take(rows, raw.reshape(indices, (-1,)), axis=0)
+    before, after = shape[:axis], shape[axis + 1 :]
+    g = raw.reshape(g, (math.prod(before), places.shape[0], math.prod(after)))
+    y = _add_rows(raw, raw.moveaxis(g, 1, 0), places, shape[axis])
+    return raw.reshape(raw.moveaxis(y, 0, 1), shape)
+
+
+def refuse_range(low: int, high: int, size: int, names: tuple[str, str], wraps: bool) -> None:
+    """Raise `IndexRangeError` unless an index, from `low` to `high`, stays within `size`."""
+    name, size_name = names
+    lowest, least = (-size, f"-{size_name}") if wraps else (0, "0")
+    if low < lowest or high >= size:
+        raise IndexRangeError(
+            f"{least} <= {name} < {size_name}: {name} has {low if low < lowest else high}, "
+            f"{size_name} is {size}"
+        )
+
+
+def checked_index(raw: Any, index: Any, size: int, names: tuple[str, str], wraps: bool) -> Any:
+    """Return an index as a new array of int64 from 0 to ``size - 1``.
+
+    Parameters
+    ----------
+    raw : namespace
+    index : array of int, any shape
+    size : int
+        The number of entries that can be named.
+    names : tuple of str
+        What a message calls the index and the size.
+    wraps : bool
+        Whether negative numbers count from the end.
+    """
+    if math.prod(index.shape):
+        refuse_range(int(raw.min(index)), int(raw.max(index)), size, names, wraps)
+    index = raw.astype(index, raw.int64, copy=True)
+    return raw.where(index < 0, index + size, index) if wraps else index
 
 
 EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
+    "checked_index": (Rule(), checked_index),
     "getitem": (
         Linear(_getitem_transpose, arity=None),
         lambda raw, x, key: operator.getitem(x, key),

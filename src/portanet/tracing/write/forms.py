@@ -365,6 +365,7 @@ _FORMS: dict[str, Callable[..., Form | None]] = {
     "route_to_largest": _into,
     "scatter_getitem": _scatter_getitem,
     "scatter_sum": _scatter_sum,
+    "segment_max": lambda operation, *args: None,
     "sigmoid": _sigmoid,
     "softmax": _by_rows,
     "squeeze": _resized,

@@ -1,0 +1,55 @@
+"""Torch's own bodies for `portanet.functional.indexing`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor
+
+from portanet.tape.rules import indexing
+
+Tensor = torch.Tensor
+
+
+def checked_index(index: Tensor, size: int, names: tuple[str, str], wraps: bool) -> Tensor:
+    """Look at the values where that is free: on the host, and not while torch records."""
+    if index.device.type == "cpu" and index.numel():
+        bare = index
+        while is_functorch_wrapped_tensor(bare):
+            bare = get_unwrapped(bare)
+        try:
+            low, high = int(bare.min()), int(bare.max())
+        except RuntimeError:  # a tensor that is being recorded
+            pass
+        else:
+            indexing.refuse_range(low, high, size, names, wraps)
+    index = index.to(torch.int64)
+    return torch.where(index < 0, index + size, index) if wraps else index
+
+
+def add_rows(x: Tensor, places: Tensor, count: int) -> Tensor:
+    return x.new_zeros((count, *x.shape[1:])).index_add(0, places, x)
+
+
+def segment_max(x: Tensor, places: Tensor, count: int) -> Tensor:
+    lowest: Any = -torch.inf if x.dtype.is_floating_point else torch.iinfo(x.dtype).min
+    places = places.reshape(-1, *(1,) * (x.ndim - 1)).expand(x.shape)
+    y = x.new_full((count, *x.shape[1:]), lowest)
+    return y.scatter_reduce(0, places, x, "amax", include_self=False)
+
+
+def add_at(x: Tensor, y: Tensor, *, index: tuple[Any, ...]) -> Tensor:
+    return replace_at(x, x[index] + y, index=index)
+
+
+def replace_at(x: Tensor, y: Tensor, *, index: tuple[Any, ...]) -> Tensor:
+    x = x.clone()
+    x[index] = y
+    return x
+
+
+KERNELS = {
+    function.__name__: function
+    for function in (add_at, add_rows, checked_index, replace_at, segment_max)
+}
