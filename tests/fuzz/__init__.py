@@ -1,0 +1,1 @@
+"""Fuzzers: programs, files, bad input and dtypes made at random."""
