@@ -3,6 +3,7 @@
 An error states the relation that does not hold, and what to do about it.
 """
 
+from portanet.checks.calls import ARRAY, checked, raise_refusal, require_array
 from portanet.checks.hyperparameters import (
     Size,
     Sizes,
@@ -33,6 +34,7 @@ from portanet.checks.shapes import (
     axes,
     axis_of,
     entry,
+    flag,
     images,
     last_axes,
     last_axis,
@@ -43,14 +45,17 @@ from portanet.checks.shapes import (
 )
 
 __all__ = [
+    "ARRAY",
     "Size",
     "Sizes",
     "alike",
     "axes",
     "axis_of",
+    "checked",
     "decays",
     "entry",
     "finite",
+    "flag",
     "flags",
     "floating",
     "functions",
@@ -67,9 +72,11 @@ __all__ = [
     "optional_sizes",
     "positive",
     "probabilities",
+    "raise_refusal",
     "rank_at_least",
     "real_floating",
     "refuse",
+    "require_array",
     "same_device",
     "same_kind",
     "same_shape",

@@ -5,28 +5,44 @@ They run in every call, so they compare first and compose their message only whe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from portanet.errors import BackendMismatchError, ParameterTreeError, ShapeError
+from portanet.errors import BackendMismatchError, ParameterTreeError, ShapeError, shown
 
 
 def entry(tree: Any, name: str, what: str = "ps") -> Any:
     """Return ``tree[name]`` of a layer's parameters (`what` is ``"ps"``) or states (``"st"``)."""
     try:
         return tree[name]
-    except (KeyError, TypeError, IndexError):
+    except Exception:  # whatever it is, it has no such entry
         raise ParameterTreeError(_missing(tree, name, what)) from None
 
 
 def _missing(tree: Any, name: str, what: str) -> str:
-    try:
-        found = ", ".join(map(repr, tree)) or "no entries"
-    except TypeError:
+    if isinstance(tree, Mapping):
+        found = ", ".join(map(shown, list(tree)[:_MOST])) or "no entries"
+    else:
         found = f"a {type(tree).__name__}"
     return (
         f"{name!r} in {what}: found {found}: pass the tree that pn.setup(rng, model) made for "
         f"this model"
     )
+
+
+_MOST = 20
+"""Names of entries in a message."""
+
+
+def flag(tree: Any, name: str, what: str = "st") -> bool:
+    """Return ``tree[name]``, which is True or False."""
+    value = entry(tree, name, what)
+    if not isinstance(value, bool):
+        raise ParameterTreeError(
+            f'{what}["{name}"] is True or False: got {shown(value)}: set it with '
+            f"pn.train_mode({what}) or pn.test_mode({what})"
+        )
+    return value
 
 
 def axes(name: str, x: Any) -> tuple[int, ...]:
@@ -52,7 +68,7 @@ def member(tree: Any, name: str, shape: tuple[int, ...], relation: str, what: st
         x = tree[name]
         if x.shape == shape:
             return x
-    except (KeyError, TypeError, IndexError, AttributeError):
+    except Exception:  # found out below
         pass
     x = entry(tree, name, what)
     shape_of(f'{what}["{name}"]', x, shape, relation)

@@ -209,7 +209,7 @@ class MultiHeadAttention(Described):
         layer = self._children.get("attention_dropout")
         if type(layer) is not Dropout:
             return layer is not None
-        return checks.entry(checks.entry(st, "attention_dropout", "st"), "training", "st")
+        return checks.flag(checks.entry(st, "attention_dropout", "st"), "training")
 
     def cached_state(self, st: Any, batch: int, length: int, like: Any) -> Any:
         """Return the state with room for the keys and values of `length` positions, if causal."""

@@ -222,7 +222,7 @@ def _normalized(
         return call_resolved(layer, x, ps, st)
     checks.last_axis("x", x, layer.features, "features")
     scale, bias = affine_parameters(layer, x, ps, (layer.features,), "(features,)")
-    training = checks.entry(st, "training", "st")
+    training = checks.flag(st, "training")
     if values < 2 and (training or not layer.track_stats):
         raise ShapeError(
             f"values a channel >= 2: {values} < 2 for x.shape {tuple(x.shape)}: a variance needs "
