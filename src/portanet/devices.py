@@ -15,6 +15,7 @@ from portanet.errors import (
     DTypeError,
     PortanetError,
     TracedValueError,
+    shown,
 )
 
 __all__ = ["Device", "cpu_device", "device", "get_device", "gpu_device"]
@@ -138,7 +139,7 @@ def device(text: str) -> Device:
     """
     if not isinstance(text, str):
         raise DeviceError(
-            f'a device is named by a text such as "numpy" or "torch:cuda:0", not {text!r}'
+            f'a device is named by a text such as "numpy" or "torch:cuda:0", not {shown(text)}'
         )
     name, _, place = text.partition(":")
     backend = get_backend(name)

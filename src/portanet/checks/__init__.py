@@ -3,8 +3,9 @@
 An error states the relation that does not hold, and what to do about it.
 """
 
-from portanet.checks.calls import ARRAY, checked, raise_refusal, require_array
+from portanet.checks.calls import ARRAYS, checked, raise_refusal, require_array
 from portanet.checks.hyperparameters import (
+    LARGEST,
     Size,
     Sizes,
     decays,
@@ -39,13 +40,16 @@ from portanet.checks.shapes import (
     last_axes,
     last_axis,
     member,
+    one_or_pair,
     rank_at_least,
+    require_tree,
     same_shape,
     shape_of,
 )
 
 __all__ = [
-    "ARRAY",
+    "ARRAYS",
+    "LARGEST",
     "Size",
     "Sizes",
     "alike",
@@ -67,6 +71,7 @@ __all__ = [
     "member",
     "non_negative",
     "one_of",
+    "one_or_pair",
     "optional_functions",
     "optional_integers",
     "optional_sizes",
@@ -77,6 +82,7 @@ __all__ = [
     "real_floating",
     "refuse",
     "require_array",
+    "require_tree",
     "same_device",
     "same_kind",
     "same_shape",

@@ -13,8 +13,8 @@ from portanet.errors import ArgumentError, BackendMismatchError, PortanetError, 
 from portanet.random import Key
 from portanet.tape import Box
 
-ARRAY = "Any"
-"""How the functions of `portanet.functional` annotate an array: the standard has no class for it."""
+ARRAYS = ("Any", "Array")
+"""How functions annotate an array, for which the standard has no class."""
 
 _OF_ARGUMENTS = (
     TypeError,
@@ -86,14 +86,15 @@ def require_array(name: str, x: Any) -> None:
 
 
 def _is_of_arguments(error: Exception) -> bool:
-    ours = isinstance(error, _OF_ARGUMENTS) and not isinstance(error, RecursionError)
-    return ours and type(error).__module__.partition(".")[0] in _LIBRARIES
+    return (
+        isinstance(error, _OF_ARGUMENTS) and type(error).__module__.partition(".")[0] in _LIBRARIES
+    )
 
 
 def _arrays(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in given.items():
         parameter = parameters[name]
-        if parameter.annotation != ARRAY or (value is None and parameter.default is None):
+        if parameter.annotation not in ARRAYS or (value is None and parameter.default is None):
             continue
         if parameter.kind is parameter.VAR_POSITIONAL:
             yield from ((f"{name}[{i}]", x) for i, x in enumerate(value))

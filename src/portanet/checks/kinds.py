@@ -8,7 +8,6 @@ import numpy as np
 
 from portanet.backends import array_namespace, backend_of, dtype_name
 from portanet.checks.calls import require_array
-from portanet.checks.shapes import axes
 from portanet.errors import DeviceError, DTypeError
 
 
@@ -102,8 +101,11 @@ _real: dict[tuple[type, Any], bool] = {}
 
 
 def _is_kind(name: str, x: Any, known: dict[tuple[type, Any], bool], kind: Any) -> bool:
-    axes(name, x)
-    key = type(x), x.dtype
+    try:
+        key = type(x), x.dtype
+    except AttributeError:
+        require_array(name, x)
+        raise
     try:
         return known[key]
     except KeyError:

@@ -34,13 +34,32 @@ _MOST = 20
 """Names of entries in a message."""
 
 
+def require_tree(tree: Any, what: str) -> Mapping[str, Any]:
+    """Return `tree`, which is a dict of entries."""
+    if not isinstance(tree, Mapping):
+        raise ParameterTreeError(
+            f"{what} is a dict of entries: got a {type(tree).__name__}: pass the tree that "
+            f"pn.setup(rng, model) made for this model"
+        )
+    return tree
+
+
+def one_or_pair(x: Any, second: str) -> tuple[Any, Any]:
+    """Return the two parts of an input that is ``x`` or ``(x, second)``; the second may be None."""
+    if not isinstance(x, tuple | list):
+        return x, None
+    if len(x) != 2:
+        raise ShapeError(f"the input is x or (x, {second}): got {len(x)} entries")
+    return x[0], x[1]
+
+
 def flag(tree: Any, name: str, what: str = "st") -> bool:
     """Return ``tree[name]``, which is True or False."""
     value = entry(tree, name, what)
     if not isinstance(value, bool):
         raise ParameterTreeError(
             f'{what}["{name}"] is True or False: got {shown(value)}: set it with '
-            f"pn.train_mode({what}) or pn.test_mode({what})"
+            f'pn.update_state({what}, "{name}", True)'
         )
     return value
 

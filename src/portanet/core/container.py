@@ -92,6 +92,10 @@ class Container(Layer):
 
     def _locate(self, error: Exception, name: str, ps: Any, st: Any) -> None:
         """Add the child's name to `error`, unless the call failed before it reached the child."""
+        if isinstance(error, RecursionError):
+            raise HyperparameterError(
+                "the model nests deeper than Python's recursion limit: write its layers in a row"
+            ) from None
         self._child(name)
         checks.entry(ps, name, "ps")
         checks.entry(st, name, "st")

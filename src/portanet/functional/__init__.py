@@ -6,7 +6,6 @@ by the library: the error has the shapes and dtypes of all arguments, and what t
 """
 
 from portanet.checks import checked as _checked
-
 from portanet.functional.activations.elus import celu, elu, selu
 from portanet.functional.activations.gates import gelu, gelu_erf, glu, lisht, mish, silu
 from portanet.functional.activations.hard import hard_sigmoid, hard_swish, hard_tanh, soft_shrink

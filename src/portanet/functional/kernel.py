@@ -24,7 +24,7 @@ def kernel(*, rule: Rule) -> Callable[[F], F]: ...
 def kernel(function: Any = None, /, *, rule: Rule | None = None) -> Any:
     """Make a function choose its body by the library of its first argument.
 
-    Whatever is annotated ``Any`` is an array, and is checked to be one. What a library says of bad
+    Whatever is annotated ``Any`` or ``Array`` is an array, and is checked to be one. What a library says of bad
     arguments is turned into an error of the family.
 
     Parameters
@@ -56,7 +56,7 @@ def _dispatching(function: Body, rule: Rule | None) -> Body:
     bodies: dict[type, Body] = {}
     parameters = list(inspect.signature(function).parameters.values())
     alone = len(parameters) == 1
-    others = _leading_arrays(parameters) - 1
+    others = max(_leading_arrays(parameters) - 1, 0)
 
     def find(x: Any) -> Body:
         checks.require_array(f"{function.__name__}: {parameters[0].name}", x)
@@ -98,7 +98,9 @@ def _dispatching(function: Body, rule: Rule | None) -> Body:
 
 def _leading_arrays(parameters: Sequence[inspect.Parameter]) -> int:
     """Return how many arrays come first among the parameters that may be given by position."""
-    kinds = (p.kind <= p.POSITIONAL_OR_KEYWORD and p.annotation == checks.ARRAY for p in parameters)
+    kinds = (
+        p.kind <= p.POSITIONAL_OR_KEYWORD and p.annotation in checks.ARRAYS for p in parameters
+    )
     return sum(1 for _ in itertools.takewhile(bool, kinds))
 
 

@@ -1,4 +1,4 @@
-"""Try everything public with bad input: ``python -m fuzz.inputs [--backend NAME] [--only TEXT]``."""
+"""Try everything public with bad input: ``python -m fuzz.inputs --backend numpy --only TEXT``."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from contract.cases import LAYERS, LOSSES, RULES
 from contract.functions import ALL
-from fuzz.inputs import verbs
-from fuzz.inputs.places import Call
 
 import portanet as pn
+from fuzz.inputs import verbs
+from fuzz.inputs.places import Call
 from portanet.optimizers import schedules
 
 SAMPLES = 3
@@ -142,8 +142,13 @@ def _stepped(rule: Any, ps: Any) -> Any:
 def _constructor(label: str, instance: Any, use: Callable[[Any], Any]) -> Call:
     """Return the call that makes an instance, and then uses it."""
     kind = type(instance)
-    fields = {f.name: getattr(instance, f.name) for f in dataclasses.fields(instance) if f.init}
     parameters = list(inspect.signature(kind).parameters.values())
+    named = {p.name for p in parameters if p.kind is not p.VAR_POSITIONAL}
+    fields = {
+        f.name: getattr(instance, f.name)
+        for f in dataclasses.fields(instance)
+        if f.init and f.name in named
+    }
     parts = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
     if parts is None:
         return Call(label, lambda **fields: use(kind(**fields)), (), fields)

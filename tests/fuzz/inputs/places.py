@@ -12,6 +12,9 @@ MOST = 6
 """Entries of one tree that are looked into; the rest of a large model is more of the same."""
 
 
+Path = tuple[Any, ...]
+
+
 @dataclass(frozen=True)
 class Call:
     """A valid call of something public."""
@@ -20,15 +23,14 @@ class Call:
     function: Callable[..., Any]
     args: tuple[Any, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
-
-
-Path = tuple[Any, ...]
+    kept: tuple[Path, ...] = ()
+    """Places that are part of the test, not of the call."""
 
 
 def places(call: Call) -> Iterator[Path]:
     """Walk over the paths into ``(args, options)``."""
     for i, value in enumerate(call.args):
-        yield from _below((0, i), value)
+        yield from (path for path in _below((0, i), value) if path not in call.kept)
     for name, value in call.options.items():
         yield from _below((1, name), value)
 
@@ -43,6 +45,14 @@ def _below(path: Path, value: Any) -> Iterator[Path]:
         return
     for key, entry in entries[:MOST]:
         yield from _below((*path, key), entry)
+
+
+def at(call: Call, path: Path) -> Any:
+    """Return what a call has at a path."""
+    found: Any = (call.args, call.options)
+    for key in path:
+        found = found[key]
+    return found
 
 
 def replaced(call: Call, path: Path, value: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

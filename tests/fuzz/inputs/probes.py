@@ -12,6 +12,9 @@ import portanet as pn
 
 Probe = Callable[[], Any]
 
+CALLABLE = ("class", "function", "layer")
+"""Probes that can be called: no bad ones where a function is wanted."""
+
 DEEP = 3000
 
 

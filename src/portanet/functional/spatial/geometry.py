@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, wraps
 from typing import Any
 
-from portanet.errors import HyperparameterError, ShapeError
+from portanet.errors import HyperparameterError, ShapeError, shown
 from portanet.functional.spatial.padding import pad
 
 Sizes = int | Sequence[int]
+LONGEST = 2**31 - 1
+"""The most entries along an axis of images: what a larger one asks for has no memory."""
+
 Padding = int | Sequence[int] | Sequence[tuple[int, int]] | str
 
 
@@ -155,7 +158,7 @@ def transposed_geometry(
 
 def _named(padding: Any) -> Any:
     if isinstance(padding, str) and padding not in ("same", "valid"):
-        raise HyperparameterError(f'padding is "same", "valid" or numbers: got {padding!r}')
+        raise HyperparameterError(f'padding is "same", "valid" or numbers: got {shown(padding)}')
     return padding
 
 
@@ -166,7 +169,7 @@ def _halves(widths: Iterable[int]) -> tuple[tuple[int, int], ...]:
 def group_count(groups: Any) -> int:
     """Check the number of groups of channels."""
     if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
-        raise HyperparameterError(f"groups is an integer >= 1: got {groups!r}")
+        raise HyperparameterError(f"groups is an integer >= 1: got {shown(groups)}")
     return groups
 
 
@@ -176,7 +179,9 @@ def each_axis(name: str, value: Sizes, rank: int, minimum: int = 1) -> tuple[int
     if len(values) != rank:
         raise HyperparameterError(f"len({name}) == spatial axes of x: {len(values)} != {rank}")
     if any(isinstance(n, bool) or not isinstance(n, int) or n < minimum for n in values):
-        raise HyperparameterError(f"{name} holds integers >= {minimum}: got {value!r}")
+        raise HyperparameterError(f"{name} holds integers >= {minimum}: got {shown(value)}")
+    if max(values, default=0) > LONGEST:
+        raise HyperparameterError(f"{name} <= {LONGEST}: got {shown(value)}")
     return values
 
 
@@ -186,10 +191,10 @@ def pad_widths(padding: Any, rank: int) -> tuple[tuple[int, int], ...]:
     pairs = tuple((p, p) if isinstance(p, int) else tuple(p) for p in values)
     if len(pairs) != rank or any(len(pair) != 2 for pair in pairs):
         raise HyperparameterError(
-            f"padding is a number, or one or a pair for each of {rank} axes: got {padding!r}"
+            f"padding is a number, or one or a pair for each of {rank} axes: got {shown(padding)}"
         )
-    if any(n < 0 for pair in pairs for n in pair):
-        raise HyperparameterError(f"padding >= 0: got {padding!r}")
+    if not all(0 <= n <= LONGEST for pair in pairs for n in pair):
+        raise HyperparameterError(f"0 <= padding <= {LONGEST}: got {shown(padding)}")
     return pairs
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from portanet.errors import HyperparameterError, ShapeError
 from portanet.functional.kernel import kernel
-from portanet.functional.spatial.geometry import Sizes, each_axis
+from portanet.functional.spatial.geometry import LONGEST, Sizes, each_axis
 from portanet.functional.spatial.resampling import Taps, resampled
 
 __all__ = ["upsample"]
@@ -103,6 +103,8 @@ def _sizes(
     if any(not 0 < s < math.inf for s in scales):
         raise HyperparameterError(f"0 < scale < inf: got {scale!r}")
     sizes = tuple(math.floor(n * s) for n, s in zip(spatial, scales, strict=True))
+    if max(sizes) > LONGEST:
+        raise HyperparameterError(f"x.shape * scale <= {LONGEST}: got the sizes {sizes}")
     if 0 in sizes:
         axis = sizes.index(0)
         raise HyperparameterError(

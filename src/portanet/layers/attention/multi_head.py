@@ -169,7 +169,7 @@ class MultiHeadAttention(Described):
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         inputs, mask = _parts(x)
-        states = dict(st)
+        states = dict(checks.require_tree(st, "st"))
         heads = []
         for name, part in zip(("query", "key", "value"), inputs, strict=True):
             if len(checks.axes(name, part)) != 3:

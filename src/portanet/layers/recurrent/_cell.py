@@ -111,6 +111,7 @@ class RecurrentCell(Layer):
             if getattr(self, train) or getattr(self, init) is not None:
                 tree, what = (ps, "ps") if getattr(self, train) else (st, "st")
                 start = checks.member(tree, name, shape[-1:], "(out_features,)", what)
+                checks.same_kind("x", x, f'{what}["{name}"]', start)
                 carry.append(xp.broadcast_to(start, shape))
             else:
                 carry.append(xp.zeros(shape, dtype=x.dtype, device=device_of(x)))
@@ -167,7 +168,7 @@ class RecurrentCell(Layer):
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         if self.in_features is None:
             return call_resolved(self, x, ps, st)
-        x, carry = x if isinstance(x, tuple) else (x, None)
+        x, carry = checks.one_or_pair(x, "carry")
         self.check(x, ps)
         if carry is None:
             carry = self.initial_carry(x.shape[:-1], x, ps, st)

@@ -220,7 +220,7 @@ class VariationalHiddenDropout(Layer):
         if not checks.flag(st, "training") or self.p == 0:
             return x, st
         key = key_of(st)
-        if checks.entry(st, "update_mask", "st"):
+        if checks.flag(st, "update_mask"):
             key = key.split(1)[0]
             st = {**st, "key": key, "update_mask": False}
         return dropout(x, self.p, key, axes=self.axes), st

@@ -84,7 +84,7 @@ class Frozen(Layer):
         return without(ps, found), found
 
     def _whole(self, ps: Any, st: Any) -> Any:
-        frozen = checks.entry(st, "frozen", "st")
+        frozen = checks.require_tree(checks.entry(st, "frozen", "st"), 'st["frozen"]')
         if "" in frozen:
             return frozen[""]
         return with_entries(ps, frozen) if frozen else ps
