@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
+import numpy as np
+
 from portanet.backends import backend_of, dtype_name, is_array
 from portanet.errors import ArgumentError, BackendMismatchError, PortanetError, shown
 from portanet.random import Key
@@ -77,8 +79,11 @@ def raise_refusal(
 
 
 def require_array(name: str, x: Any) -> None:
-    """Raise `BackendMismatchError` unless `x` is an array of a known library."""
-    if not (is_array(x) or isinstance(x, Box)):
+    """Raise `BackendMismatchError` unless `x` is an array of a known library.
+
+    NumPy's masked arrays and matrices calculate in other ways than the standard says.
+    """
+    if not (is_array(x) or isinstance(x, Box)) or isinstance(x, np.ma.MaskedArray | np.matrix):
         raise BackendMismatchError(
             f"{name} is an array: got {_kind(x)}: convert it first, for example with "
             f"numpy.asarray(x, dtype=numpy.float32)"

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from numbers import Integral, Real
 from typing import Any, NoReturn, TypeAlias
 
+import numpy as np
+
 from portanet.errors import HyperparameterError, shown
 
 Size: TypeAlias = Any
@@ -113,6 +115,17 @@ def optional_functions(owner: Any, *names: str) -> None:
     functions(owner, *(name for name in names if getattr(owner, name) is not None))
 
 
+def positives(owner: Any, name: str, count: int) -> None:
+    """The field is a finite number above zero, or a sequence of `count` of them; now a tuple."""
+    value = getattr(owner, name)
+    entries = tuple(value) if _is_sequence(value) else (value,)
+    if not all(_is_finite(entry) and entry > 0 for entry in entries):
+        refuse(owner, f"{name} > 0", value)
+    if len(entries) != count:
+        refuse(owner, f"len({name}) == {count}", value)
+    object.__setattr__(owner, name, tuple(map(float, entries)))
+
+
 def flags(owner: Any, *names: str) -> None:
     """Each field is True or False."""
     for name in names:
@@ -131,7 +144,8 @@ def _is_sequence(value: Any) -> bool:
     """Whether `value` has entries in an order, and ends."""
     if isinstance(value, str | bytes | Set | Mapping) or not isinstance(value, Iterable):
         return False
-    return getattr(value, "shape", None) != ()
+    is_array = hasattr(value, "shape")
+    return not is_array or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
 def _is_finite(value: Any) -> bool:

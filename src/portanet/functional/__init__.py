@@ -141,3 +141,4 @@ for _name in __all__:
     _function = globals()[_name]
     if _name not in ("at", "identity") and not hasattr(_function, "checked"):
         globals()[_name] = _checked(_function)
+        globals()[_name].__module__ = __name__  # where it can be found, by pickle too

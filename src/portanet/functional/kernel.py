@@ -24,8 +24,8 @@ def kernel(*, rule: Rule) -> Callable[[F], F]: ...
 def kernel(function: Any = None, /, *, rule: Rule | None = None) -> Any:
     """Make a function choose its body by the library of its first argument.
 
-    Whatever is annotated ``Any`` or ``Array`` is an array, and is checked to be one. What a library says of bad
-    arguments is turned into an error of the family.
+    Whatever is annotated ``Any`` or ``Array`` is an array, and is checked to be one. What a
+    library says of bad arguments is turned into an error of the family.
 
     Parameters
     ----------

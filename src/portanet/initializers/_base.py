@@ -62,9 +62,13 @@ def _floating(owner: Initializer, dtype: Any) -> np.dtype:
     return found
 
 
+def _is_size(n: Any) -> bool:
+    return isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0
+
+
 def _sizes(owner: Initializer, shape: Any) -> tuple[int, ...]:
     sizes = tuple(shape) if isinstance(shape, tuple | list) else None
-    if sizes is None or not all(isinstance(n, int | np.integer) and n >= 0 for n in sizes):
+    if sizes is None or not all(map(_is_size, sizes)):
         refuse(owner, "shape is a tuple of integers, each at least 0", shape)
     if math.prod(map(int, sizes)) > LARGEST:
         refuse(owner, f"shape has at most {LARGEST} entries", shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from contract.functions import ALL
 
 import portanet as pn
 from fuzz.inputs import verbs
-from fuzz.inputs.places import Call
+from fuzz.inputs.places import Call, places
 from portanet.optimizers import schedules
 
 SAMPLES = 3
@@ -108,7 +109,14 @@ def _layers(arrays: Callable[[Any], Any]) -> Iterator[Call]:
     for label, case in LAYERS.items():
         layer = case.make()
         ps, st = arrays(pn.setup(0, layer))
-        yield Call(label, layer, (_inputs(case, arrays), ps, st))
+        call = Call(label, layer, (_inputs(case, arrays), ps, st))
+        yield dataclasses.replace(call, kept=tuple(places(call))) if _joins(layer) else call
+
+
+def _joins(layer: pn.Layer) -> bool:
+    """Whether a function of Python joins inputs as they are, and says itself what it takes."""
+    names = "connection", "fusion"
+    return any(getattr(layer, name, None) in (operator.add, operator.mul) for name in names)
 
 
 def _constructors(arrays: Callable[[Any], Any]) -> Iterator[Call]:

@@ -61,7 +61,7 @@ def faults(calls: Iterable[Call], probes: dict[str, Probe], count: Count) -> Ite
     for call in calls:
         for path in places(call):
             for name, probe in probes.items():
-                if callable(at(call, path)) and name in CALLABLE:
+                if name in CALLABLE and (callable(at(call, path)) or at(call, path) is None):
                     continue  # a function is a function, whatever it makes of its arguments
                 problem = _try(call, path, probe, count)
                 if problem is not None and _is_late(problem):

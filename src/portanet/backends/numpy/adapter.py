@@ -42,11 +42,6 @@ class NumPyBackend(TapeBackend):
             self._knows_autograd = True
         return super()._box(x)
 
-    def holds(self, kind: type) -> bool:
-        """Whether it is an array that calculates as the standard says: no mask, no matrix."""
-        other = issubclass(kind, np.matrix | np.ma.MaskedArray | np.dtype)
-        return super().holds(kind) and not other
-
     def device_of(self, x: Any) -> str:
         return "cpu"
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from portanet.backends import array_namespace, device_of
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, shown
 from portanet.functional.kernel import kernel
 
 
@@ -82,7 +82,7 @@ def embedding_bag(
            [2. ]])
     """
     if reduction not in ("max", "mean", "sum"):
-        raise ArgumentError(f"reduction is one of 'max', 'mean', 'sum': got {reduction!r}")
+        raise ArgumentError(f"reduction is one of 'max', 'mean', 'sum': got {shown(reduction)}")
     xp = array_namespace(indices, weight)
     rows = embedding(indices, weight)
     n = indices.shape[-1]

@@ -12,7 +12,7 @@ from portanet import checks
 from portanet.backends import array_namespace, device_of
 from portanet.control import scan
 from portanet.core import Layer, call_resolved, last_size, sized_by_input
-from portanet.errors import HyperparameterError
+from portanet.errors import HyperparameterError, shown
 from portanet.functional import linear
 from portanet.initializers import zeros
 from portanet.layers._weights import symmetric
@@ -69,7 +69,7 @@ class RecurrentCell(Layer):
             raise HyperparameterError(
                 f"{type(self).__name__}: {name} is an initializer"
                 + (f" or a tuple of {self.gates}, one a gate" if self.gates > 1 else "")
-                + f": got {given!r}"
+                + f": got {shown(given)}"
             )
         else:
             object.__setattr__(self, name, tuple(given))

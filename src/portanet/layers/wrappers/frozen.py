@@ -11,7 +11,7 @@ import numpy as np
 from portanet import checks
 from portanet.core import Layer
 from portanet.core.lazy import is_unresolved
-from portanet.errors import HyperparameterError, ParameterTreeError
+from portanet.errors import HyperparameterError, ParameterTreeError, shown
 from portanet.layers.wrappers._paths import entry_at, paths_of, with_entries, without
 
 
@@ -151,7 +151,7 @@ def unfreeze(layer: Layer, ps: Any, st: Any) -> tuple[Layer, Any, Any]:
     (Dense(3, 2), True)
     """
     if not isinstance(layer, Frozen):
-        raise HyperparameterError(f"unfreeze: layer is a pn.Frozen: got {layer!r}")
+        raise HyperparameterError(f"unfreeze: layer is a pn.Frozen: got {shown(layer)}")
     if not isinstance(st, dict) or st.keys() != {"frozen", "layer"}:
         raise ParameterTreeError("st has the entries 'frozen' and 'layer' of a frozen layer")
     return layer.layer, layer._whole(ps, st), st["layer"]

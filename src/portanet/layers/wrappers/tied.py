@@ -62,7 +62,7 @@ class Tied(Layer):
 
     def __init__(self, model: Layer, *groups: Any) -> None:
         if not isinstance(model, Layer):
-            raise HyperparameterError(f"Tied: model is a portanet.Layer: got {model!r}")
+            raise HyperparameterError(f"Tied: model is a portanet.Layer: got {shown(model)}")
 
         def refuse(rule: str) -> None:
             raise HyperparameterError(f"Tied: a group holds {rule}: got {shown(groups)}")
