@@ -10,6 +10,7 @@ from typing import Any
 from portanet import tape, trees
 from portanet.backends import Backend, available, backend_of, dtype_name, get_backend, is_array
 from portanet.errors import (
+    ArgumentError,
     BackendNotAvailableError,
     DeviceError,
     DTypeError,
@@ -190,6 +191,10 @@ def gpu_device(force: bool = False, backend: str | None = None) -> Device:
     ...     device = pn.gpu_device()
     >>> x = device([1.0, 2.0])
     """
+    if not isinstance(force, bool):
+        raise ArgumentError(f"gpu_device: force is True or False: got {shown(force)}")
+    if not isinstance(backend, str | None):
+        raise ArgumentError(f"gpu_device: backend is the name of a library: got {shown(backend)}")
     known = available()
     if backend is not None and backend not in known:
         get_backend(backend)

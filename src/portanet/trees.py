@@ -43,7 +43,7 @@ def unflatten(structure: TreeStructure, leaves: Iterable[Any]) -> Tree:
     """Build the tree of `structure` with `leaves`; the inverse of `flatten`."""
     try:
         return optree.tree_unflatten(structure, leaves)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, AttributeError):
         _refuse_parts(structure, leaves)
         raise
 
@@ -82,6 +82,8 @@ def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     >>> trees.map_leaves(lambda a, b: a + b, {"w": 1, "b": 2}, {"w": 10, "b": 20})
     {'w': 11, 'b': 22}
     """
+    if not callable(function):
+        raise ArgumentError(f"map_leaves: function is one: got {shown(function)}")
     first, structure = flatten(tree)
     if not others:
         return unflatten(structure, list(map(function, first)))
@@ -144,7 +146,7 @@ def register_tree(cls: Any = None, *, static: tuple[str, ...] = ()) -> Any:
 
     Raises
     ------
-    TypeError
+    ArgumentError
         If `cls` is not a dataclass or a static name is not a field.
 
     Examples
@@ -164,11 +166,11 @@ def register_tree(cls: Any = None, *, static: tuple[str, ...] = ()) -> Any:
     if cls is None:
         return lambda decorated: register_tree(decorated, static=static)
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
-        raise TypeError(f"{cls!r} is not a dataclass: use @dataclasses.dataclass first")
+        raise ArgumentError(f"{shown(cls)} is not a dataclass: use @dataclasses.dataclass first")
     names = [field.name for field in dataclasses.fields(cls)]
     unknown = [name for name in static if name not in names]
     if unknown:
-        raise TypeError(f"static names {unknown} are not fields of {cls.__name__}: {names}")
+        raise ArgumentError(f"static names {unknown} are not fields of {cls.__name__}: {names}")
     children = tuple(name for name in names if name not in static)
 
     def split(instance: Any) -> tuple[tuple[Any, ...], Any, tuple[str, ...]]:

@@ -61,8 +61,8 @@ def positions(argnums: Sequence[int], count: int) -> tuple[int, ...]:
     for i in argnums:
         if not -count <= i < count:
             raise ArgumentError(
-                f"argnums {i} is out of range: the function was called with {count} positional "
-                f"{'argument' if count == 1 else 'arguments'}"
+                f"argnums {shown(i)} is out of range: the function was called with {count} "
+                f"positional {'argument' if count == 1 else 'arguments'}"
             )
     found = tuple(i % count for i in argnums)
     if len(set(found)) < len(found):

@@ -42,10 +42,12 @@ from portanet.checks.shapes import (
     last_axis,
     member,
     one_or_pair,
+    product,
     rank_at_least,
     require_tree,
     same_shape,
     shape_of,
+    to_reshape,
 )
 
 __all__ = [
@@ -79,6 +81,7 @@ __all__ = [
     "positive",
     "positives",
     "probabilities",
+    "product",
     "raise_refusal",
     "rank_at_least",
     "real_floating",
@@ -90,4 +93,5 @@ __all__ = [
     "same_shape",
     "shape_of",
     "sizes",
+    "to_reshape",
 ]

@@ -5,7 +5,8 @@ They run in every call, so they compare first and compose their message only whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from portanet.errors import BackendMismatchError, ParameterTreeError, ShapeError, shown
@@ -118,6 +119,23 @@ def last_axes(name: str, x: Any, shape: tuple[int, ...], shape_name: str) -> Non
         raise ShapeError(
             f"{name}.shape[-{rank}:] == {shape_name}: {tuple(found)} does not end with {shape}"
         )
+
+
+def product(sizes: Iterable[int | None]) -> int | None:
+    """Return the product of sizes, None where a library does not know one of them yet."""
+    known = list(sizes)
+    return None if None in known else math.prod(known)  # pyright: ignore[reportArgumentType]
+
+
+def to_reshape(name: str, sizes: Iterable[int | None]) -> tuple[int, ...]:
+    """Return the sizes that `name` is to have, -1 for the one that a library does not know yet."""
+    found = tuple(-1 if n is None else n for n in sizes)
+    if found.count(-1) > 1:
+        raise ShapeError(
+            f"all sizes of {name} but one are known: {found.count(-1)} are not: give the library "
+            f"the shape, with None for the batch alone"
+        )
+    return found
 
 
 def rank_at_least(name: str, x: Any, rank: int) -> None:

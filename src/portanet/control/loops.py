@@ -52,6 +52,8 @@ def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any
         raise ArgumentError(
             f"fori_loop: lower and upper are integers: got {shown(lower)} and {shown(upper)}"
         ) from None
+    if not max(abs(lower), abs(upper)) < 2**63:
+        raise ArgumentError("fori_loop: lower and upper are integers of 64 bits")
     arrays = [x for x in trees.leaves(init) if is_array(x)]
     if not arrays:
         raise ArgumentError("fori_loop: init needs an array, which gives the library of the index")

@@ -10,9 +10,8 @@ from portanet import trees
 from portanet.checks import LARGEST
 from portanet.core.display import count_numbers
 from portanet.core.layer import Layer
-from portanet.core.lazy import refuse_unresolved
 from portanet.core.modes import test_mode
-from portanet.core.setup import setup
+from portanet.core.setup import drawn, setup
 from portanet.errors import HyperparameterError, shown
 
 
@@ -31,8 +30,7 @@ def parameter_count(model: Any) -> int:
     32
     """
     if isinstance(model, Layer):
-        model = model.initial_parameters(np.random.default_rng(0))
-        refuse_unresolved((), model)
+        model = drawn(model.initial_parameters, np.random.default_rng(0))
     return count_numbers(model)
 
 
@@ -48,8 +46,7 @@ def state_count(model: Any) -> int:
     11
     """
     if isinstance(model, Layer):
-        model = model.initial_states(np.random.default_rng(0))
-        refuse_unresolved((), model)
+        model = drawn(model.initial_states, np.random.default_rng(0))
     return count_numbers(model)
 
 
@@ -93,10 +90,17 @@ def output_shape(
 
 
 def _zeros(shape: Any) -> Any:
+    try:
+        return _zeros_of(shape)
+    except RecursionError:
+        trees.refuse_depth()
+
+
+def _zeros_of(shape: Any) -> Any:
     if not isinstance(shape, list | tuple):
         raise HyperparameterError(f"input_shape is a tuple of integers: got {shown(shape)}")
     if shape and all(isinstance(entry, list | tuple) for entry in shape):
-        return tuple(map(_zeros, shape))
+        return tuple(map(_zeros_of, shape))
     for size in shape:
         if (
             isinstance(size, bool)

@@ -76,6 +76,8 @@ def update_state(
             f"st is a tree of states, as in ps, st = pn.setup(rng, model): "
             f"got an object of type {type(st).__name__}"
         )
+    if not isinstance(key, str):
+        raise ArgumentError(f"update_state: key is the name of an entry: got {shown(key)}")
     if exclude is not None and not callable(exclude):
         raise ArgumentError(f"update_state: exclude is a function: got {shown(exclude)}")
     try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from portanet import devices
+from portanet.core.container import TOO_DEEP
 from portanet.core.layer import Layer
 from portanet.core.lazy import refuse_unresolved, resolve
 from portanet.errors import HyperparameterError, shown
@@ -75,20 +77,23 @@ def setup(
     generator = _generator(rng)
     if example is not None:
         model = resolve(model, example)
-    try:
-        trees = model.initial_parameters(generator), model.initial_states(generator)
-        for tree in trees:
-            refuse_unresolved((), tree)
-    except RecursionError:
-        raise HyperparameterError(
-            "the model nests deeper than Python's recursion limit: write its layers in a row"
-        ) from None
+    trees = drawn(model.initial_parameters, generator), drawn(model.initial_states, generator)
     if device is not None:
         place = device if isinstance(device, devices.Device) else devices.device(device)
         trees = place(trees)
     if dtype is not None:
         trees = precision.astype(trees, dtype)
     return trees
+
+
+def drawn(draw: Callable[[np.random.Generator], Any], rng: np.random.Generator) -> Any:
+    """Return the tree that a model draws, in which no layer waits for its input."""
+    try:
+        tree = draw(rng)
+        refuse_unresolved((), tree)
+    except RecursionError:
+        raise HyperparameterError(TOO_DEEP) from None
+    return tree
 
 
 def apply(model: Layer, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:

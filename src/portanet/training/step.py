@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet import optimizers
+from portanet.errors import ArgumentError, shown
 from portanet.training.compiled import compiled_step
 from portanet.training.gradients import Array, Loss, gradients
 from portanet.training.state import TrainState, check_state
@@ -172,6 +173,12 @@ def train_step(
     True
     """
     check_state(ts)
+    if not callable(loss):
+        raise ArgumentError(f"loss is a function loss(model, ps, st, data): got {shown(loss)}")
+    if not (isinstance(jit, bool | None) and isinstance(donate, bool)):
+        raise ArgumentError(
+            f"jit is True, False or None, donate True or False: got {shown(jit)}, {shown(donate)}"
+        )
     if jit is not False and ad is None:
         done = compiled_step(loss, data, ts, slowly=jit is True, donate=donate)
         if done is not None:

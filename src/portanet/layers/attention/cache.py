@@ -59,7 +59,7 @@ def with_cache(model: Layer, ps: Any, st: Any, batch: int, length: int) -> Any:
     True
     """
     for name, n in (("batch", batch), ("length", length)):
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n < 2**31:
             raise ArgumentError(f"with_cache: {name} is an integer, at least 1: got {shown(n)}")
     if not isinstance(model, Layer):
         raise ArgumentError(f"with_cache: model is a portanet.Layer: got {shown(model)}")

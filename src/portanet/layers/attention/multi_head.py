@@ -177,9 +177,11 @@ class MultiHeadAttention(Described):
             y, states[name] = self.run(name, part, ps, st)
             groups = self.heads if name == "query" else self.kv_heads or self.heads
             size = self._head_sizes[name == "value"]
-            heads.append(array_namespace(y).reshape(y, (*y.shape[:-1], groups, size)))
+            sizes = checks.to_reshape(name, (*y.shape[:-1], groups, size))
+            heads.append(array_namespace(y).reshape(y, sizes))
         y, weights = self._attend(heads, mask, ps, st, states)
-        y = array_namespace(y).reshape(y, (*y.shape[:-2], y.shape[-2] * y.shape[-1]))
+        sizes = checks.to_reshape("the heads", (*y.shape[:-2], checks.product(y.shape[-2:])))
+        y = array_namespace(y).reshape(y, sizes)
         y, states["out"] = self.run("out", y, ps, st)
         return (y, weights) if self.return_weights else y, states
 

@@ -12,7 +12,7 @@ from portanet import checks
 from portanet.backends import array_namespace, device_of
 from portanet.control import scan
 from portanet.core import Layer, call_resolved, last_size, sized_by_input
-from portanet.errors import HyperparameterError, shown
+from portanet.errors import HyperparameterError, ShapeError, shown
 from portanet.functional import linear
 from portanet.initializers import zeros
 from portanet.layers._weights import symmetric
@@ -106,6 +106,11 @@ class RecurrentCell(Layer):
         """Return the carry before the first step: arrays like `x`, (*batch, out_features)."""
         xp = array_namespace(x)
         shape = *batch, self.out_features
+        if None in shape:
+            raise ShapeError(
+                f"the batch, for which the carry begins, is known: it is {batch}: give the library "
+                f"the sizes, or a carry with the input"
+            )
         carry = []
         for name, (train, init) in self.carried.items():
             if getattr(self, train) or getattr(self, init) is not None:

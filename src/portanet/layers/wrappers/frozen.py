@@ -85,6 +85,8 @@ class Frozen(Layer):
 
     def _whole(self, ps: Any, st: Any) -> Any:
         frozen = checks.require_tree(checks.entry(st, "frozen", "st"), 'st["frozen"]')
+        if not all(isinstance(path, str) for path in frozen):
+            raise ParameterTreeError('the entries of st["frozen"] are dotted paths')
         if "" in frozen:
             return frozen[""]
         return with_entries(ps, frozen) if frozen else ps
@@ -126,6 +128,8 @@ def freeze(
     >>> list(ps)
     ['layer_2']
     """
+    if not (names is None or isinstance(names, str | Iterable)):
+        raise HyperparameterError(f"freeze: names are dotted paths: got {shown(names)}")
     frozen = Frozen(layer, names if names is None or isinstance(names, str) else tuple(names))
     rest, taken = frozen._split(ps)
     return frozen, rest, {"frozen": taken, "layer": st}

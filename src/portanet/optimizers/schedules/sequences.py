@@ -47,6 +47,7 @@ class Sequence:
             relation = f"len(steps) == len(schedules) - 1 == {len(self.schedules) - 1}"
             checks.refuse(self, relation, self.steps)
 
+    @checks.checked
     def __call__(self, step: int) -> float:
         for schedule, length in zip(self.schedules, self.steps, strict=False):
             if step < length:
