@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from portanet.backends import backend_of, dtype_name, is_array
-from portanet.errors import ArgumentError, BackendMismatchError, PortanetError, shown
+from portanet.errors import ArgumentError, BackendMismatchError, shown
 from portanet.random import Key
 from portanet.tape import Box
 
@@ -57,7 +57,8 @@ def raise_refusal(
     That is `error` itself if it is of the family or says nothing of arguments; else an error that
     names the first bad argument, or all of them with what the library said.
     """
-    if isinstance(error, PortanetError) or not _is_of_arguments(error):
+    unnamed = isinstance(error, BackendMismatchError)
+    if not (unnamed or _is_of_arguments(error)):
         raise error
     name = function.__name__
     try:
@@ -68,6 +69,8 @@ def raise_refusal(
     arrays = list(_arrays(parameters, given))
     for parameter, value in arrays:
         require_array(f"{name}: {parameter}", value)
+    if unnamed:
+        raise error
     backend_of(*(value for _, value in arrays))
     for parameter, value in given.items():
         holds = _KINDS.get(str(parameters[parameter].annotation).removesuffix(" | None"))
@@ -81,9 +84,9 @@ def raise_refusal(
 def require_array(name: str, x: Any) -> None:
     """Raise `BackendMismatchError` unless `x` is an array of a known library.
 
-    NumPy's masked arrays and matrices calculate in other ways than the standard says.
+    NumPy's masked arrays calculate in other ways than the standard says.
     """
-    if not (is_array(x) or isinstance(x, Box)) or isinstance(x, np.ma.MaskedArray | np.matrix):
+    if not (is_array(x) or isinstance(x, Box)) or isinstance(x, np.ma.MaskedArray):
         raise BackendMismatchError(
             f"{name} is an array: got {_kind(x)}: convert it first, for example with "
             f"numpy.asarray(x, dtype=numpy.float32)"

@@ -115,14 +115,15 @@ def optional_functions(owner: Any, *names: str) -> None:
     functions(owner, *(name for name in names if getattr(owner, name) is not None))
 
 
-def positives(owner: Any, name: str, count: int) -> None:
-    """The field is a finite number above zero, or a sequence of `count` of them; now a tuple."""
+def positives(owner: Any, name: str, other: str) -> None:
+    """The field is a number > 0, or a sequence as long as the field `other`; now a tuple."""
+    count = len(getattr(owner, other))
     value = getattr(owner, name)
     entries = tuple(value) if _is_sequence(value) else (value,)
     if not all(_is_finite(entry) and entry > 0 for entry in entries):
         refuse(owner, f"{name} > 0", value)
     if len(entries) != count:
-        refuse(owner, f"len({name}) == {count}", value)
+        refuse(owner, f"len({name}) == len({other}) == {count}", value)
     object.__setattr__(owner, name, tuple(map(float, entries)))
 
 

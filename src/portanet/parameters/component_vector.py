@@ -69,8 +69,11 @@ class ComponentVector(Mapping[str, Any]):
     _layout: Layout
 
     def __init__(self, tree: Mapping[str, Any]) -> None:
-        flat = join(tree, trees.leaves(_as_dicts(tree)))
-        _fill(self, flat, layout_of(tree))
+        try:
+            entries = _as_dicts(tree)
+        except RecursionError:
+            trees.refuse_depth()
+        _fill(self, join(tree, trees.leaves(entries)), layout_of(tree))
 
     @property
     def shape(self) -> tuple[int, ...]:

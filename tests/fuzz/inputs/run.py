@@ -6,14 +6,14 @@ import resource
 import signal
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fuzz.inputs.places import Call, at, copied, places, replaced, spelled
+from fuzz.inputs.places import Call, Path, at, copied, places, replaced, spelled
 from fuzz.inputs.probes import CALLABLE, Probe
 from portanet.errors import PortanetError
 
@@ -56,11 +56,18 @@ class Count:
         return self.refused + self.accepted
 
 
-def faults(calls: Iterable[Call], probes: dict[str, Probe], count: Count) -> Iterator[Fault]:
-    """Try every probe at every place of every call."""
+def faults(
+    calls: Iterable[Call],
+    probes: dict[str, Probe],
+    count: Count,
+    chosen: Callable[[Call, Path, str], bool] = lambda *_: True,
+) -> Iterator[Fault]:
+    """Try every probe at every place of every call, or those `chosen`."""
     for call in calls:
         for path in places(call):
             for name, probe in probes.items():
+                if not chosen(call, path, name):
+                    continue
                 if name in CALLABLE and (callable(at(call, path)) or at(call, path) is None):
                     continue  # a function is a function, whatever it makes of its arguments
                 problem = _try(call, path, probe, count)

@@ -237,7 +237,7 @@ def _trees(arrays: Place) -> Iterator[Call]:
     yield Call("ComponentVector", pn.ComponentVector, ({"a": tree["a"]},))
     yield Call("get_device", pn.get_device, (tree,))
     yield Call("device", lambda text, tree: pn.device(text)(tree), ("numpy", tree))
-    yield Call("gpu_device", pn.gpu_device, (False, "numpy"))
+    yield Call("gpu_device", pn.gpu_device, (False, "numpy"), kept=((0, 1),))  # None imports all
     yield Call("array_namespace", pn.array_namespace, (tree["a"],))
 
 

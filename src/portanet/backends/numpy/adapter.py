@@ -42,6 +42,10 @@ class NumPyBackend(TapeBackend):
             self._knows_autograd = True
         return super()._box(x)
 
+    def holds(self, kind: type) -> bool:
+        """Whether it is an array that calculates as the standard says, which a matrix does not."""
+        return super().holds(kind) and not issubclass(kind, np.matrix)
+
     def device_of(self, x: Any) -> str:
         return "cpu"
 

@@ -201,8 +201,11 @@ def pad_widths(padding: Any, rank: int) -> tuple[tuple[int, int], ...]:
         raise HyperparameterError(
             f"padding is a number, or one or a pair for each of {rank} axes: got {shown(padding)}"
         )
-    if not all(0 <= n <= LONGEST for pair in pairs for n in pair):
-        raise HyperparameterError(f"0 <= padding <= {LONGEST}: got {shown(padding)}")
+    widths = [n for pair in pairs for n in pair]
+    if min(widths, default=0) < 0:
+        raise HyperparameterError(f"padding >= 0: got {shown(padding)}")
+    if max(widths, default=0) > LONGEST:
+        raise HyperparameterError(f"padding <= {LONGEST}: got {shown(padding)}")
     return pairs
 
 

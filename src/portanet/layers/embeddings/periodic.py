@@ -58,7 +58,7 @@ class PeriodicEmbedding(Layer):
         checks.sizes(self, "indices", minimum=0)
         if len(set(self.indices)) != len(self.indices):
             checks.refuse(self, "indices differ", self.indices)
-        checks.positives(self, "periods", len(self.indices))
+        checks.positives(self, "periods", "indices")
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         checks.rank_at_least("x", x, 1)
