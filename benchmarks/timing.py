@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 ROUNDS = 41
 ROUND_SECONDS = 0.004
+MOST_PARALLEL = 1.05
+"""Processor time over time: above 1 by what the two clocks differ in."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,14 @@ def interleave(contenders: Mapping[str, Callable[[], object]]) -> dict[str, Timi
     rounds: dict[str, list[float]] = {name: [] for name in contenders}
     gc.collect()
     gc.disable()
+    began = time.perf_counter(), time.process_time()
     try:
         for _ in range(ROUNDS):
             for name, call in contenders.items():
                 rounds[name].append(_seconds(call, repeats[name]))
     finally:
         gc.enable()
+    check_one_thread(time.perf_counter() - began[0], time.process_time() - began[1])
     return {
         name: Timing(
             statistics.median(own),
@@ -45,6 +49,14 @@ def interleave(contenders: Mapping[str, Callable[[], object]]) -> dict[str, Timi
         )
         for name, own in rounds.items()
     }
+
+
+def check_one_thread(wall: float, cpu: float) -> None:
+    """Raise `RuntimeError` if more time was computed than went by: by threads side by side."""
+    if cpu > MOST_PARALLEL * wall:
+        raise RuntimeError(
+            f"the contenders computed {cpu:.2f} s in {wall:.2f} s: one of them used several threads"
+        )
 
 
 def _seconds(call: Callable[[], object], repeats: int) -> float:

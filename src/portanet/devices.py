@@ -10,11 +10,13 @@ from typing import Any
 from portanet import tape, trees
 from portanet.backends import Backend, available, backend_of, dtype_name, get_backend, is_array
 from portanet.errors import (
+    ArgumentError,
     BackendNotAvailableError,
     DeviceError,
     DTypeError,
     PortanetError,
     TracedValueError,
+    shown,
 )
 
 __all__ = ["Device", "cpu_device", "device", "get_device", "gpu_device"]
@@ -138,7 +140,7 @@ def device(text: str) -> Device:
     """
     if not isinstance(text, str):
         raise DeviceError(
-            f'a device is named by a text such as "numpy" or "torch:cuda:0", not {text!r}'
+            f'a device is named by a text such as "numpy" or "torch:cuda:0", not {shown(text)}'
         )
     name, _, place = text.partition(":")
     backend = get_backend(name)
@@ -189,6 +191,10 @@ def gpu_device(force: bool = False, backend: str | None = None) -> Device:
     ...     device = pn.gpu_device()
     >>> x = device([1.0, 2.0])
     """
+    if not isinstance(force, bool):
+        raise ArgumentError(f"gpu_device: force is True or False: got {shown(force)}")
+    if not isinstance(backend, str | None):
+        raise ArgumentError(f"gpu_device: backend is the name of a library: got {shown(backend)}")
     known = available()
     if backend is not None and backend not in known:
         get_backend(backend)

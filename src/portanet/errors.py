@@ -85,6 +85,19 @@ class TracedValueError(PortanetError, TypeError):
     """A traced array used where only a concrete one can be."""
 
 
+def shown(value: object) -> str:
+    """Return an argument as text for a message: short, whatever it is."""
+    try:
+        text = repr(value)
+    except Exception:  # too deep, too many digits, or a fault of its own
+        return f"an object of type {type(value).__name__}"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+_LONGEST = 300
+"""Characters of a value in a message: a whole array of three rows, not one of a thousand."""
+
+
 def located(error: Exception, name: str) -> Exception:
     """Put `name` in front of the path of an error on its way out of a container.
 

@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from portanet.backends import backend_of
-from portanet.errors import HyperparameterError
+from portanet.errors import (
+    ArgumentError,
+    BackendMismatchError,
+    DTypeError,
+    HyperparameterError,
+    shown,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ class Key:
             If `n` is not a positive integer.
         """
         if not _is_integer(n) or n < 1:
-            raise HyperparameterError(f"Key.split: n is an integer, at least 1: got {n!r}")
+            raise HyperparameterError(f"Key.split: n is an integer, at least 1: got {shown(n)}")
         return tuple(self._child(b"split %d" % i) for i in range(n))
 
     def fold_in(self, data: int) -> Key:
@@ -89,7 +95,7 @@ class Key:
         (True, False)
         """
         if not _is_integer(data):
-            raise HyperparameterError(f"Key.fold_in: data is an integer: got {data!r}")
+            raise HyperparameterError(f"Key.fold_in: data is an integer: got {shown(data)}")
         return self._child(b"fold %d" % data)
 
     def draw(self, backend: Any, name: str, shape: tuple[int, ...], like: Any) -> Any:
@@ -112,6 +118,10 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+_SEED_BITS = 4096
+"""Far beyond any use, and below what Python writes in decimal digits."""
+
+
 def key(seed: int) -> Key:
     """Make a key from an integer seed of any size and sign.
 
@@ -130,7 +140,9 @@ def key(seed: int) -> Key:
     ((2, 3), dtype('float32'))
     """
     if not _is_integer(seed):
-        raise HyperparameterError(f"key: seed is an integer: got {seed!r}")
+        raise HyperparameterError(f"key: seed is an integer: got {shown(seed)}")
+    if abs(int(seed)) >> _SEED_BITS:
+        raise HyperparameterError(f"key: seed has at most {_SEED_BITS} bits: got {shown(seed)}")
     return _digest(b"seed %d" % seed)
 
 
@@ -150,7 +162,7 @@ def uniform(key: Key, shape: tuple[int, ...], *, like: Any) -> Any:
         The same numbers for the same key, shape and dtype on NumPy, array_api_strict and Torch's
         CPU; on an accelerator the library's own, repeatable there.
     """
-    return key.draw(backend_of(like), "uniform", shape, like)
+    return _draw("uniform", key, shape, like)
 
 
 def normal(key: Key, shape: tuple[int, ...], *, like: Any) -> Any:
@@ -163,7 +175,7 @@ def normal(key: Key, shape: tuple[int, ...], *, like: Any) -> Any:
     >>> pn.random.normal(pn.random.key(1), (4,), like=np.zeros(())).dtype
     dtype('float64')
     """
-    return key.draw(backend_of(like), "normal", shape, like)
+    return _draw("normal", key, shape, like)
 
 
 def bernoulli(key: Key, probability: float, shape: tuple[int, ...], *, like: Any) -> Any:
@@ -196,12 +208,38 @@ def bernoulli(key: Key, probability: float, shape: tuple[int, ...], *, like: Any
     >>> bool(450 < np.sum(heads) < 550)
     True
     """
-    if not 0 <= probability <= 1:
-        raise HyperparameterError(f"bernoulli: 0 <= probability <= 1: got {probability!r}")
-    backend = backend_of(like)
+    if not isinstance(probability, Real) or not 0 <= probability <= 1:
+        raise HyperparameterError(f"bernoulli: 0 <= probability <= 1: got {shown(probability)}")
+    backend = _backend_of("bernoulli", like)
     xp = backend.xp
     single = xp.empty(0, dtype=xp.float32, device=backend.device_of(like))
-    return key.draw(backend, "uniform", shape, single) < probability
+    return _draw("uniform", key, shape, single) < probability
+
+
+def _draw(name: str, key: Any, shape: Any, like: Any) -> Any:
+    """Draw by the method `name` of the backend of `like`."""
+    backend = _backend_of(name, like)
+    if not hasattr(key, "draw"):
+        raise ArgumentError(
+            f"{name}: key is a portanet.random.Key: got {shown(key)}: make one with "
+            "pn.random.key(seed)"
+        )
+    if not isinstance(shape, tuple | list) or not all(map(_is_size, shape)):
+        raise ArgumentError(f"{name}: shape is a tuple of sizes >= 0: got {shown(shape)}")
+    if not backend.is_real(like.dtype):
+        raise DTypeError(f"{name}: like.dtype is real floating: {backend.dtype_name(like.dtype)}")
+    return key.draw(backend, name, tuple(shape), like)
+
+
+def _backend_of(name: str, like: Any) -> Any:
+    backend = backend_of(like)
+    if not hasattr(like, "dtype"):
+        raise BackendMismatchError(f"{name}: like is an array: got {shown(like)}")
+    return backend
+
+
+def _is_size(value: Any) -> bool:
+    return _is_integer(value) and 0 <= value < 2**63
 
 
 def replicate(rng: np.random.Generator) -> np.random.Generator:
@@ -222,7 +260,7 @@ def replicate(rng: np.random.Generator) -> np.random.Generator:
     """
     if not isinstance(rng, np.random.Generator):
         raise HyperparameterError(
-            f"replicate: rng is a numpy.random.Generator: got {rng!r}: make one with "
+            f"replicate: rng is a numpy.random.Generator: got {shown(rng)}: make one with "
             "np.random.default_rng(seed)"
         )
     return copy.deepcopy(rng)

@@ -6,7 +6,7 @@ from typing import Any
 
 from portanet import core, trees
 from portanet.core import Layer
-from portanet.errors import HyperparameterError
+from portanet.errors import HyperparameterError, shown
 from portanet.functional import stop_gradient
 
 
@@ -60,7 +60,9 @@ class StatefulModel:
 
     def __init__(self, model: Layer, ps: Any, st: Any) -> None:
         if not isinstance(model, Layer):
-            raise HyperparameterError(f"StatefulModel: model is a portanet.Layer: got {model!r}")
+            raise HyperparameterError(
+                f"StatefulModel: model is a portanet.Layer: got {shown(model)}"
+            )
         self.model = model
         self.parameters = ps
         self.states = st

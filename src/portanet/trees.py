@@ -8,20 +8,30 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import optree
 
-from portanet.errors import ParameterTreeError
+from portanet.errors import ArgumentError, ParameterTreeError, shown
 
 Tree = Any
 TreeStructure = optree.PyTreeSpec
 NAMESPACE = "portanet"
 
 
+def refuse_depth() -> NoReturn:
+    """Raise `ParameterTreeError` for a tree that cannot be walked."""
+    raise ParameterTreeError(
+        "a tree ends: this one contains itself, or nests deeper than Python's recursion limit"
+    ) from None
+
+
 def flatten(tree: Tree) -> tuple[list[Any], TreeStructure]:
     """Split a tree into its leaves and its structure."""
-    return optree.tree_flatten(tree, namespace=NAMESPACE)
+    try:
+        return optree.tree_flatten(tree, namespace=NAMESPACE)
+    except RecursionError:
+        refuse_depth()
 
 
 def is_leaf(tree: Tree) -> bool:
@@ -31,12 +41,31 @@ def is_leaf(tree: Tree) -> bool:
 
 def unflatten(structure: TreeStructure, leaves: Iterable[Any]) -> Tree:
     """Build the tree of `structure` with `leaves`; the inverse of `flatten`."""
-    return optree.tree_unflatten(structure, leaves)
+    try:
+        return optree.tree_unflatten(structure, leaves)
+    except (TypeError, ValueError, AttributeError):
+        _refuse_parts(structure, leaves)
+        raise
+
+
+def _refuse_parts(structure: Any, leaves: Any) -> None:
+    """Raise `ArgumentError` where a tree cannot be built because of what was given."""
+    if not isinstance(structure, optree.PyTreeSpec):
+        raise ArgumentError(
+            f"unflatten: structure is what flatten returned second: got {shown(structure)}"
+        )
+    count = len(leaves) if isinstance(leaves, list | tuple) else None
+    if count != structure.num_leaves:
+        found = f"{count} leaves" if count is not None else shown(leaves)
+        raise ArgumentError(f"unflatten: {structure.num_leaves} leaves: got {found}")
 
 
 def leaves(tree: Tree) -> list[Any]:
     """Return the leaves of a tree, in the order of `flatten`."""
-    return optree.tree_leaves(tree, namespace=NAMESPACE)
+    try:
+        return optree.tree_leaves(tree, namespace=NAMESPACE)
+    except RecursionError:
+        refuse_depth()
 
 
 def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
@@ -53,9 +82,11 @@ def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     >>> trees.map_leaves(lambda a, b: a + b, {"w": 1, "b": 2}, {"w": 10, "b": 20})
     {'w': 11, 'b': 22}
     """
-    if not others:
-        return optree.tree_map(function, tree, namespace=NAMESPACE)
+    if not callable(function):
+        raise ArgumentError(f"map_leaves: function is one: got {shown(function)}")
     first, structure = flatten(tree)
+    if not others:
+        return unflatten(structure, list(map(function, first)))
     columns = [first]
     for other in others:
         check_same_structure(tree, other)
@@ -72,7 +103,10 @@ def flatten_with_paths(tree: Tree) -> list[tuple[str, Any]]:
     >>> trees.flatten_with_paths({"layer_1": {"weight": 1.0}, "scales": (2.0, 3.0)})
     [('layer_1.weight', 1.0), ('scales.0', 2.0), ('scales.1', 3.0)]
     """
-    paths, values, _ = optree.tree_flatten_with_path(tree, namespace=NAMESPACE)
+    try:
+        paths, values, _ = optree.tree_flatten_with_path(tree, namespace=NAMESPACE)
+    except RecursionError:
+        refuse_depth()
     return [(".".join(map(str, path)), leaf) for path, leaf in zip(paths, values, strict=True)]
 
 
@@ -112,7 +146,7 @@ def register_tree(cls: Any = None, *, static: tuple[str, ...] = ()) -> Any:
 
     Raises
     ------
-    TypeError
+    ArgumentError
         If `cls` is not a dataclass or a static name is not a field.
 
     Examples
@@ -132,11 +166,11 @@ def register_tree(cls: Any = None, *, static: tuple[str, ...] = ()) -> Any:
     if cls is None:
         return lambda decorated: register_tree(decorated, static=static)
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
-        raise TypeError(f"{cls!r} is not a dataclass: use @dataclasses.dataclass first")
+        raise ArgumentError(f"{shown(cls)} is not a dataclass: use @dataclasses.dataclass first")
     names = [field.name for field in dataclasses.fields(cls)]
     unknown = [name for name in static if name not in names]
     if unknown:
-        raise TypeError(f"static names {unknown} are not fields of {cls.__name__}: {names}")
+        raise ArgumentError(f"static names {unknown} are not fields of {cls.__name__}: {names}")
     children = tuple(name for name in names if name not in static)
 
     def split(instance: Any) -> tuple[tuple[Any, ...], Any, tuple[str, ...]]:

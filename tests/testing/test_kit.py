@@ -283,3 +283,27 @@ def test_assert_close_knows_infinities_and_shapes(refused):
     refused("result: shape (3,) != (1, 3)", testing.assert_close, odd, odd[None])
     refused("tree: structure ", testing.assert_close, {"a": odd}, {"b": odd}, what="tree")
     refused("tree.a: 1 != 2", testing.assert_close, {"a": 1}, {"a": 2}, what="tree")
+
+
+def test_check_backend_reports_every_fault_at_once():
+    @pn.backends.register
+    class Faulty(type(pn.backends.get_backend("numpy"))):
+        name = distribution = "faulty"
+        modules = ("nowhere",)
+
+        def unavailable_reason(self):
+            return None
+
+        def device_name(self, device):
+            return "another"
+
+        def parse_device(self, text):
+            return text or "cpu"
+
+    with pytest.raises(AssertionError) as caught:
+        testing.check_backend(Faulty)
+    lines = str(caught.value).splitlines()
+    assert len(lines) > 2
+    assert all(line.startswith("backend 'faulty': ") for line in lines)
+    assert any("is not recognised as one of its arrays" in line for line in lines)
+    assert any("parse_device" in line for line in lines)

@@ -6,13 +6,19 @@ from collections.abc import Sequence
 from operator import index
 from typing import Any
 
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, shown
 
 
 def function(verb: str, given: Any) -> None:
     """Raise `ArgumentError` if `given` cannot be called."""
     if not callable(given):
         raise ArgumentError(f"{verb} differentiates a function, not {type(given).__name__}")
+
+
+def flag(verb: str, name: str, given: Any) -> None:
+    """Raise `ArgumentError` if `given` is neither True nor False."""
+    if not isinstance(given, bool):
+        raise ArgumentError(f"{verb}: {name} is True or False: got {shown(given)}")
 
 
 def several(argnums: Any) -> bool:
@@ -38,7 +44,7 @@ def _integer(i: Any, argnums: Any) -> None:
         index(i)
     except TypeError:
         raise ArgumentError(
-            f"argnums is an integer or a sequence of at least one, not {argnums!r}"
+            f"argnums is an integer or a sequence of at least one, not {shown(argnums)}"
         ) from None
 
 
@@ -55,8 +61,8 @@ def positions(argnums: Sequence[int], count: int) -> tuple[int, ...]:
     for i in argnums:
         if not -count <= i < count:
             raise ArgumentError(
-                f"argnums {i} is out of range: the function was called with {count} positional "
-                f"{'argument' if count == 1 else 'arguments'}"
+                f"argnums {shown(i)} is out of range: the function was called with {count} "
+                f"positional {'argument' if count == 1 else 'arguments'}"
             )
     found = tuple(i % count for i in argnums)
     if len(set(found)) < len(found):

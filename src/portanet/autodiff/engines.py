@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet.backends import Backend, TapeBackend, backend_of
-from portanet.errors import ArgumentError, BackendMismatchError
+from portanet.errors import ArgumentError, BackendMismatchError, shown
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def choose(ad: Engine | None, arrays: Sequence[Any]) -> Backend:
         If the arrays are of two libraries, or `ad` cannot differentiate theirs.
     """
     if not (ad is None or isinstance(ad, Engine)):
-        raise ArgumentError(f"ad is an engine, such as pn.AutoAutograd(), not {ad!r}")
+        raise ArgumentError(f"ad is an engine, such as pn.AutoAutograd(), not {shown(ad)}")
     backend = backend_of(*arrays)
     if ad is None or ad.accepts(backend):
         return backend

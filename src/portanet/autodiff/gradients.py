@@ -63,6 +63,7 @@ def value_and_grad(
     (18.0, {'a': 12.0, 'b': 9.0})
     """
     arguments.function("grad", function)
+    arguments.flag("grad", "has_aux", has_aux)
     several = arguments.several(argnums)
     wanted: Sequence[int] = argnums if several else (argnums,)  # pyright: ignore
 

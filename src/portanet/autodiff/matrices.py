@@ -10,7 +10,7 @@ from portanet import trees
 from portanet.autodiff import arguments, directions, flat
 from portanet.autodiff.engines import Engine, choose
 from portanet.backends import Backend, is_array_of
-from portanet.errors import ArgumentError, DTypeError, ShapeError
+from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
 
 
 def jacobian(
@@ -166,9 +166,9 @@ def batched_jacobian(
 
 def _check_options(mode: str, chunk_size: int | None) -> None:
     if mode not in ("auto", "forward", "reverse"):
-        raise ArgumentError(f'mode is "auto", "forward" or "reverse", not {mode!r}')
+        raise ArgumentError(f'mode is "auto", "forward" or "reverse", not {shown(mode)}')
     if chunk_size is not None and (type(chunk_size) is not int or chunk_size < 1):
-        raise ArgumentError(f"chunk_size is an integer >= 1: got {chunk_size!r}")
+        raise ArgumentError(f"chunk_size is an integer >= 1: got {shown(chunk_size)}")
 
 
 def _check_outputs(backend: Backend, inputs: list[Any], outputs: list[Any]) -> None:

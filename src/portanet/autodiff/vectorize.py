@@ -11,7 +11,7 @@ import optree
 from portanet import trees
 from portanet.autodiff import flat
 from portanet.backends import backend_of, is_array
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import ArgumentError, ShapeError, shown
 
 Axes = Any
 
@@ -98,7 +98,7 @@ def _input_axes(in_axes: Axes, args: tuple[Any, ...]) -> list[int | None]:
     if not isinstance(in_axes, tuple | list) or len(in_axes) != len(args):
         raise ArgumentError(
             "in_axes is an int, None or a tuple with one entry a positional argument: "
-            f"{in_axes!r} for {len(args)} arguments"
+            f"{shown(in_axes)} for {len(args)} arguments"
         )
     return [
         axis for entry, arg in zip(in_axes, args, strict=True)
@@ -114,6 +114,8 @@ def _spread(axes: Axes, tree: Any, name: str) -> list[Any]:
         options: dict[str, Any] = {"none_is_leaf": True, "namespace": trees.NAMESPACE}
         try:
             prefix = optree.broadcast_prefix(axes, tree, **options)
+        except RecursionError:
+            trees.refuse_depth()
         except ValueError as error:
             raise ArgumentError(f"{name} is not a prefix of the tree: {error}") from None
         full = optree.tree_leaves(tree, **options)
@@ -121,7 +123,7 @@ def _spread(axes: Axes, tree: Any, name: str) -> list[Any]:
     for axis in found:
         if type(axis) is not int and not (axis is None and name == "in_axes"):
             kinds = "int or None" if name == "in_axes" else "int"
-            raise ArgumentError(f"{name} holds {kinds}, not {axis!r}")
+            raise ArgumentError(f"{name} holds {kinds}, not {shown(axis)}")
     return found
 
 

@@ -7,14 +7,19 @@ ones on the way.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from numbers import Integral, Real
 from typing import Any, NoReturn, TypeAlias
 
-from portanet.errors import HyperparameterError
+import numpy as np
+
+from portanet.errors import HyperparameterError, shown
 
 Size: TypeAlias = Any
 """An integer, or None in a layer that takes it from its input."""
+
+LARGEST = 2**63 - 1
+"""The largest integer that libraries take for a size, an axis or a count."""
 
 Sizes: TypeAlias = Any
 """A field that `sizes` checks: an integer or a sequence of them when given, a tuple afterwards."""
@@ -22,7 +27,7 @@ Sizes: TypeAlias = Any
 
 def refuse(owner: Any, relation: str, value: Any) -> NoReturn:
     """Raise `HyperparameterError`: `relation` does not hold for `value`, a field of `owner`."""
-    raise HyperparameterError(f"{type(owner).__name__}: {relation}: got {value!r}")
+    raise HyperparameterError(f"{type(owner).__name__}: {relation}: got {shown(value)}")
 
 
 def integers(owner: Any, *names: str, minimum: int | None = 1) -> None:
@@ -43,7 +48,7 @@ def sizes(owner: Any, *names: str, minimum: int | None = 1) -> None:
         value = getattr(owner, name)
         if isinstance(value, Integral):
             value = (value,)
-        elif isinstance(value, str) or not isinstance(value, Iterable):
+        elif not _is_sequence(value):
             refuse(owner, f"{name} is an integer or a sequence of integers", value)
         entries = tuple(_integer(owner, f"{name}[{i}]", n, minimum) for i, n in enumerate(value))
         if not entries:
@@ -60,10 +65,10 @@ def finite(owner: Any, *names: str) -> None:
     """Each field is a finite real number."""
     for name in names:
         value = getattr(owner, name)
-        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        if not _is_finite(value):
             refuse(owner, f"{name} is a finite number", value)
         if hasattr(value, "item"):
-            object.__setattr__(owner, name, value.item())  # pyright: ignore
+            object.__setattr__(owner, name, value.item())
 
 
 def positive(owner: Any, *names: str) -> None:
@@ -110,6 +115,18 @@ def optional_functions(owner: Any, *names: str) -> None:
     functions(owner, *(name for name in names if getattr(owner, name) is not None))
 
 
+def positives(owner: Any, name: str, other: str) -> None:
+    """The field is a number > 0, or a sequence as long as the field `other`; now a tuple."""
+    count = len(getattr(owner, other))
+    value = getattr(owner, name)
+    entries = tuple(value) if _is_sequence(value) else (value,)
+    if not all(_is_finite(entry) and entry > 0 for entry in entries):
+        refuse(owner, f"{name} > 0", value)
+    if len(entries) != count:
+        refuse(owner, f"len({name}) == len({other}) == {count}", value)
+    object.__setattr__(owner, name, tuple(map(float, entries)))
+
+
 def flags(owner: Any, *names: str) -> None:
     """Each field is True or False."""
     for name in names:
@@ -119,8 +136,26 @@ def flags(owner: Any, *names: str) -> None:
 
 def one_of(owner: Any, name: str, options: Sequence[Any]) -> None:
     """The field is one of `options`."""
-    if getattr(owner, name) not in options:
-        refuse(owner, f"{name} is one of {', '.join(map(repr, options))}", getattr(owner, name))
+    value = getattr(owner, name)
+    if not any(type(value) is type(option) and value == option for option in options):
+        refuse(owner, f"{name} is one of {', '.join(map(repr, options))}", value)
+
+
+def _is_sequence(value: Any) -> bool:
+    """Whether `value` has entries in an order, and ends."""
+    if isinstance(value, str | bytes | Set | Mapping) or not isinstance(value, Iterable):
+        return False
+    is_array = hasattr(value, "shape")
+    return not is_array or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer that no float holds
+        return False
 
 
 def _integer(owner: Any, name: str, value: Any, minimum: int | None) -> int:
@@ -128,4 +163,6 @@ def _integer(owner: Any, name: str, value: Any, minimum: int | None) -> int:
         refuse(owner, f"{name} is an integer", value)
     if minimum is not None and value < minimum:
         refuse(owner, f"{name} >= {minimum}", value)
+    if abs(int(value)) > LARGEST:
+        refuse(owner, f"{name} is an integer of 64 bits", value)
     return int(value)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+import numpy as np
+
 from portanet.backends import array_namespace, backend_of, dtype_name
-from portanet.checks.shapes import axes
+from portanet.checks.calls import require_array
 from portanet.errors import DeviceError, DTypeError
 
 
 def same_kind(name: str, x: Any, other_name: str, other: Any) -> None:
     """Two arrays share their library, floating dtype and device."""
     if type(x) is not type(other):
-        array_namespace(x, other)
-    if x.dtype != other.dtype:
+        _same_library(name, x, other_name, other)
+    try:
+        same = x.dtype == other.dtype
+    except AttributeError:
+        same = False
+    if not same:
+        _same_library(name, x, other_name, other)
         _refuse_dtypes(name, x, other_name, other)
     same_device(name, x, other_name, other)
 
@@ -21,7 +28,7 @@ def same_kind(name: str, x: Any, other_name: str, other: Any) -> None:
 def alike(tree: str, name: str, x: Any, other_name: str, other: Any) -> None:
     """Two entries of one tree, ``"ps"`` or ``"st"``, share their library, dtype and device."""
     if type(x) is not type(other):
-        array_namespace(x, other)
+        _same_library(f'{tree}["{name}"]', x, f'{tree}["{other_name}"]', other)
     if x.dtype != other.dtype:
         own, wanted = dtype_name(x), dtype_name(other)
         raise DTypeError(
@@ -31,11 +38,21 @@ def alike(tree: str, name: str, x: Any, other_name: str, other: Any) -> None:
     same_device(name, x, other_name, other)
 
 
+def _same_library(name: str, x: Any, other_name: str, other: Any) -> None:
+    """Two objects are arrays, and of one library."""
+    require_array(name, x)
+    require_array(other_name, other)
+    backend_of(x, other)
+
+
 def same_device(name: str, x: Any, other_name: str, other: Any) -> None:
     """Two arrays of one library live on one device; JAX does not tell that of a traced one."""
-    here, there = getattr(x, "device", None), getattr(other, "device", None)
+    if type(x) is np.ndarray:  # it has one device
+        return
+    backend = backend_of(x)
+    here, there = backend.device_of(x), backend.device_of(other)
     if here != there and here is not None and there is not None:
-        named = backend_of(x).device_name
+        named = backend.device_name
         raise DeviceError(
             f"{name}.device == {other_name}.device: {named(here)} != {named(there)}: move both "
             f"with the same device, as in device((ps, st, x))"
@@ -84,8 +101,11 @@ _real: dict[tuple[type, Any], bool] = {}
 
 
 def _is_kind(name: str, x: Any, known: dict[tuple[type, Any], bool], kind: Any) -> bool:
-    axes(name, x)
-    key = type(x), x.dtype
+    try:
+        key = type(x), x.dtype
+    except AttributeError:
+        require_array(name, x)
+        raise
     try:
         return known[key]
     except KeyError:

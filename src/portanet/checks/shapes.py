@@ -5,28 +5,64 @@ They run in every call, so they compare first and compose their message only whe
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from portanet.errors import BackendMismatchError, ParameterTreeError, ShapeError
+from portanet.errors import BackendMismatchError, ParameterTreeError, ShapeError, shown
 
 
 def entry(tree: Any, name: str, what: str = "ps") -> Any:
     """Return ``tree[name]`` of a layer's parameters (`what` is ``"ps"``) or states (``"st"``)."""
     try:
         return tree[name]
-    except (KeyError, TypeError, IndexError):
+    except Exception:  # whatever it is, it has no such entry
         raise ParameterTreeError(_missing(tree, name, what)) from None
 
 
 def _missing(tree: Any, name: str, what: str) -> str:
-    try:
-        found = ", ".join(map(repr, tree)) or "no entries"
-    except TypeError:
+    if isinstance(tree, Mapping):
+        found = ", ".join(map(shown, list(tree)[:_MOST])) or "no entries"
+    else:
         found = f"a {type(tree).__name__}"
     return (
         f"{name!r} in {what}: found {found}: pass the tree that pn.setup(rng, model) made for "
         f"this model"
     )
+
+
+_MOST = 20
+"""Names of entries in a message."""
+
+
+def require_tree(tree: Any, what: str) -> Mapping[str, Any]:
+    """Return `tree`, which is a dict of entries."""
+    if not isinstance(tree, Mapping):
+        raise ParameterTreeError(
+            f"{what} is a dict of entries: got a {type(tree).__name__}: pass the tree that "
+            f"pn.setup(rng, model) made for this model"
+        )
+    return tree
+
+
+def one_or_pair(x: Any, second: str) -> tuple[Any, Any]:
+    """Return the two parts of an input that is ``x`` or ``(x, second)``; the second may be None."""
+    if not isinstance(x, tuple | list):
+        return x, None
+    if len(x) != 2:
+        raise ShapeError(f"the input is x or (x, {second}): got {len(x)} entries")
+    return x[0], x[1]
+
+
+def flag(tree: Any, name: str, what: str = "st") -> bool:
+    """Return ``tree[name]``, which is True or False."""
+    value = entry(tree, name, what)
+    if not isinstance(value, bool):
+        raise ParameterTreeError(
+            f'{what}["{name}"] is True or False: got {shown(value)}: set it with '
+            f'pn.update_state({what}, "{name}", True)'
+        )
+    return value
 
 
 def axes(name: str, x: Any) -> tuple[int, ...]:
@@ -52,7 +88,7 @@ def member(tree: Any, name: str, shape: tuple[int, ...], relation: str, what: st
         x = tree[name]
         if x.shape == shape:
             return x
-    except (KeyError, TypeError, IndexError, AttributeError):
+    except Exception:  # found out below
         pass
     x = entry(tree, name, what)
     shape_of(f'{what}["{name}"]', x, shape, relation)
@@ -83,6 +119,23 @@ def last_axes(name: str, x: Any, shape: tuple[int, ...], shape_name: str) -> Non
         raise ShapeError(
             f"{name}.shape[-{rank}:] == {shape_name}: {tuple(found)} does not end with {shape}"
         )
+
+
+def product(sizes: Iterable[int | None]) -> int | None:
+    """Return the product of sizes, None where a library does not know one of them yet."""
+    known = list(sizes)
+    return None if None in known else math.prod(known)  # pyright: ignore[reportArgumentType]
+
+
+def to_reshape(name: str, sizes: Iterable[int | None]) -> tuple[int, ...]:
+    """Return the sizes that `name` is to have, -1 for the one that a library does not know yet."""
+    found = tuple(-1 if n is None else n for n in sizes)
+    if found.count(-1) > 1:
+        raise ShapeError(
+            f"all sizes of {name} but one are known: {found.count(-1)} are not: give the library "
+            f"the shape, with None for the batch alone"
+        )
+    return found
 
 
 def rank_at_least(name: str, x: Any, rank: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from portanet import trees
 from portanet.backends import is_array
-from portanet.errors import ArgumentError, DTypeError, ShapeError
+from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
 from portanet.random import Key
 
 
@@ -56,7 +56,7 @@ class Carry:
         where = f"{self.name}.{path}" if path else self.name
         if not is_array(old) or not is_array(new):
             raise ArgumentError(
-                f"{where}: only arrays and random keys may change: {new!r} != {old!r}: "
+                f"{where}: only arrays and random keys may change: {shown(new)} != {shown(old)}: "
                 "make it an array"
             )
         if tuple(old.shape) != tuple(new.shape):

@@ -10,7 +10,7 @@ from portanet import trees
 from portanet.backends import backend_of, is_array
 from portanet.control._carry import check_function
 from portanet.control.scan import scan
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, shown
 
 
 def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any) -> Any:
@@ -50,8 +50,10 @@ def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any
         lower, upper = operator.index(lower), operator.index(upper)
     except TypeError:
         raise ArgumentError(
-            f"fori_loop: lower and upper are integers: got {lower!r} and {upper!r}"
+            f"fori_loop: lower and upper are integers: got {shown(lower)} and {shown(upper)}"
         ) from None
+    if not max(abs(lower), abs(upper)) < 2**63:
+        raise ArgumentError("fori_loop: lower and upper are integers of 64 bits")
     arrays = [x for x in trees.leaves(init) if is_array(x)]
     if not arrays:
         raise ArgumentError("fori_loop: init needs an array, which gives the library of the index")

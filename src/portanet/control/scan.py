@@ -8,7 +8,7 @@ from typing import Any
 from portanet import trees
 from portanet.backends import backend_of, fallbacks, is_array
 from portanet.control._carry import Carry, Results, check_function
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import ArgumentError, ShapeError, shown
 
 
 def scan(
@@ -77,6 +77,8 @@ def scan(
     (6.0, array([1., 3., 6.]))
     """
     check_function("scan", "f", f)
+    if not isinstance(reverse, bool):
+        raise ArgumentError(f"scan: reverse is True or False: got {shown(reverse)}")
     carry, results = Carry(init, "scan: carry"), Results("scan: y")
     columns, structure = trees.flatten(xs)
     steps = _length(xs, columns, length)
@@ -95,7 +97,7 @@ def scan(
 
 def _length(xs: Any, columns: list[Any], length: int | None) -> int:
     if length is not None and (type(length) is not int or length < 0):
-        raise ArgumentError(f"scan: length is an integer, at least 0: got {length!r}")
+        raise ArgumentError(f"scan: length is an integer, at least 0: got {shown(length)}")
     for path, x in trees.flatten_with_paths(xs):
         where = f"xs.{path}" if path else "xs"
         if not is_array(x):

@@ -14,6 +14,8 @@ from portanet import checks
 from portanet.core.layer import Layer
 from portanet.errors import ChildNameError, HyperparameterError, located
 
+TOO_DEEP = "the model nests deeper than Python's recursion limit: write its layers in a row"
+
 
 class Container(Layer):
     """The base of layers whose fields are layers.
@@ -92,6 +94,8 @@ class Container(Layer):
 
     def _locate(self, error: Exception, name: str, ps: Any, st: Any) -> None:
         """Add the child's name to `error`, unless the call failed before it reached the child."""
+        if isinstance(error, RecursionError):
+            raise HyperparameterError(TOO_DEEP) from None
         self._child(name)
         checks.entry(ps, name, "ps")
         checks.entry(st, name, "st")

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from portanet import trees
+from portanet.checks import LARGEST
 from portanet.core.display import count_numbers
 from portanet.core.layer import Layer
-from portanet.core.lazy import refuse_unresolved
 from portanet.core.modes import test_mode
-from portanet.core.setup import setup
-from portanet.errors import HyperparameterError
+from portanet.core.setup import drawn, setup
+from portanet.errors import HyperparameterError, shown
 
 
 def parameter_count(model: Any) -> int:
@@ -30,8 +30,7 @@ def parameter_count(model: Any) -> int:
     32
     """
     if isinstance(model, Layer):
-        model = model.initial_parameters(np.random.default_rng(0))
-        refuse_unresolved((), model)
+        model = drawn(model.initial_parameters, np.random.default_rng(0))
     return count_numbers(model)
 
 
@@ -47,8 +46,7 @@ def state_count(model: Any) -> int:
     11
     """
     if isinstance(model, Layer):
-        model = model.initial_states(np.random.default_rng(0))
-        refuse_unresolved((), model)
+        model = drawn(model.initial_states, np.random.default_rng(0))
     return count_numbers(model)
 
 
@@ -80,6 +78,8 @@ def output_shape(
     >>> pn.output_shape(pn.Chain(pn.Dense(3, 8, pn.relu), pn.Dense(8, 2)), (3,))
     (2,)
     """
+    if not isinstance(model, Layer):
+        raise HyperparameterError(f"output_shape: model is a portanet.Layer: got {shown(model)}")
     known = model.output_shape(input_shape)
     if known is not None:
         return known
@@ -90,11 +90,22 @@ def output_shape(
 
 
 def _zeros(shape: Any) -> Any:
+    try:
+        return _zeros_of(shape)
+    except RecursionError:
+        trees.refuse_depth()
+
+
+def _zeros_of(shape: Any) -> Any:
     if not isinstance(shape, list | tuple):
-        raise HyperparameterError(f"input_shape is a tuple of integers: got {shape!r}")
+        raise HyperparameterError(f"input_shape is a tuple of integers: got {shown(shape)}")
     if shape and all(isinstance(entry, list | tuple) for entry in shape):
-        return tuple(map(_zeros, shape))
+        return tuple(map(_zeros_of, shape))
     for size in shape:
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 0:
-            raise HyperparameterError(f"input_shape is a tuple of sizes >= 0: got {shape!r}")
+        if (
+            isinstance(size, bool)
+            or not isinstance(size, int | np.integer)
+            or not 0 <= size <= LARGEST
+        ):
+            raise HyperparameterError(f"input_shape is a tuple of sizes >= 0: got {shown(shape)}")
     return np.zeros((2, *shape), np.float32)

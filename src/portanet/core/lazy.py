@@ -13,7 +13,7 @@ import numpy as np
 from portanet import checks, trees
 from portanet.backends import backend_of, is_array
 from portanet.core.modes import test_mode
-from portanet.errors import HyperparameterError
+from portanet.errors import HyperparameterError, shown
 
 if TYPE_CHECKING:
     from portanet.core.layer import Layer
@@ -171,6 +171,8 @@ def resolve(model: Layer, example: Any) -> Layer:
     >>> pn.resolve(model, np.ones((1, 784), np.float32))
     Chain(Dense(784, 16, relu), Dense(16, 10))
     """
+    if not hasattr(model, "initial_parameters"):
+        raise HyperparameterError(f"resolve: model is a portanet.Layer: got {shown(model)}")
     rng = np.random.default_rng(0)
     ps, st = model.initial_parameters(rng), model.initial_states(rng)
     places = [leaf for leaf in trees.leaves(ps) if isinstance(leaf, Unresolved)]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from portanet.core.layer import Layer
-from portanet.errors import HyperparameterError, ParameterTreeError
+from portanet.errors import ArgumentError, HyperparameterError, ParameterTreeError, shown
 
 Around = Callable[[tuple[str, ...], Layer, Callable[..., Any], Any, Any, Any], tuple[Any, Any]]
 
@@ -53,7 +53,9 @@ def layer_map(function: Callable[..., Any], model: Layer, *entries: Any) -> Any:
     {'layer_1': {}, 'layer_2': {}}
     """
     if not isinstance(model, Layer):
-        raise HyperparameterError(f"layer_map: model is a portanet.Layer: got {model!r}")
+        raise HyperparameterError(f"layer_map: model is a portanet.Layer: got {shown(model)}")
+    if not callable(function):
+        raise ArgumentError(f"layer_map: function is one: got {shown(function)}")
     new, *trees = _mapped(function, model, entries, ())
     return (new, *trees) if entries else new
 
@@ -68,10 +70,10 @@ def _mapped(
         if not isinstance(found, tuple) or len(found) != 1 + len(entries):
             raise ParameterTreeError(
                 f"layer_map: the function returns {1 + len(entries)} things, the layer first: got "
-                f"{found!r} for {'.'.join(path) or 'the model'}"
+                f"{shown(found)} for {'.'.join(path) or 'the model'}"
             )
         return found
-    layers, trees = {}, [dict(tree) for tree in entries]
+    layers, trees = {}, [dict(_mapping(tree, path)) for tree in entries]
     for name, child in children.items():
         place = (*path, name)
         inside = tuple(_entry(tree, name, place) for tree in entries)
@@ -79,6 +81,15 @@ def _mapped(
         for tree, new in zip(trees, changed, strict=True):
             tree[name] = new
     return layer.with_children(layers), *trees
+
+
+def _mapping(tree: Any, path: tuple[str, ...]) -> Mapping[str, Any]:
+    if not isinstance(tree, Mapping):
+        raise ParameterTreeError(
+            f"layer_map: the entry {'.'.join(('model', *path))} of a tree is a dict: got a "
+            f"{type(tree).__name__}"
+        )
+    return tree
 
 
 def _entry(tree: Any, name: str, path: tuple[str, ...]) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portanet.errors import ParameterTreeError
+from portanet.errors import ArgumentError, ParameterTreeError, shown
+from portanet.trees import refuse_depth
 
 
 def train_mode(st: Any) -> Any:
@@ -75,7 +76,14 @@ def update_state(
             f"st is a tree of states, as in ps, st = pn.setup(rng, model): "
             f"got an object of type {type(st).__name__}"
         )
-    return _replaced(st, key, value, exclude)
+    if not isinstance(key, str):
+        raise ArgumentError(f"update_state: key is the name of an entry: got {shown(key)}")
+    if exclude is not None and not callable(exclude):
+        raise ArgumentError(f"update_state: exclude is a function: got {shown(exclude)}")
+    try:
+        return _replaced(st, key, value, exclude)
+    except RecursionError:
+        refuse_depth()
 
 
 def _replaced(st: Any, key: str, value: Any, exclude: Callable[[Any], bool] | None) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from portanet import devices
+from portanet.core.container import TOO_DEEP
 from portanet.core.layer import Layer
 from portanet.core.lazy import refuse_unresolved, resolve
-from portanet.errors import HyperparameterError
+from portanet.errors import HyperparameterError, shown
 from portanet.parameters import precision
 
 
@@ -69,21 +71,29 @@ def setup(
     """
     if not isinstance(model, Layer):
         raise HyperparameterError(
-            f"model is a portanet.Layer: got {model!r}: "
+            f"model is a portanet.Layer: got {shown(model)}: "
             f"a plain function becomes one with pn.WrappedFunction(function)"
         )
     generator = _generator(rng)
     if example is not None:
         model = resolve(model, example)
-    trees = model.initial_parameters(generator), model.initial_states(generator)
-    for tree in trees:
-        refuse_unresolved((), tree)
+    trees = drawn(model.initial_parameters, generator), drawn(model.initial_states, generator)
     if device is not None:
-        place = devices.device(device) if isinstance(device, str) else device
+        place = device if isinstance(device, devices.Device) else devices.device(device)
         trees = place(trees)
     if dtype is not None:
         trees = precision.astype(trees, dtype)
     return trees
+
+
+def drawn(draw: Callable[[np.random.Generator], Any], rng: np.random.Generator) -> Any:
+    """Return the tree that a model draws, in which no layer waits for its input."""
+    try:
+        tree = draw(rng)
+        refuse_unresolved((), tree)
+    except RecursionError:
+        raise HyperparameterError(TOO_DEEP) from None
+    return tree
 
 
 def apply(model: Layer, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
@@ -98,6 +108,8 @@ def apply(model: Layer, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
     >>> y.shape
     (4, 3)
     """
+    if not isinstance(model, Layer):
+        raise HyperparameterError(f"apply: model is a portanet.Layer: got {shown(model)}")
     return model(x, ps, st)
 
 
@@ -107,6 +119,6 @@ def _generator(rng: Any) -> np.random.Generator:
     if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
         return np.random.default_rng(int(rng))
     raise HyperparameterError(
-        f"rng is a numpy.random.Generator or a seed >= 0: got {rng!r}: "
+        f"rng is a numpy.random.Generator or a seed >= 0: got {shown(rng)}: "
         f"write pn.setup(np.random.default_rng(0), model)"
     )

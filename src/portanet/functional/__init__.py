@@ -1,5 +1,11 @@
-"""Stateless functions, each written once on the Array API standard."""
+"""Stateless functions, each written once on the Array API standard.
 
+They check that their arrays are arrays of one library, and answer bad arguments with an error of
+the family that names them, the same on every library. Shapes and dtypes that do not fit are found
+by the library: the error has the shapes and dtypes of all arguments, and what the library said.
+"""
+
+from portanet.checks import checked as _checked
 from portanet.functional.activations.elus import celu, elu, selu
 from portanet.functional.activations.gates import gelu, gelu_erf, glu, lisht, mish, silu
 from portanet.functional.activations.hard import hard_sigmoid, hard_swish, hard_tanh, soft_shrink
@@ -142,3 +148,9 @@ __all__ = [
     "upsample",
     "weight_norm",
 ]
+
+for _name in __all__:
+    _function = globals()[_name]
+    if _name not in ("at", "identity") and not hasattr(_function, "checked"):
+        globals()[_name] = _checked(_function)
+        globals()[_name].__module__ = __name__  # where it can be found, by pickle too

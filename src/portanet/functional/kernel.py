@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, overload
 
-from portanet import tape
+from portanet import checks, tape
 from portanet.backends import backend_of, is_array
 from portanet.backends.generic import GENERIC
 from portanet.tape.rule import Rule
@@ -23,6 +24,9 @@ def kernel(*, rule: Rule) -> Callable[[F], F]: ...
 def kernel(function: Any = None, /, *, rule: Rule | None = None) -> Any:
     """Make a function choose its body by the library of its first argument.
 
+    Whatever is annotated ``Any`` or ``Array`` is an array, and is checked to be one. What a
+    library says of bad arguments is turned into an error of the family.
+
     Parameters
     ----------
     function : callable
@@ -36,29 +40,73 @@ def kernel(function: Any = None, /, *, rule: Rule | None = None) -> Any:
     return _dispatching(function, rule)
 
 
+def kernel_name(function: Body) -> str:
+    """Return the name under which an adapter may have a native body for a kernel.
+
+    Functions of portanet go by their own names, others by their modules too: what happens to be
+    called like one of ours is another function.
+    """
+    if function.__module__.partition(".")[0] == "portanet":
+        return function.__name__
+    return f"{function.__module__}.{function.__qualname__}"
+
+
 def _dispatching(function: Body, rule: Rule | None) -> Body:
-    GENERIC.setdefault(function.__name__, function)
+    GENERIC.setdefault(kernel_name(function), function)
     bodies: dict[type, Body] = {}
-    alone = len(inspect.signature(function).parameters) == 1
+    parameters = list(inspect.signature(function).parameters.values())
+    alone = len(parameters) == 1
+    others = max(_leading_arrays(parameters) - 1, 0)
 
     def find(x: Any) -> Body:
+        checks.require_array(f"{function.__name__}: {parameters[0].name}", x)
         body = _choose(function, x, rule, alone)
         if is_array(x):
             bodies[type(x)] = body
         return body
 
     def dispatch_one(x: Any) -> Any:
-        return (bodies.get(type(x)) or find(x))(x)
+        body = bodies.get(type(x)) or find(x)
+        try:
+            return body(x)
+        except Exception as error:
+            checks.raise_refusal(function, error, (x,), {})
 
     def dispatch(x: Any, *args: Any, **options: Any) -> Any:
-        return (bodies.get(type(x)) or find(x))(x, *args, **options)
+        body = bodies.get(type(x)) or find(x)
+        try:
+            return body(x, *args, **options)
+        except Exception as error:
+            checks.raise_refusal(function, error, (x, *args), options)
 
-    return functools.wraps(function)(dispatch_one if alone else dispatch)
+    def dispatch_several(x: Any, *args: Any, **options: Any) -> Any:
+        kind = type(x)
+        body = bodies.get(kind) or find(x)
+        try:
+            for other in args[:others]:
+                if type(other) is not kind and other is not None:
+                    backend_of(x, other)
+            return body(x, *args, **options)
+        except Exception as error:
+            checks.raise_refusal(function, error, (x, *args), options)
+
+    chosen = dispatch_one if alone else dispatch_several if others else dispatch
+    chosen = functools.wraps(function)(chosen)
+    chosen.checked = True  # pyright: ignore[reportAttributeAccessIssue]
+    return chosen
+
+
+def _leading_arrays(parameters: Sequence[inspect.Parameter]) -> int:
+    """Return how many arrays come first among the parameters that may be given by position."""
+    kinds = (
+        p.kind <= p.POSITIONAL_OR_KEYWORD and p.annotation in checks.ARRAYS for p in parameters
+    )
+    return sum(1 for _ in itertools.takewhile(bool, kinds))
 
 
 def _choose(generic: Body, x: Any, rule: Rule | None, alone: bool) -> Body:
     """Return the body for the type of `x`; `alone` if there is no other argument."""
-    name = generic.__name__
+    name = kernel_name(generic)
     backend = backend_of(x)
     plain = backend.kernels.get(name, generic)
     xp = backend.xp

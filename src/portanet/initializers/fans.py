@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 from portanet import functional
-from portanet.errors import ShapeError
+from portanet.errors import ArgumentError, ShapeError, shown
 
 __all__ = ["fans", "gain"]
 
@@ -50,7 +51,12 @@ def gain(activation: Callable[..., Any] | None) -> float:
     >>> pn.initializers.gain(lambda x: x)
     1.0
     """
-    return _GAINS.get(activation, 1.0) if activation is not None else 1.0
+    if activation is not None and not callable(activation):
+        raise ArgumentError(f"gain: activation is a function or None: got {shown(activation)}")
+    try:
+        return _GAINS.get(activation, 1.0)
+    except TypeError:  # a function without a hash is none of these
+        return 1.0
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -67,6 +73,8 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     >>> pn.initializers.fans((5, 10)), pn.initializers.fans((3, 3, 8, 16))
     ((10, 5), (72, 144))
     """
+    if not isinstance(shape, tuple | list) or not all(isinstance(n, Integral) for n in shape):
+        raise ArgumentError(f"fans: shape is a tuple of integers: got {shown(shape)}")
     match tuple(shape):
         case (n,):
             return 1, n

@@ -16,7 +16,7 @@ from portanet import trees
 from portanet.autodiff import custom_vjp
 from portanet.backends import backend_of, is_array, is_floating
 from portanet.core import Argument, Layer, surround
-from portanet.errors import HyperparameterError, NonFiniteError, TracedValueError
+from portanet.errors import HyperparameterError, NonFiniteError, TracedValueError, shown
 from portanet.functional import stop_gradient
 from portanet.tape import Box
 from portanet.tracing.program import replaced
@@ -187,7 +187,7 @@ def debug(model: Layer, *, infinities: bool = False) -> Layer:
     portanet.errors.NonFiniteError: model.layer_2: sqrt gives nan in 1 of 2 entries, of (1, 2) ...
     """
     if not isinstance(model, Layer):
-        raise HyperparameterError(f"debug: model is a portanet.Layer: got {model!r}")
+        raise HyperparameterError(f"debug: model is a portanet.Layer: got {shown(model)}")
     return Debugged(model, infinities)
 
 

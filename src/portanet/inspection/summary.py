@@ -15,7 +15,7 @@ from portanet.backends import backend_of
 from portanet.core import Layer, resolve, setup, surround, test_mode
 from portanet.core.display import constructor_call, count_numbers
 from portanet.core.lazy import on_host
-from portanet.errors import HyperparameterError
+from portanet.errors import HyperparameterError, shown
 from portanet.tape.observe import ObserveTrace
 
 _HEAD = ("layer", "output", "parameters", "states", "bytes", "multiply-adds")
@@ -137,9 +137,9 @@ def summary(model: Layer, example: Any, depth: int | None = None) -> Summary:
     total                            (32, 10)       1_242      33  5_096         37_888
     """
     if not isinstance(model, Layer):
-        raise HyperparameterError(f"summary: model is a portanet.Layer: got {model!r}")
+        raise HyperparameterError(f"summary: model is a portanet.Layer: got {shown(model)}")
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 0):
-        raise HyperparameterError(f"summary: depth is an integer >= 0: got {depth!r}")
+        raise HyperparameterError(f"summary: depth is an integer >= 0: got {shown(depth)}")
     x = trees.map_leaves(on_host, example)
     model = resolve(model, x)
     ps, st = setup(0, model)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, overload
 from portanet import trees
 from portanet.backends import array_namespace
 from portanet.checks import one_of, real_floating, same_kind, same_shape
-from portanet.errors import ShapeError
+from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.functional.half import is_half, rounded, widened
 
 Reduction = Literal["mean", "sum", "none"]
@@ -98,8 +98,13 @@ class Loss(ABC):
     def _objective(self, model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict]:
         if not isinstance(data, tuple | list) or len(data) != 2:
             raise ShapeError(f"data is a pair (x, target): got a {type(data).__name__}")
+        if not callable(model):
+            raise ArgumentError(f"model is a layer: got {shown(model)}")
         x, target = data
-        prediction, st = model(x, ps, st)
+        answer = model(x, ps, st)
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise ArgumentError(f"model(x, ps, st) returns (y, st): got {type(answer).__name__}")
+        prediction, st = answer
         return self(prediction, target), st, {}
 
     def check(self, prediction: Any, target: Any) -> None:

@@ -232,7 +232,7 @@ def _check(loss: CrossEntropyLoss | BinaryCrossEntropyLoss) -> None:
 def _class_weights(loss: CrossEntropyLoss, given: Any) -> tuple[float, ...]:
     try:
         weights = tuple(map(float, given)) if not isinstance(given, str) else ()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         weights = ()
     if not weights or not all(0 <= weight < math.inf for weight in weights):
         refuse(loss, "class_weights is a sequence of finite numbers >= 0", given)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from portanet.errors import HyperparameterError
+from portanet.errors import HyperparameterError, shown
 from portanet.optimizers.base import Array, Rule, RuleState
 
 
@@ -39,7 +39,7 @@ class OptimizerChain(Rule):
         for rule in rules:
             if not isinstance(rule, Rule):
                 raise HyperparameterError(
-                    f"OptimizerChain: each member is a rule: got {rule!r}: pass rules such as "
+                    f"OptimizerChain: each member is a rule: got {shown(rule)}: pass rules such as "
                     f"pn.optimizers.Adam(0.001)"
                 )
             members.extend(rule.rules if isinstance(rule, OptimizerChain) else (rule,))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
-from portanet.errors import HyperparameterError, ParameterTreeError
+from portanet.errors import ArgumentError, HyperparameterError, ParameterTreeError, shown
 from portanet.optimizers.base import with_fields
 from portanet.optimizers.chains import OptimizerChain
 from portanet.optimizers.scheduler import Scheduler
@@ -58,7 +58,9 @@ def adjust(state: S, lr: float | None = None, /, *, path: str | None = None, **f
     """
     if lr is not None:
         if "lr" in fields:
-            raise HyperparameterError(f"adjust: one learning rate: got {lr} and {fields['lr']}")
+            raise HyperparameterError(
+                f"adjust: one learning rate: got {shown(lr)} and {shown(fields['lr'])}"
+            )
         fields["lr"] = lr
 
     def changed(rules: list[Any]) -> list[Any]:
@@ -81,7 +83,7 @@ def adjust(state: S, lr: float | None = None, /, *, path: str | None = None, **f
 
     if path is None and not isinstance(state, OptimizerState):
         # A training state that is kept flat has one rule and need not be cut into arrays.
-        flat = state.with_rule(lambda rule: changed([rule])[0])  # pyright: ignore
+        flat = _with_optimizer(state).with_rule(lambda rule: changed([rule])[0])  # pyright: ignore
         if flat is not None:
             return flat
     return _on_optimizer_state(state, adjusted)
@@ -187,6 +189,8 @@ def _with_flag(state: OptimizerState, path: str | None, flag: bool) -> Optimizer
 
 def _chosen(state: OptimizerState, path: str | None) -> list[int]:
     """Return the indices of the trained entries at or under `path`."""
+    if path is not None and not isinstance(path, str):
+        raise ParameterTreeError(f"path is a text such as 'layer_1.weight': got {shown(path)}")
     paths = state.paths()
     chosen = [
         index
@@ -195,12 +199,20 @@ def _chosen(state: OptimizerState, path: str | None) -> list[int]:
         and (path is None or name == path or name.startswith(f"{path}."))
     ]
     if path is not None and not chosen:
-        raise ParameterTreeError(f"no parameter at {path!r}: the paths are {paths}")
+        raise ParameterTreeError(f"no parameter at {shown(path)}: the paths are {paths}")
     return chosen
+
+
+def _with_optimizer(state: Any) -> Any:
+    """Return a training state; anything else is refused."""
+    if isinstance(state, type) or not hasattr(state, "optimizer_state"):
+        raise ArgumentError(f"state is an OptimizerState or a TrainState: got {shown(state)}")
+    return state
 
 
 def _on_optimizer_state(state: Any, change: Callable[[OptimizerState], OptimizerState]) -> Any:
     """Apply `change` to an optimizer state, or to that of a training state."""
     if isinstance(state, OptimizerState):
         return change(state)
-    return dataclasses.replace(state, optimizer_state=change(state.optimizer_state))
+    changed = change(_with_optimizer(state).optimizer_state)
+    return dataclasses.replace(state, optimizer_state=changed)

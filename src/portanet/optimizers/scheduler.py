@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from portanet.errors import HyperparameterError
+from portanet.errors import HyperparameterError, shown
 from portanet.optimizers.base import Array, Rule, RuleState, with_fields
 from portanet.tracing.record.host import Counter, RecordedNumber
 
@@ -59,7 +59,7 @@ class Scheduler(Rule):
     def __init__(self, rule: Rule, **schedules: Schedule) -> None:
         if not isinstance(rule, Rule) or not dataclasses.is_dataclass(rule):
             raise HyperparameterError(
-                f"Scheduler: rule is one such as pn.optimizers.Adam(): got {rule!r}"
+                f"Scheduler: rule is one such as pn.optimizers.Adam(): got {shown(rule)}"
             )
         values = {field.name: getattr(rule, field.name) for field in dataclasses.fields(rule)}
         for name, schedule in schedules.items():
@@ -68,7 +68,7 @@ class Scheduler(Rule):
                 raise HyperparameterError(f"Scheduler: {name} is no number of {rule!r}")
             if not callable(schedule):
                 raise HyperparameterError(
-                    f"Scheduler: {name} is a function of the step: got {schedule!r}"
+                    f"Scheduler: {name} is a function of the step: got {shown(schedule)}"
                 )
         first = {name: schedule(0) for name, schedule in schedules.items()}
         object.__setattr__(self, "rule", dataclasses.replace(rule, **first))

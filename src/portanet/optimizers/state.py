@@ -130,7 +130,10 @@ _register(OptimizerState, _split, _join, namespace=trees.NAMESPACE)
 
 def flatten_entries(tree: Tree) -> tuple[list[Any], TreeStructure]:
     """Split a tree into its leaves and its structure, with None as a leaf."""
-    return optree.tree_flatten(tree, none_is_leaf=True, namespace=trees.NAMESPACE)
+    try:
+        return optree.tree_flatten(tree, none_is_leaf=True, namespace=trees.NAMESPACE)
+    except RecursionError:
+        trees.refuse_depth()
 
 
 def dotted_paths(structure: TreeStructure) -> list[str]:

@@ -7,10 +7,12 @@ from typing import Any
 from portanet import trees
 from portanet.backends import array_namespace, dtype_name
 from portanet.errors import (
+    ArgumentError,
     DTypeError,
     HyperparameterError,
     ParameterTreeError,
     ShapeError,
+    shown,
 )
 from portanet.optimizers.base import Rule
 from portanet.optimizers.state import (
@@ -58,8 +60,8 @@ def setup(rule: Rule, ps: Tree) -> OptimizerState:
     """
     if not isinstance(rule, Rule):
         raise HyperparameterError(
-            f"setup(rule, ps): the rule is a portanet.optimizers.Rule: got {rule!r}: pass a rule "
-            f"such as pn.optimizers.Adam(0.001) first, then the parameters"
+            f"setup(rule, ps): the rule is a portanet.optimizers.Rule: got {shown(rule)}: pass a "
+            f"rule such as pn.optimizers.Adam(0.001) first, then the parameters"
         )
     xs, structure = flatten_entries(ps)
     trained = [_is_trained(x, path) for x, path in zip(xs, dotted_paths(structure), strict=True)]
@@ -125,6 +127,10 @@ def update(state: OptimizerState, ps: Tree, grads: Tree) -> tuple[OptimizerState
     >>> ps
     {'weight': array([0.5, 2.5]), 'bias': array([3.])}
     """
+    if not isinstance(state, OptimizerState):
+        raise ArgumentError(
+            f"update: state is what pn.optimizers.setup(rule, ps) returned: got {shown(state)}"
+        )
     xs, structure = flatten_entries(ps)
     gs, grads_structure = flatten_entries(grads)
     if structure != state.structure:

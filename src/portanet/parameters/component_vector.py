@@ -10,7 +10,7 @@ import optree
 
 from portanet import trees
 from portanet.backends import array_namespace, backend_of
-from portanet.errors import ChildNameError, ParameterTreeError, ShapeError
+from portanet.errors import ChildNameError, ParameterTreeError, ShapeError, shown
 from portanet.parameters.component_layout import Layout, layout_of, names
 from portanet.parameters.ravel import check_vector, join
 
@@ -69,8 +69,11 @@ class ComponentVector(Mapping[str, Any]):
     _layout: Layout
 
     def __init__(self, tree: Mapping[str, Any]) -> None:
-        flat = join(tree, trees.leaves(_as_dicts(tree)))
-        _fill(self, flat, layout_of(tree))
+        try:
+            entries = _as_dicts(tree)
+        except RecursionError:
+            trees.refuse_depth()
+        _fill(self, join(tree, trees.leaves(entries)), layout_of(tree))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -108,7 +111,7 @@ class ComponentVector(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         entry = self._layout.by_name.get(name)
         if entry is None:
-            raise ParameterTreeError(f"no entry {name!r}: the names are {list(self)}")
+            raise ParameterTreeError(f"no entry {shown(name)}: the names are {list(self)}")
         part = self.flat[entry.start : entry.stop]
         if isinstance(entry.inner, Layout):
             return _on(part, entry.inner)
@@ -117,12 +120,14 @@ class ComponentVector(Mapping[str, Any]):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in self._layout.by_name:
             known = [] if name.startswith("_") else list(self)
-            raise ChildNameError(f"ComponentVector has no entry {name!r}: the names are {known}")
+            raise ChildNameError(
+                f"ComponentVector has no entry {shown(name)}: the names are {known}"
+            )
         return self[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(
-            f"a ComponentVector is immutable: {name!r} cannot be set: build another one, for "
+            f"a ComponentVector is immutable: {shown(name)} cannot be set: build another one, for "
             f"example with cv.with_flat(...)"
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from portanet import trees
 from portanet.backends import Backend, backend_of, is_array
-from portanet.errors import DTypeError
+from portanet.errors import DTypeError, shown
 
 __all__ = ["astype"]
 
@@ -65,7 +65,7 @@ def _floating_name(dtype: Any) -> str:
     if name not in _FLOATING and name == np.dtype(np.longdouble).name:
         name = "longdouble"
     if name not in _FLOATING:
-        raise DTypeError(f"dtype is one of {', '.join(_FLOATING)}: got {dtype!r}")
+        raise DTypeError(f"dtype is one of {', '.join(_FLOATING)}: got {shown(dtype)}")
     return name
 
 

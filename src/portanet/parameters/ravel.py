@@ -8,7 +8,14 @@ from typing import Any
 
 from portanet import trees
 from portanet.backends import array_namespace, backend_of, is_array
-from portanet.errors import BackendMismatchError, DTypeError, ParameterTreeError, ShapeError
+from portanet.errors import (
+    ArgumentError,
+    BackendMismatchError,
+    DTypeError,
+    ParameterTreeError,
+    ShapeError,
+    shown,
+)
 from portanet.trees import Tree
 
 Array = Any
@@ -71,7 +78,7 @@ def join(tree: Tree, arrays: Sequence[Array]) -> Array:
         raise ParameterTreeError("a tree with at least one array is needed: got none")
     if not all(map(is_array, arrays)):
         path, x = next(pair for pair in trees.flatten_with_paths(tree) if not is_array(pair[1]))
-        raise BackendMismatchError(f"{path!r} is an array: got {x!r} of {type(x).__name__}")
+        raise BackendMismatchError(f"{path!r} is an array: got {shown(x)} of {type(x).__name__}")
     xp = array_namespace(*arrays)
     first = arrays[0].dtype
     if any(x.dtype != first for x in arrays):
@@ -128,6 +135,8 @@ def map_parameters(function: Callable[[str, Array], Any], ps: Tree) -> Tree:
     >>> pn.map_parameters(lambda path, x: 0.5 * x if path.endswith("weight") else x, ps)
     {'layer_1': {'weight': array([0.5, 0.5]), 'bias': array([1., 1.])}}
     """
+    if not callable(function):
+        raise ArgumentError(f"map_parameters: function is one: got {shown(function)}")
     structure = trees.flatten(ps)[1]
     return trees.unflatten(
         structure, [function(path, x) for path, x in trees.flatten_with_paths(ps)]

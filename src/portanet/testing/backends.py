@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,15 @@ import numpy as np
 import portanet as pn
 from portanet.backends import Backend, array_namespace, backend_of, get_backend
 from portanet.errors import BackendMismatchError, DeviceError, DTypeError
-from portanet.testing.compare import assert_close, assert_same_kind, require, to_numpy
+from portanet.testing.compare import assert_close, assert_same_kind, move, require, to_numpy
 from portanet.testing.layers import check_layer
 from portanet.testing.rules import check_rule
 
 _X = np.asarray([[0.3, -0.7, 1.2], [0.9, 0.4, -1.6]])
+_VALUES = {"float64": (1e-13, 1e-14), "float32": (1e-5, 1e-6)}
+"""How closely values agree: a hundred roundings."""
+_SLOPES = (1e-4, 1e-5)
+"""How closely derivatives in float32 agree with those in float64: a thousand roundings."""
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "arithmetic": lambda xp, x: (x + 1.5) * x / (x * x + 2.0) - x**3,
@@ -50,7 +54,12 @@ def check_backend(backend: str | type[Backend]) -> None:
     Raises
     ------
     AssertionError
-        With the part of the contract that does not hold.
+        With every part of the contract that does not hold.
+
+    Notes
+    -----
+    A library without float64 is proved in float32: its values to the precision of that, its
+    derivatives to that of finite differences in it.
 
     Examples
     --------
@@ -61,19 +70,64 @@ def check_backend(backend: str | type[Backend]) -> None:
     reason = pn.backends.available().get(name, "not registered: call pn.backends.register")
     require(reason is None, f"backend {name!r} is {reason}")
     adapter = get_backend(name)
+    faults = [fault for check in _checks(adapter) if (fault := _fault_of(check)) is not None]
+    if faults:
+        raise AssertionError("\n".join(f"backend {name!r}: {fault}" for fault in faults))
+
+
+def _checks(adapter: Backend) -> Iterator[Callable[[], None]]:
+    """Walk over the parts of the contract, each as a function that raises if it does not hold."""
+    yield lambda: _check_identity(adapter)
+    yield lambda: _check_names(adapter)
+    for device in adapter.devices():
+        yield lambda device=device: _check_transfer(adapter, device)
+        yield lambda device=device: _check_draws(adapter, device)
+    for name, function in FUNCTIONS.items():
+        yield lambda name=name, function=function: _check_function(adapter, name, function)
+    yield lambda: _check_independence(adapter)
+    yield lambda: _check_complex(adapter)
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    if _precision(adapter) == "float64":
+        yield lambda: check_layer(pn.Dense(3, 2, pn.tanh), x, backends=[adapter.name])
+    else:
+        yield lambda: _check_dense(adapter, x.astype(np.float32))
+
+
+def _fault_of(check: Callable[[], None]) -> str | None:
+    """Return what does not hold, None if it does; whatever an adapter raises is a fault of it."""
     try:
-        _check_identity(adapter)
-        _check_names(adapter)
-        for device in adapter.devices():
-            _check_transfer(adapter, device)
-            _check_draws(adapter, device)
-        _check_functions(adapter)
-        _check_independence(adapter)
-        _check_complex(adapter)
-        x = np.random.default_rng(0).normal(size=(4, 3))
-        check_layer(pn.Dense(3, 2, pn.tanh), x, backends=[name])
+        check()
     except AssertionError as error:
-        raise AssertionError(f"backend {name!r}: {error}") from error
+        return str(error)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _precision(adapter: Backend) -> str:
+    """Return the widest dtype of ``"float64"`` and ``"float32"`` that the library has."""
+    try:
+        adapter.from_numpy(np.ones(1))
+    except (TypeError, ValueError):
+        return "float32"
+    return "float64"
+
+
+def _check_dense(adapter: Backend, x: np.ndarray) -> None:
+    """A layer computes what it does on NumPy, and so do its derivatives, in float32."""
+    layer = pn.Dense(3, 2, pn.tanh)
+    ps, st = pn.setup(0, layer)
+
+    def value_and_slopes(tree: Any) -> Any:
+        x, ps = tree
+        return pn.value_and_grad(lambda t: pn.functional.inner_product(*(layer(*t, st)[0],) * 2))(
+            (x, ps)
+        )
+
+    given = move((x, ps), adapter.name)
+    actual, expected = value_and_slopes(given), value_and_slopes((x, ps))
+    assert_same_kind(actual[1], given, "Dense: gradient")
+    assert_close(actual, expected, 1e-4, 1e-5, "Dense: value and gradient, beside NumPy's")
 
 
 def _check_identity(adapter: Backend) -> None:
@@ -160,29 +214,40 @@ def _check_draws(adapter: Backend, device: Any) -> None:
         require(inside, "uniform numbers are not in [0, 1)")
 
 
-def _check_functions(adapter: Backend) -> None:
+def _check_function(adapter: Backend, name: str, function: Callable[..., Any]) -> None:
     numpy = get_backend("numpy").xp
-    x = adapter.from_numpy(_X)
-    for name, function in FUNCTIONS.items():
-        what = f"{name}: value"
-        assert_close(function(adapter.xp, x), function(numpy, _X), 1e-13, 1e-14, what)
+    dtype = _precision(adapter)
+    x = adapter.from_numpy(_X.astype(dtype))
+    tolerance = _VALUES[dtype]
+    assert_close(function(adapter.xp, x), function(numpy, _X), *tolerance, f"{name}: value")
 
-        def alone(x: Any, function: Callable[..., Any] = function) -> Any:
-            return function(adapter.xp, x)
+    def alone(x: Any) -> Any:
+        return function(adapter.xp, x)
 
-        alone.__name__ = name
+    alone.__name__ = name
+    if dtype == "float64":
         check_rule(alone, x)
+        return
+    slopes = pn.vjp(alone, x)[1](alone(x))[0]
+    expected = pn.vjp(lambda x: function(numpy, x), _X)[1](function(numpy, _X))[0]
+    assert_same_kind(slopes, x, f"{name}: reverse derivative")
+    assert_close(slopes, expected, *_SLOPES, f"{name}: reverse derivative, beside NumPy's")
+    pushed = pn.jvp(alone, (x,), (x,))[1]
+    expected = pn.jvp(lambda x: function(numpy, x), (_X,), (_X,))[1]
+    assert_same_kind(pushed, alone(x), f"{name}: forward derivative")
+    assert_close(pushed, expected, *_SLOPES, f"{name}: forward derivative, beside NumPy's")
 
 
 def _check_independence(adapter: Backend) -> None:
-    xp, x = adapter.xp, adapter.from_numpy(_X)
+    dtype = _precision(adapter)
+    xp, x = adapter.xp, adapter.from_numpy(_X.astype(dtype))
     value, gradient = pn.value_and_grad(lambda p: xp.sum(p["used"]))({"used": x, "unused": x})
     require(value.shape == (), "the value of a scalar function is not a scalar")
     assert_close(gradient["unused"], np.zeros_like(_X), 0.0, 0.0, "gradient of what is not used")
     (y, places), (_, still) = pn.jvp(lambda x: (x * 2.0, xp.argmax(x, axis=1)), (x,), (x,))
     assert_same_kind(still, places, "tangent of integers")
     require(not np.any(to_numpy(still)), "the tangent of integers is not zero")
-    assert_close(y, 2.0 * _X, 1e-15, 0.0, "value beside integers")
+    assert_close(y, 2.0 * _X.astype(dtype), 1e-15, 0.0, "value beside integers")
 
 
 def _check_complex(adapter: Backend) -> None:

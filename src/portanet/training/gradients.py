@@ -7,7 +7,7 @@ from typing import Any
 
 from portanet.autodiff.gradients import evaluate
 from portanet.backends import is_array
-from portanet.errors import DTypeError, ShapeError
+from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
 from portanet.trees import Tree
 
 Array = Any
@@ -17,6 +17,9 @@ Loss = Callable[..., tuple[Array, Tree, Any]]
 def gradients(
     loss: Loss, model: Any, parameters: Tree, states: Tree, data: Any, ad: Any = None
 ) -> tuple[Tree, Array, Tree, Any]:
+    if not callable(loss):
+        raise ArgumentError(f"loss is a function loss(model, ps, st, data): got {shown(loss)}")
+
     def objective(ps: Tree) -> tuple[Array, tuple[Tree, Any]]:
         value, new_states, stats = _checked(loss(model, ps, states, data))
         return value, (new_states, stats)

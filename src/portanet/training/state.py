@@ -5,11 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 from portanet import optimizers, trees
 from portanet.core import parameter_count, state_count
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, HyperparameterError, shown
 from portanet.optimizers import OptimizerState, Rule
 from portanet.trees import Tree, register_tree
 
@@ -59,6 +60,17 @@ class TrainState:
     step: int = 0
 
     def __post_init__(self) -> None:
+        if not callable(self.model):
+            raise HyperparameterError(f"TrainState: model is a layer: got {shown(self.model)}")
+        if isinstance(self.step, bool) or not isinstance(self.step, Integral) or self.step < 0:
+            raise HyperparameterError(
+                f"TrainState: step is an integer >= 0: got {shown(self.step)}"
+            )
+        if not isinstance(self.optimizer_state, OptimizerState | None):
+            raise HyperparameterError(
+                "TrainState: optimizer_state is what pn.optimizers.setup(rule, ps) returned: got "
+                f"{shown(self.optimizer_state)}"
+            )
         if self.optimizer_state is None:
             state = optimizers.setup(self.optimizer, self.parameters)
             object.__setattr__(self, "optimizer_state", state)
@@ -72,7 +84,7 @@ class TrainState:
                 f"it returned"
             )
         if flat is None or name not in ("parameters", "optimizer_state"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {shown(name)}")
         value = self.__dict__[name] = getattr(flat, name)()
         self.__dict__[f"shown {name}"] = tuple(trees.leaves(value))
         return value
@@ -136,6 +148,14 @@ class TrainState:
         )
 
     __repr__ = __str__
+
+
+def check_state(ts: Any) -> None:
+    """Raise `ArgumentError` unless `ts` is a training state."""
+    if type(ts) is not TrainState:
+        raise ArgumentError(
+            f"ts is a TrainState, as from TrainState(model, ps, st, rule): got {shown(ts)}"
+        )
 
 
 register_tree(TrainState, static=("model", "optimizer", "step"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from portanet import optimizers
+from portanet.errors import ArgumentError, shown
 from portanet.training.compiled import compiled_step
 from portanet.training.gradients import Array, Loss, gradients
-from portanet.training.state import TrainState
+from portanet.training.state import TrainState, check_state
 from portanet.trees import Tree
 
 
@@ -59,6 +60,7 @@ def compute_gradients(
     >>> grads
     {'weight': array([[-2.]]), 'bias': array([-2.])}
     """
+    check_state(ts)
     grads, value, states, stats = gradients(loss, ts.model, ts.parameters, ts.states, data, ad)
     return grads, value, stats, ts.replaced(states=states)
 
@@ -94,6 +96,7 @@ def apply_gradients(ts: TrainState, grads: Tree) -> TrainState:
     >>> ts.step, ts.parameters["bias"]
     (1, array([0.2]))
     """
+    check_state(ts)
     assert ts.optimizer_state is not None
     state, parameters = optimizers.update(ts.optimizer_state, ts.parameters, grads)
     return ts.replaced(parameters=parameters, optimizer_state=state, step=ts.step + 1)
@@ -169,6 +172,13 @@ def train_step(
     >>> float(value) < 1e-6
     True
     """
+    check_state(ts)
+    if not callable(loss):
+        raise ArgumentError(f"loss is a function loss(model, ps, st, data): got {shown(loss)}")
+    if not (isinstance(jit, bool | None) and isinstance(donate, bool)):
+        raise ArgumentError(
+            f"jit is True, False or None, donate True or False: got {shown(jit)}, {shown(donate)}"
+        )
     if jit is not False and ad is None:
         done = compiled_step(loss, data, ts, slowly=jit is True, donate=donate)
         if done is not None:

@@ -53,6 +53,10 @@ class NumPyBackend(TapeBackend):
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
         return kernels.KERNELS
 
+    def holds(self, kind: type) -> bool:
+        """Whether it is an array that calculates as the standard says, which a matrix does not."""
+        return super().holds(kind) and not issubclass(kind, np.matrix)
+
     def device_of(self, x: Any) -> str:
         return "cpu"
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from portanet.backends import array_namespace, device_of
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, shown
 from portanet.functional.half import rounded, widened
 from portanet.functional.indices import indices_below
 from portanet.functional.kernel import kernel
@@ -100,7 +100,7 @@ def embedding_bag(
            [2. ]])
     """
     if reduction not in ("max", "mean", "sum"):
-        raise ArgumentError(f"reduction is one of 'max', 'mean', 'sum': got {reduction!r}")
+        raise ArgumentError(f"reduction is one of 'max', 'mean', 'sum': got {shown(reduction)}")
     indices = _rows_of(indices, weight)
     if offsets is not None:
         n = indices.shape[-1] + 1

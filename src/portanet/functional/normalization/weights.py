@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from portanet import checks
 from portanet.backends import array_namespace
+from portanet.errors import HyperparameterError, shown
 from portanet.functional.gradient import stop_gradient
 from portanet.functional.half import in_float32
 
@@ -100,6 +102,8 @@ def spectral_norm(
     rows = xp.moveaxis(weight, axis, 0)
     rows = xp.reshape(rows, (rows.shape[0], math.prod(rows.shape[1:])))
     fixed = stop_gradient(rows)
+    if not 0 <= iterations <= checks.LARGEST:
+        raise HyperparameterError(f"iterations >= 0, of 64 bits: got {shown(iterations)}")
     for _ in range(iterations):
         u = _unit(xp, fixed @ v, epsilon)
         v = _unit(xp, u @ fixed, epsilon)

@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, wraps
 from typing import Any
 
-from portanet.errors import HyperparameterError, ShapeError
+from portanet.errors import HyperparameterError, ShapeError, shown
 from portanet.functional.spatial.padding import pad
 
 Sizes = int | Sequence[int]
+LONGEST = 2**31 - 1
+"""The most entries along an axis of images: what a larger one asks for has no memory."""
+
 Padding = int | Sequence[int] | Sequence[tuple[int, int]] | str
 
 
@@ -133,7 +136,7 @@ def transposed_geometry(
     extra = each_axis("output_padding", output_padding, rank, minimum=0)
     if any(e >= s for e, s in zip(extra, steps, strict=True)):
         raise HyperparameterError(
-            f"output_padding < stride: got {output_padding!r}, and stride is {stride!r}"
+            f"output_padding < stride: got {shown(output_padding)}, and stride is {stride!r}"
         )
     made = Geometry(tuple(spatial), window, steps, gaps, ((0, 0),) * rank, group_count(groups))
     full = [(n - 1) * s + e for n, s, e in zip(spatial, steps, made.extent, strict=True)]
@@ -155,7 +158,7 @@ def transposed_geometry(
 
 def _named(padding: Any) -> Any:
     if isinstance(padding, str) and padding not in ("same", "valid"):
-        raise HyperparameterError(f'padding is "same", "valid" or numbers: got {padding!r}')
+        raise HyperparameterError(f'padding is "same", "valid" or numbers: got {shown(padding)}')
     return padding
 
 
@@ -166,30 +169,43 @@ def _halves(widths: Iterable[int]) -> tuple[tuple[int, int], ...]:
 def group_count(groups: Any) -> int:
     """Check the number of groups of channels."""
     if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
-        raise HyperparameterError(f"groups is an integer >= 1: got {groups!r}")
+        raise HyperparameterError(f"groups is an integer >= 1: got {shown(groups)}")
     return groups
 
 
 def each_axis(name: str, value: Sizes, rank: int, minimum: int = 1) -> tuple[int, ...]:
     """One number is for every axis."""
-    values = (value,) * rank if isinstance(value, int) else tuple(value)
+    values = (value,) * rank if isinstance(value, int) else _entries(name, value)
     if len(values) != rank:
         raise HyperparameterError(f"len({name}) == spatial axes of x: {len(values)} != {rank}")
     if any(isinstance(n, bool) or not isinstance(n, int) or n < minimum for n in values):
-        raise HyperparameterError(f"{name} holds integers >= {minimum}: got {value!r}")
+        raise HyperparameterError(f"{name} holds integers >= {minimum}: got {shown(value)}")
+    if max(values, default=0) > LONGEST:
+        raise HyperparameterError(f"{name} <= {LONGEST}: got {shown(value)}")
     return values
+
+
+def _entries(name: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        raise HyperparameterError(f"{name} is an integer or a sequence: got {shown(value)}")
+    return tuple(value)
 
 
 def pad_widths(padding: Any, rank: int) -> tuple[tuple[int, int], ...]:
     """One number is for every end, one an axis for both its ends, a pair an axis for each."""
-    values = (padding,) * rank if isinstance(padding, int) else tuple(padding)
-    pairs = tuple((p, p) if isinstance(p, int) else tuple(p) for p in values)
+    values = (padding,) * rank if isinstance(padding, int) else _entries("padding", padding)
+    pairs = tuple((p, p) if isinstance(p, int) else _entries("padding", p) for p in values)
+    if not all(isinstance(n, int) for pair in pairs for n in pair):
+        raise HyperparameterError(f"padding holds integers: got {shown(padding)}")
     if len(pairs) != rank or any(len(pair) != 2 for pair in pairs):
         raise HyperparameterError(
-            f"padding is a number, or one or a pair for each of {rank} axes: got {padding!r}"
+            f"padding is a number, or one or a pair for each of {rank} axes: got {shown(padding)}"
         )
-    if any(n < 0 for pair in pairs for n in pair):
-        raise HyperparameterError(f"padding >= 0: got {padding!r}")
+    widths = [n for pair in pairs for n in pair]
+    if min(widths, default=0) < 0:
+        raise HyperparameterError(f"padding >= 0: got {shown(padding)}")
+    if max(widths, default=0) > LONGEST:
+        raise HyperparameterError(f"padding <= {LONGEST}: got {shown(padding)}")
     return pairs
 
 

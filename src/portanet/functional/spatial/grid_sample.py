@@ -8,7 +8,7 @@ from typing import Any
 
 from portanet import checks
 from portanet.backends import array_namespace, device_of
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.functional.half import in_float32
 
 __all__ = ["grid_sample"]
@@ -56,7 +56,7 @@ def grid_sample(x: Any, grid: Any, /, *, padding: str = "zeros", align_corners: 
     array([1.5, 1. ])
     """
     if padding not in ("zeros", "border"):
-        raise ArgumentError(f"padding is 'zeros' or 'border': got {padding!r}")
+        raise ArgumentError(f"padding is 'zeros' or 'border': got {shown(padding)}")
     _check(x, grid)
     xp, space = array_namespace(x, grid), x.shape[1:-1]
     axes = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from portanet.backends import array_namespace, device_of
-from portanet.errors import HyperparameterError, ShapeError
+from portanet.errors import HyperparameterError, ShapeError, shown
 from portanet.functional.kernel import kernel
 
 __all__ = ["pad"]
@@ -56,7 +56,7 @@ def pad(x: Any, widths: Widths, mode: str = "constant", value: float = 0.0) -> A
     """
     xp = array_namespace(x)
     if mode not in _MODES:
-        raise HyperparameterError(f"mode in {_MODES}: got {mode!r}")
+        raise HyperparameterError(f"mode in {_MODES}: got {shown(mode)}")
     for axis, (before, after) in enumerate(_pairs(widths, x.ndim)):
         if before == after == 0:
             continue
@@ -64,7 +64,7 @@ def pad(x: Any, widths: Widths, mode: str = "constant", value: float = 0.0) -> A
             x = _constant(xp, x, axis, before, after, value)
         else:
             sources = _sources(x.shape[axis], axis, before, after, mode)
-            indices = xp.asarray(sources, dtype=xp.int64, device=device_of(x))
+            indices = xp.asarray(sources, device=device_of(x))
             x = xp.take(x, indices, axis=axis)
     return x
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from portanet import checks
 from portanet.backends import array_namespace, device_of
-from portanet.errors import HyperparameterError
+from portanet.errors import HyperparameterError, shown
 from portanet.functional.half import in_float32
 from portanet.functional.spatial.geometry import Geometry, Padding, Sizes, geometry
 from portanet.functional.spatial.windows import window_max, window_sum
@@ -136,7 +136,7 @@ def lp_pool(
 def root_of_sum(x: Any, p: float, total: Any) -> Any:
     """The p-norm of the entries that `total` adds up, with the derivative 0 where all are 0."""
     if not p >= 1 or math.isinf(p):
-        raise HyperparameterError(f"1 <= p < inf: got {p!r}")
+        raise HyperparameterError(f"1 <= p < inf: got {shown(p)}")
     xp = array_namespace(x)
     if p == 1:
         return total(xp.abs(x))

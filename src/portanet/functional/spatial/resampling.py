@@ -43,7 +43,7 @@ def resampled(x: Any, *, taps: Taps, axis: int) -> Any:
     shape = (len(taps.sources), *(1,) * (x.ndim - axis - 1))
     columns = zip(*taps.sources, strict=True), zip(*taps.weights, strict=True)
     for sources, weights in zip(*columns, strict=True):
-        indices = xp.asarray(sources, dtype=xp.int64, device=device_of(x))
+        indices = xp.asarray(sources, device=device_of(x))
         part = xp.take(x, indices, axis=axis)
         if set(weights) != {1.0}:
             scale = xp.asarray(weights, dtype=x.dtype, device=device_of(x))

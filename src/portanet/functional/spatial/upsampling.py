@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from portanet.errors import HyperparameterError, ShapeError
+from portanet.errors import HyperparameterError, ShapeError, shown
 from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
-from portanet.functional.spatial.geometry import Sizes, each_axis
+from portanet.functional.spatial.geometry import LONGEST, Sizes, each_axis
 from portanet.functional.spatial.resampling import Taps, resampled
 
 __all__ = ["upsample"]
@@ -70,7 +70,9 @@ def upsample(
     [0. 1. 2. 3.]
     """
     if mode not in MODES:
-        raise HyperparameterError(f"mode is one of {', '.join(map(repr, MODES))}: got {mode!r}")
+        raise HyperparameterError(
+            f"mode is one of {', '.join(map(repr, MODES))}: got {shown(mode)}"
+        )
     if mode == "nearest" and align_corners:
         raise HyperparameterError("align_corners is for the modes that interpolate: not 'nearest'")
     rank = x.ndim - 2
@@ -91,7 +93,7 @@ def _sizes(
     spatial: tuple[int, ...], scale: Any, size: Any
 ) -> tuple[tuple[float, ...] | None, tuple[int, ...]]:
     if (scale is None) == (size is None):
-        raise HyperparameterError(f"exactly one of scale and size: got {scale!r} and {size!r}")
+        raise HyperparameterError(f"exactly one of scale and size: got {shown(scale)} and {size!r}")
     if scale is None:
         return None, each_axis("size", size, len(spatial))
     scales: tuple[float, ...] = (
@@ -102,8 +104,10 @@ def _sizes(
             f"len(scale) == spatial axes of x: {len(scales)} != {len(spatial)}"
         )
     if any(not 0 < s < math.inf for s in scales):
-        raise HyperparameterError(f"0 < scale < inf: got {scale!r}")
+        raise HyperparameterError(f"0 < scale < inf: got {shown(scale)}")
     sizes = tuple(math.floor(n * s) for n, s in zip(spatial, scales, strict=True))
+    if max(sizes) > LONGEST:
+        raise HyperparameterError(f"x.shape * scale <= {LONGEST}: got the sizes {sizes}")
     if 0 in sizes:
         axis = sizes.index(0)
         raise HyperparameterError(

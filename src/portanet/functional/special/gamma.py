@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from portanet.backends import array_namespace
-from portanet.errors import HyperparameterError
+from portanet.errors import HyperparameterError, shown
 from portanet.functional.half import widened
 from portanet.functional.kernel import kernel
 from portanet.tape.rule import Elementwise
@@ -173,7 +173,7 @@ def polygamma(n: int, x: Any) -> Any:
     [1.64493407]
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
-        raise HyperparameterError(f"n is an integer >= 0: got {n!r}")
+        raise HyperparameterError(f"n is an integer >= 0: got {shown(n)}")
     return digamma(x) if n == 0 else higher_gamma(x, order=n)
 
 

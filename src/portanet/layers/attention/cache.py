@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from portanet import checks, trees
-from portanet.backends import array_namespace, device_of
+from portanet.backends import array_namespace, device_of, is_array
 from portanet.core import Layer
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import ArgumentError, ParameterTreeError, ShapeError, shown
 from portanet.functional.indices import value_on_host
 
 __all__ = ["with_cache"]
@@ -59,14 +59,18 @@ def with_cache(model: Layer, ps: Any, st: Any, batch: int, length: int) -> Any:
     True
     """
     for name, n in (("batch", batch), ("length", length)):
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise ArgumentError(f"with_cache: {name} is an integer, at least 1: got {n!r}")
-    like = next(iter(trees.leaves(ps)))
+        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n < 2**31:
+            raise ArgumentError(f"with_cache: {name} is an integer, at least 1: got {shown(n)}")
+    if not isinstance(model, Layer):
+        raise ArgumentError(f"with_cache: model is a portanet.Layer: got {shown(model)}")
+    like = next(filter(is_array, trees.leaves(ps)), None)
+    if like is None:
+        raise ParameterTreeError("with_cache: ps has an array: got none")
     return _with_cache(model, st, batch, length, like)
 
 
 def _with_cache(layer: Any, st: Any, batch: int, length: int, like: Any) -> Any:
-    states = dict(st)
+    states = dict(checks.require_tree(st, "st"))
     for name, child in layer.children().items():
         states[name] = _with_cache(child, checks.entry(st, name, "st"), batch, length, like)
     add = getattr(layer, "cached_state", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from portanet import checks
 from portanet.core import Layer
 from portanet.layers.attention._transformer import TransformerLayer, parts_of
 
@@ -69,7 +70,7 @@ class TransformerDecoderLayer(TransformerLayer):
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         x, memory, mask, memory_mask = parts_of(x, ("x", "memory", "mask", "memory_mask"), 2)
-        states = dict(st)
+        states = dict(checks.require_tree(st, "st"))
         y = self._residual("attention", x, (mask,), ps, states)
         y = self._residual("memory", y, (memory, memory_mask), ps, states)
         return self._residual("mlp", y, (), ps, states), states

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from portanet import checks
 from portanet.core import Layer
 from portanet.layers.attention._transformer import TransformerLayer, parts_of
 
@@ -76,6 +77,6 @@ class TransformerEncoderLayer(TransformerLayer):
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         x, mask = parts_of(x, ("x", "mask"))
-        states = dict(st)
+        states = dict(checks.require_tree(st, "st"))
         y = self._residual("attention", x, (mask,), ps, states)
         return self._residual("mlp", y, (), ps, states), states

@@ -169,7 +169,7 @@ class MultiHeadAttention(Described):
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         inputs, mask = _parts(x)
-        states = dict(st)
+        states = dict(checks.require_tree(st, "st"))
         heads = []
         for name, part in zip(("query", "key", "value"), inputs, strict=True):
             if len(checks.axes(name, part)) != 3:
@@ -177,9 +177,11 @@ class MultiHeadAttention(Described):
             y, states[name] = self.run(name, part, ps, st)
             groups = self.heads if name == "query" else self.kv_heads or self.heads
             size = self._head_sizes[name == "value"]
-            heads.append(array_namespace(y).reshape(y, (*y.shape[:-1], groups, size)))
+            sizes = checks.to_reshape(name, (*y.shape[:-1], groups, size))
+            heads.append(array_namespace(y).reshape(y, sizes))
         y, weights = self._attend(heads, mask, ps, st, states)
-        y = array_namespace(y).reshape(y, (*y.shape[:-2], y.shape[-2] * y.shape[-1]))
+        sizes = checks.to_reshape("the heads", (*y.shape[:-2], checks.product(y.shape[-2:])))
+        y = array_namespace(y).reshape(y, sizes)
         y, states["out"] = self.run("out", y, ps, st)
         return (y, weights) if self.return_weights else y, states
 
@@ -209,7 +211,7 @@ class MultiHeadAttention(Described):
         layer = self._children.get("attention_dropout")
         if type(layer) is not Dropout:
             return layer is not None
-        return checks.entry(checks.entry(st, "attention_dropout", "st"), "training", "st")
+        return checks.flag(checks.entry(st, "attention_dropout", "st"), "training")
 
     def cached_state(self, st: Any, batch: int, length: int, like: Any) -> Any:
         """Return the state with room for the keys and values of `length` positions, if causal."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from portanet import checks
 from portanet.core import Layer
+from portanet.errors import ShapeError
 from portanet.layers.containers.described import Described
 
 
@@ -67,6 +68,8 @@ class TransformerStack(Described):
         return layers if self.norm is None else {**layers, "norm": self.norm}
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+        if isinstance(x, tuple | list) and not x:
+            raise ShapeError("x is an array, or a tuple that begins with it: got an empty one")
         x, *others = x if isinstance(x, tuple | list) else (x,)
         states = {}
         for name in self._children:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet.core import Argument, Layer
-from portanet.errors import HyperparameterError, ShapeError
+from portanet.errors import HyperparameterError, ShapeError, shown
 from portanet.layers.containers.named import NamedLayers
 
 
@@ -51,7 +51,7 @@ class Branches(NamedLayers):
     def _check_join(self, name: str, join: Any) -> None:
         if isinstance(join, type) or not (join is None or callable(join)):
             raise HyperparameterError(
-                f"{type(self).__name__}: {name} is a function, a layer or None: got {join!r}"
+                f"{type(self).__name__}: {name} is a function, a layer or None: got {shown(join)}"
             )
 
 

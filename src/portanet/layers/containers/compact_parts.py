@@ -10,7 +10,7 @@ import numpy as np
 
 from portanet import trees
 from portanet.core import Layer
-from portanet.errors import HyperparameterError
+from portanet.errors import HyperparameterError, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Initial:
         value = self.value(rng) if callable(self.value) else self.value
         if self.is_parameter and not all(map(_is_floating, trees.leaves(value))):
             raise HyperparameterError(
-                f"the parameter {name!r} begins as floating NumPy arrays: got {value!r}: "
+                f"the parameter {name!r} begins as floating NumPy arrays: got {shown(value)}: "
                 f"what is not trained is declared with pn.non_trainable"
             )
         return trees.map_leaves(_single_precision, value)
@@ -85,7 +85,9 @@ def non_trainable(value: Any) -> Initial:
 def as_part(name: str, part: Any) -> Any:
     """Return a part as what it is: a layer, layers, an initial value or a constant."""
     if name.startswith("_"):
-        raise HyperparameterError(f"compact: the name of a part begins with a letter: got {name!r}")
+        raise HyperparameterError(
+            f"compact: the name of a part begins with a letter: got {shown(name)}"
+        )
     if isinstance(part, Layer | Initial):
         return part
     if isinstance(part, list | tuple | Mapping):
@@ -94,7 +96,7 @@ def as_part(name: str, part: Any) -> Any:
             matches = [isinstance(leaf, kind) for leaf in trees.leaves(list(entries))]
             if any(matches) and not all(matches):
                 raise HyperparameterError(
-                    f"compact: {name} mixes layers or arrays with other things: got {part!r}"
+                    f"compact: {name} mixes layers or arrays with other things: got {shown(part)}"
                 )
         if any(isinstance(entry, Layer) for entry in entries):
             return dict(part) if isinstance(part, Mapping) else tuple(part)

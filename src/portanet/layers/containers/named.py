@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portanet.core import Argument, Container, Layer
-from portanet.errors import ChildNameError, HyperparameterError
+from portanet.errors import ChildNameError, HyperparameterError, shown
 from portanet.layers.utility.functions import as_layer
 
 
@@ -46,7 +46,7 @@ class NamedLayers(Container):
         owner = type(self)
         if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
             raise HyperparameterError(
-                f"{owner.__name__}: the name of a child is a Python identifier: got {name!r}"
+                f"{owner.__name__}: the name of a child is a Python identifier: got {shown(name)}"
             )
         if name.startswith("_") or name in owner.__dataclass_fields__ or hasattr(owner, name):
             raise HyperparameterError(

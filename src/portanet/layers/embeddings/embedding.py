@@ -195,7 +195,7 @@ class EmbeddingBag(Layer):
         return _initial_table(self, rng, (self.vocabulary, self.features))
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        x, offsets = x if isinstance(x, tuple | list) else (x, None)
+        x, offsets = checks.one_or_pair(x, "offsets")
         shape = self.vocabulary, self.features
         weight = checks.member(ps, "weight", shape, "(vocabulary, features)")
         x = _indices("x", x, weight, self.vocabulary, "vocabulary")

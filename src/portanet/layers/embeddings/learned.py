@@ -74,14 +74,14 @@ class LearnedPositionalEmbedding(Layer):
         return {"weight": init_weight(rng, (self.length, self.features))}
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        x, positions = x if isinstance(x, tuple | list) else (x, None)
+        x, positions = checks.one_or_pair(x, "positions")
         shape = self.length, self.features
         weight = checks.member(ps, "weight", shape, "(length, features)")
         checks.rank_at_least("x", x, 2)
         checks.last_axis("x", x, self.features, "features")
         checks.same_kind("x", x, "weight", weight)
         steps = x.shape[-2]
-        if positions is None and "offset" in st:
+        if positions is None and "offset" in checks.require_tree(st, "st"):
             positions = st["offset"] + _count(x)
             st = {**st, "offset": st["offset"] + steps}
         if positions is None:

@@ -57,15 +57,9 @@ class PeriodicEmbedding(Layer):
 
     def __post_init__(self) -> None:
         checks.sizes(self, "indices", minimum=0)
-        given = self.periods
-        periods = tuple(given) if hasattr(given, "__iter__") and given != "" else (given,)
-        if any(isinstance(p, str | bool) or not p > 0 or not math.isfinite(p) for p in periods):
-            checks.refuse(self, "periods > 0", given)
-        object.__setattr__(self, "periods", tuple(map(float, periods)))
         if len(set(self.indices)) != len(self.indices):
             checks.refuse(self, "indices differ", self.indices)
-        if len(self.indices) != len(periods):
-            checks.refuse(self, f"len(periods) == len(indices) == {len(self.indices)}", given)
+        checks.positives(self, "periods", "indices")
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         checks.rank_at_least("x", x, 1)

@@ -77,7 +77,7 @@ class RotaryPositionalEmbedding(Layer):
         return {"cos": cos.astype(np.float32), "sin": sin.astype(np.float32)}
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        x, positions = x if isinstance(x, tuple | list) else (x, None)
+        x, positions = checks.one_or_pair(x, "positions")
         shape = self.length, self.features // 2
         tables = [
             checks.member(st, name, shape, "(length, features // 2)", "st")

@@ -77,7 +77,7 @@ class SinusoidalPositionalEmbedding(Layer):
 
     def initial_states(self, rng: np.random.Generator) -> dict[str, Any]:
         turn = 2 * math.pi if self.full_turns else 1.0
-        waves = turn * np.geomspace(self.max_freq, self.min_freq, self.features // 2)
+        waves = turn * np.geomspace(float(self.max_freq), float(self.min_freq), self.features // 2)
         return {"frequencies": waves.astype(np.float32)}
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:

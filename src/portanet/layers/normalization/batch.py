@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -104,7 +103,7 @@ class BatchNorm(Layer):
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         checks.rank_at_least("x", x, 2)
-        return _normalized(self, batch_norm, "batch", math.prod(x.shape[:-1]), x, ps, st)
+        return _normalized(self, batch_norm, "batch", checks.product(x.shape[:-1]), x, ps, st)
 
 
 @sized_by_input(features=last_size)
@@ -192,8 +191,8 @@ class InstanceNorm(Layer):
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         checks.rank_at_least("x", x, 3)
-        values = math.prod(x.shape[1:-1])
-        if self.track_stats and not x.shape[0]:
+        values = checks.product(x.shape[1:-1])
+        if self.track_stats and x.shape[0] == 0:
             values = 0
         return _normalized(self, instance_norm, "image", values, x, ps, st)
 
@@ -218,15 +217,20 @@ def _initial_statistics(layer: BatchNorm | InstanceNorm) -> dict[str, Any]:
 
 
 def _normalized(
-    layer: Any, normalize: Any, source: str, values: int, x: Any, ps: Any, st: Any
+    layer: Any, normalize: Any, source: str, values: int | None, x: Any, ps: Any, st: Any
 ) -> tuple[Any, Any]:
     """Call a layer that takes each variance of `values` numbers of a `source`."""
     if layer.features is None:
         return call_resolved(layer, x, ps, st)
     checks.last_axis("x", x, layer.features, "features")
     scale, bias = affine_parameters(layer, x, ps, (layer.features,), "(features,)")
-    training = checks.entry(st, "training", "st")
-    if values < 2 and (training or not layer.track_stats):
+    training = checks.flag(st, "training")
+    if values is None and training and layer.track_stats:
+        raise ShapeError(
+            f"values a channel, which correct the running variance, are known: x.shape is "
+            f"{tuple(x.shape)}: give the library the sizes, or use pn.test_mode(st)"
+        )
+    if values is not None and values < 2 and (training or not layer.track_stats):
         raise ShapeError(
             f"values a channel >= 2: {values} < 2 for x.shape {tuple(x.shape)}: a variance needs "
             f"more than one value; use a larger {source}"

@@ -95,7 +95,7 @@ class SpectralNorm(Layer):
         return {**st, "training": True}
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        iterations = self.iterations if checks.entry(st, "training", "st") else 0
+        iterations = self.iterations if checks.flag(st, "training") else 0
         new, vectors = {}, {}
         for name in self.names:
             weight = checks.entry(ps, name)

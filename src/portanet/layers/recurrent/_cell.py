@@ -12,7 +12,7 @@ from portanet import checks
 from portanet.backends import array_namespace, device_of
 from portanet.control import scan
 from portanet.core import Layer, call_resolved, last_size, sized_by_input
-from portanet.errors import HyperparameterError
+from portanet.errors import HyperparameterError, ShapeError, shown
 from portanet.functional import linear
 from portanet.initializers import zeros
 from portanet.layers._weights import symmetric
@@ -69,7 +69,7 @@ class RecurrentCell(Layer):
             raise HyperparameterError(
                 f"{type(self).__name__}: {name} is an initializer"
                 + (f" or a tuple of {self.gates}, one a gate" if self.gates > 1 else "")
-                + f": got {given!r}"
+                + f": got {shown(given)}"
             )
         else:
             object.__setattr__(self, name, tuple(given))
@@ -106,11 +106,17 @@ class RecurrentCell(Layer):
         """Return the carry before the first step: arrays like `x`, (*batch, out_features)."""
         xp = array_namespace(x)
         shape = *batch, self.out_features
+        if None in shape:
+            raise ShapeError(
+                f"the batch, for which the carry begins, is known: it is {batch}: give the library "
+                f"the sizes, or a carry with the input"
+            )
         carry = []
         for name, (train, init) in self.carried.items():
             if getattr(self, train) or getattr(self, init) is not None:
                 tree, what = (ps, "ps") if getattr(self, train) else (st, "st")
                 start = checks.member(tree, name, shape[-1:], "(out_features,)", what)
+                checks.same_kind("x", x, f'{what}["{name}"]', start)
                 carry.append(xp.broadcast_to(start, shape))
             else:
                 carry.append(xp.zeros(shape, dtype=x.dtype, device=device_of(x)))
@@ -167,7 +173,7 @@ class RecurrentCell(Layer):
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         if self.in_features is None:
             return call_resolved(self, x, ps, st)
-        x, carry = x if isinstance(x, tuple) else (x, None)
+        x, carry = checks.one_or_pair(x, "carry")
         self.check(x, ps)
         if carry is None:
             carry = self.initial_carry(x.shape[:-1], x, ps, st)

@@ -82,7 +82,8 @@ class BidirectionalRNN(Described):
             cell = getattr(self, name)
             if not (isinstance(cell, Layer) or (cell is None and name == "backward_cell")):
                 checks.refuse(self, f"{name} is a layer", cell)
-        if not (self.merge is None or self.merge == "concat" or callable(self.merge)):
+        named = isinstance(self.merge, str) and self.merge == "concat"
+        if not (self.merge is None or named or callable(self.merge)):
             checks.refuse(self, "merge is 'concat', a function or None", self.merge)
         checks.flags(self, "return_sequence", "return_carry", "time_first")
         self._check_replaced()

@@ -68,7 +68,7 @@ class AlphaDropout(Layer):
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         checks.real_floating("x", x)
-        if not checks.entry(st, "training", "st") or self.p == 0:
+        if not checks.flag(st, "training") or self.p == 0:
             return x, st
         key, now = key_of(st).split()
         return alpha_dropout(x, self.p, now), {**st, "key": key}

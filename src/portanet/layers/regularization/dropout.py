@@ -81,7 +81,7 @@ class Dropout(Layer):
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         checks.floating("x", x)
         _check_axes(x, self.axes)
-        if not checks.entry(st, "training", "st") or self.p == 0:
+        if not checks.flag(st, "training") or self.p == 0:
             return x, st
         key, now = key_of(st).split()
         return dropout(x, self.p, now, axes=self.axes), {**st, "key": key}
@@ -144,7 +144,7 @@ class DropPath(Layer):
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         checks.floating("x", x)
         checks.rank_at_least("x", x, 1)
-        if not checks.entry(st, "training", "st") or self.p == 0:
+        if not checks.flag(st, "training") or self.p == 0:
             return x, st
         key, now = key_of(st).split()
         return dropout(x, self.p, now, axes=(0,)), {**st, "key": key}
@@ -217,10 +217,10 @@ class VariationalHiddenDropout(Layer):
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         checks.floating("x", x)
         _check_axes(x, self.axes)
-        if not checks.entry(st, "training", "st") or self.p == 0:
+        if not checks.flag(st, "training") or self.p == 0:
             return x, st
         key = key_of(st)
-        if checks.entry(st, "update_mask", "st"):
+        if checks.flag(st, "update_mask"):
             key = key.split(1)[0]
             st = {**st, "key": key, "update_mask": False}
         return dropout(x, self.p, key, axes=self.axes), st

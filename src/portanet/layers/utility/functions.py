@@ -8,7 +8,7 @@ from typing import Any
 
 from portanet import checks
 from portanet.core import Layer
-from portanet.errors import HyperparameterError
+from portanet.errors import HyperparameterError, shown
 
 
 @dataclass(frozen=True)
@@ -81,5 +81,7 @@ def as_layer(value: Any, owner: str) -> Layer:
             f"call it with its sizes"
         )
     if not callable(value):
-        raise HyperparameterError(f"{owner}: every part is a layer or a function: got {value!r}")
+        raise HyperparameterError(
+            f"{owner}: every part is a layer or a function: got {shown(value)}"
+        )
     return WrappedFunction(value)

@@ -60,8 +60,9 @@ class Flatten(Layer):
             raise ShapeError(
                 f"start <= end within x.ndim: axes {self.start} to {self.end} of x.ndim {rank}"
             )
-        merged = math.prod(shape[start : end + 1])
-        return array_namespace(x).reshape(x, (*shape[:start], merged, *shape[end + 1 :])), st
+        merged = checks.product(shape[start : end + 1])
+        sizes = checks.to_reshape("y", (*shape[:start], merged, *shape[end + 1 :]))
+        return array_namespace(x).reshape(x, sizes), st
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,13 @@ class Reshape(Layer):
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         checks.rank_at_least("x", x, 1)
-        if math.prod(x.shape[1:]) != math.prod(self.shape):
+        entries = checks.product(x.shape[1:])
+        if entries not in (None, math.prod(self.shape)):
             raise ShapeError(
-                f"prod(x.shape[1:]) == prod(shape): {math.prod(x.shape[1:])} of "
+                f"prod(x.shape[1:]) == prod(shape): {entries} of "
                 f"{tuple(x.shape[1:])} != {math.prod(self.shape)} of {self.shape}"
             )
-        return array_namespace(x).reshape(x, (x.shape[0], *self.shape)), st
+        return array_namespace(x).reshape(x, checks.to_reshape("y", (x.shape[0], *self.shape))), st
 
 
 @dataclass(frozen=True)

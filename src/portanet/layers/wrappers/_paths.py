@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
+from portanet import checks
 from portanet.errors import ParameterTreeError
 
 
 def paths_of(given: Any, refuse: Callable[[str], Any]) -> tuple[str, ...]:
     """Return dotted paths as a tuple: none is another one, or lies inside another one."""
-    paths = (given,) if isinstance(given, str) else tuple(given)
+    paths = (given,) if isinstance(given, str) else given
+    if not isinstance(paths, Sequence | Set):
+        refuse("dotted paths such as 'layer_1.weight'")
+    paths = tuple(paths)
     if not paths or not all(isinstance(path, str) and path for path in paths):
         refuse("dotted paths such as 'layer_1.weight'")
     for i, path in enumerate(paths):
@@ -31,7 +35,7 @@ def entry_at(tree: Any, path: str, what: str = "ps") -> Any:
 
 def without(tree: Any, paths: Iterable[str]) -> dict[str, Any]:
     """Return nested mappings without the entries at `paths`."""
-    new = dict(tree)
+    new = dict(checks.require_tree(tree, "ps"))
     inside: dict[str, list[str]] = {}
     for path in paths:
         name, _, rest = path.partition(".")
@@ -44,7 +48,7 @@ def without(tree: Any, paths: Iterable[str]) -> dict[str, Any]:
 
 def with_entries(tree: Any, entries: Mapping[str, Any]) -> dict[str, Any]:
     """Return nested mappings with an entry at each dotted path; the inverse of `without`."""
-    new = dict(tree)
+    new = dict(checks.require_tree(tree, "ps"))
     inside: dict[str, dict[str, Any]] = {}
     for path, value in entries.items():
         name, _, rest = path.partition(".")

@@ -11,7 +11,7 @@ import numpy as np
 from portanet import checks
 from portanet.core import Layer
 from portanet.core.lazy import is_unresolved
-from portanet.errors import HyperparameterError, ParameterTreeError
+from portanet.errors import HyperparameterError, ParameterTreeError, shown
 from portanet.layers.wrappers._paths import entry_at, paths_of, with_entries, without
 
 
@@ -84,7 +84,9 @@ class Frozen(Layer):
         return without(ps, found), found
 
     def _whole(self, ps: Any, st: Any) -> Any:
-        frozen = checks.entry(st, "frozen", "st")
+        frozen = checks.require_tree(checks.entry(st, "frozen", "st"), 'st["frozen"]')
+        if not all(isinstance(path, str) for path in frozen):
+            raise ParameterTreeError('the entries of st["frozen"] are dotted paths')
         if "" in frozen:
             return frozen[""]
         return with_entries(ps, frozen) if frozen else ps
@@ -126,6 +128,8 @@ def freeze(
     >>> list(ps)
     ['layer_2']
     """
+    if not (names is None or isinstance(names, str | Iterable)):
+        raise HyperparameterError(f"freeze: names are dotted paths: got {shown(names)}")
     frozen = Frozen(layer, names if names is None or isinstance(names, str) else tuple(names))
     rest, taken = frozen._split(ps)
     return frozen, rest, {"frozen": taken, "layer": st}
@@ -151,7 +155,7 @@ def unfreeze(layer: Layer, ps: Any, st: Any) -> tuple[Layer, Any, Any]:
     (Dense(3, 2), True)
     """
     if not isinstance(layer, Frozen):
-        raise HyperparameterError(f"unfreeze: layer is a pn.Frozen: got {layer!r}")
+        raise HyperparameterError(f"unfreeze: layer is a pn.Frozen: got {shown(layer)}")
     if not isinstance(st, dict) or st.keys() != {"frozen", "layer"}:
         raise ParameterTreeError("st has the entries 'frozen' and 'layer' of a frozen layer")
     return layer.layer, layer._whole(ps, st), st["layer"]

@@ -11,7 +11,7 @@ import numpy as np
 from portanet import trees
 from portanet.core import Argument, Layer
 from portanet.core.lazy import Unresolved
-from portanet.errors import HyperparameterError, ParameterTreeError, ShapeError
+from portanet.errors import HyperparameterError, ParameterTreeError, ShapeError, shown
 from portanet.layers.wrappers._paths import entry_at, paths_of, with_entries, without
 
 
@@ -62,12 +62,14 @@ class Tied(Layer):
 
     def __init__(self, model: Layer, *groups: Any) -> None:
         if not isinstance(model, Layer):
-            raise HyperparameterError(f"Tied: model is a portanet.Layer: got {model!r}")
+            raise HyperparameterError(f"Tied: model is a portanet.Layer: got {shown(model)}")
 
         def refuse(rule: str) -> None:
-            raise HyperparameterError(f"Tied: a group holds {rule}: got {groups!r}")
+            raise HyperparameterError(f"Tied: a group holds {rule}: got {shown(groups)}")
 
-        if not groups or any(isinstance(group, str) or len(group) < 2 for group in groups):
+        if not groups or not all(
+            isinstance(group, tuple | list) and len(group) > 1 for group in groups
+        ):
             refuse("at least two paths")
         paths_of([path for group in groups for path in group], refuse)
         object.__setattr__(self, "model", model)

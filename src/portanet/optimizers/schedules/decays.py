@@ -27,6 +27,7 @@ class Constant:
     def __post_init__(self) -> None:
         checks.finite(self, "value")
 
+    @checks.checked
     def __call__(self, step: int) -> float:
         return self.value
 
@@ -61,6 +62,7 @@ class StepDecay:
         checks.positive(self, "decay")
         checks.integers(self, "every")
 
+    @checks.checked
     def __call__(self, step: int) -> float:
         return self.start * self.decay ** (step // self.every)
 
@@ -90,6 +92,7 @@ class ExponentialDecay:
         checks.finite(self, "start")
         checks.positive(self, "decay")
 
+    @checks.checked
     def __call__(self, step: int) -> float:
         return self.start * self.decay**step
 
@@ -123,6 +126,7 @@ class InverseDecay:
         checks.non_negative(self, "decay")
         checks.positive(self, "power")
 
+    @checks.checked
     def __call__(self, step: int) -> float:
         return self.start / (1.0 + self.decay * step) ** self.power
 
@@ -160,6 +164,7 @@ class Polynomial:
         checks.integers(self, "steps")
         checks.positive(self, "power")
 
+    @checks.checked
     def __call__(self, step: int) -> float:
         rest = 1.0 - min(step, self.steps) / self.steps
         return self.end + (self.start - self.end) * rest**self.power

@@ -34,16 +34,20 @@ class Sequence:
     steps: tuple[int, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.schedules, tuple | list):
+            checks.refuse(self, "schedules is a sequence of functions", self.schedules)
         object.__setattr__(self, "schedules", tuple(self.schedules))
         for schedule in self.schedules:
             if not callable(schedule):
                 checks.refuse(self, "each schedule is a function of the step", schedule)
-        if self.steps != ():
+        if not (isinstance(self.steps, tuple | list) and len(self.steps) == 0):
             checks.sizes(self, "steps")
+        object.__setattr__(self, "steps", tuple(self.steps))
         if len(self.steps) != len(self.schedules) - 1:
             relation = f"len(steps) == len(schedules) - 1 == {len(self.schedules) - 1}"
             checks.refuse(self, relation, self.steps)
 
+    @checks.checked
     def __call__(self, step: int) -> float:
         for schedule, length in zip(self.schedules, self.steps, strict=False):
             if step < length:

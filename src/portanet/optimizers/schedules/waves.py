@@ -48,6 +48,7 @@ class CosineAnnealing:
         checks.integers(self, "steps")
         checks.flags(self, "restart")
 
+    @checks.checked
     def __call__(self, step: int) -> float:
         step = step % self.steps if self.restart else min(step, self.steps)
         return _cosine(self.start, self.end, step / self.steps)
@@ -91,6 +92,7 @@ class Triangle:
         checks.integers(self, "steps")
         checks.positive(self, "decay")
 
+    @checks.checked
     def __call__(self, step: int) -> float:
         period, place = divmod(step, self.steps)
         height = (self.high - self.low) * self.decay**period
@@ -142,6 +144,7 @@ class OneCycle:
         if not 0 < self.rising < 1:
             checks.refuse(self, "0 < rising < 1", self.rising)
 
+    @checks.checked
     def __call__(self, step: int) -> float:
         assert self.start is not None
         assert self.end is not None

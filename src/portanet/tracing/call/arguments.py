@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from portanet.errors import ArgumentError
+from portanet.errors import ArgumentError, shown
 
 
 class Static:
@@ -88,7 +88,7 @@ def _several(what: str, given: Any, kind: type) -> Iterable[Any]:
     values = (given,) if isinstance(given, kind) else given
     wrong = not isinstance(values, tuple | list | set | frozenset) or isinstance(given, bool)
     if wrong or any(not isinstance(x, kind) or isinstance(x, bool) for x in values):
-        raise ArgumentError(f"pn.jit: {what} are of type {kind.__name__}: got {given!r}")
+        raise ArgumentError(f"pn.jit: {what} are of type {kind.__name__}: got {shown(given)}")
     return values
 
 
