@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from portanet import tape
-from portanet.backends import backend_of, device_of
-from portanet.backends.generic import GENERIC
-from portanet.errors import DTypeError, ShapeError
-from portanet.tape.rule import Elementwise
+from portanet.backends import array_namespace, backend_of, device_of
+from portanet.errors import DTypeError
+from portanet.functional.kernel import kernel
 
 
 def as_indices(x: Any) -> Any:
@@ -25,37 +23,19 @@ def as_indices(x: Any) -> Any:
     return x if x.dtype == wide else backend.xp.astype(x, wide)
 
 
+@kernel
+def checked_index(index: Any, size: int, names: tuple[str, str], wraps: bool) -> Any:
+    """Return an index as integers from 0 to ``size - 1``, each of which is checked if it can be."""
+    return array_namespace(index).checked_index(index, size, names, wraps)
+
+
 def indices_below(x: Any, *, size: int, name: str, size_name: str) -> Any:
     """Return `x` as indices, which are at least 0 and below `size`.
 
     Looking at values waits for an accelerator, and a compiler has none yet: there the library's
     own behaviour applies.
     """
-    backend = backend_of(x)
-    check = backend.kernels.get("checked_indices", checked_indices)
-    if isinstance(x, tape.Box):  # recorded as one call, which replays what it looks at
-        check = backend.xp.primitive("checked_indices", check, _STEPS)
-    return check(x, size=size, name=name, size_name=size_name)
-
-
-_STEPS = Elementwise(lambda xp, d, y, x, **names: xp.zeros_like(d))
-
-
-def checked_indices(x: Any, *, size: int, name: str, size_name: str) -> Any:
-    """Compute `indices_below` of an array that has values."""
-    x = as_indices(x)
-    if 0 in x.shape or not _on_host(x):
-        return x
-    xp = backend_of(x).xp
-    lowest = value_on_host(xp.min(x))
-    highest = None if lowest is None else value_on_host(xp.max(x))
-    if lowest is not None and highest is not None and (lowest < 0 or highest >= size):
-        wrong = lowest if lowest < 0 else highest
-        raise ShapeError(f"0 <= {name} < {size_name}: {name} has {wrong}, {size_name} is {size}")
-    return x
-
-
-GENERIC["checked_indices"] = checked_indices
+    return checked_index(x, size, (name, size_name), False)
 
 
 def value_on_host(x: Any) -> int | None:

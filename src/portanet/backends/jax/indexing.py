@@ -12,11 +12,17 @@ from portanet.tape.rules import indexing
 
 
 def checked_index(index: jax.Array, size: int, names: tuple[str, str], wraps: bool) -> jax.Array:
-    """Look at the values of an array that has some; a tracer has none."""
+    """Look at the values of an array that has some.
+
+    A tracer has none: there, what counts from the end and must not, is sent to where a gather gives
+    NaN and a scatter is dropped.
+    """
     if index.size and not isinstance(index, Tracer) and _is_on_host(index):
         indexing.refuse_range(int(index.min()), int(index.max()), size, names, wraps)
     index = index.astype(jnp.arange(0).dtype)
-    return jnp.where(index < 0, index + size, index) if wraps else index
+    if not wraps and not isinstance(index, Tracer):
+        return index
+    return jnp.where(index < 0, index + size if wraps else size, index)
 
 
 def _is_on_host(x: jax.Array) -> bool:

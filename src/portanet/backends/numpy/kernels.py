@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends.generic import GENERIC
 from portanet.backends.numpy import (
     activations,
     convolution,
@@ -79,14 +78,6 @@ def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None, /)
     return y
 
 
-def checked_indices(x: np.ndarray, *, size: int, name: str, size_name: str) -> np.ndarray:
-    """Compute `portanet.functional.indices.checked_indices`: read unsigned, -1 is large."""
-    x = x.astype(np.int64, copy=False)
-    if x.size and x.view(np.uint64).max() >= size:
-        GENERIC["checked_indices"](x, size=size, name=name, size_name=size_name)
-    return x
-
-
 def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     """Compute `portanet.functional.log_softmax`."""
     y = x - x.max(axis=axis, keepdims=True)
@@ -103,7 +94,6 @@ KERNELS: Mapping[str, Callable[..., Any]] = {
     "gelu": activations.gelu,
     "gelu_erf": activations.gelu_erf,
     "gelu_scale": activations.gelu_scale,
-    "checked_indices": checked_indices,
     "linear": linear,
     "log_softmax": log_softmax,
     "segment_max": scatter.segment_max,

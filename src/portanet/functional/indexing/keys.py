@@ -12,7 +12,7 @@ import numpy as np
 from portanet import tape
 from portanet.backends import array_namespace, backend_of, device_of, is_array
 from portanet.errors import ArgumentError, DTypeError, ShapeError, TracedValueError
-from portanet.functional.indexing.rows import checked_index
+from portanet.functional.indices import checked_index
 
 _WHOLE = slice(None)
 _HOST = np.ndarray | np.integer

@@ -8,27 +8,16 @@ import operator
 from typing import Any
 
 from portanet.backends import array_namespace, backend_of, device_of
+from portanet.functional.half import rounded, widened
 from portanet.functional.kernel import kernel
 from portanet.tape.rule import Explicit
 from portanet.tape.segmented import reduced
 
 
 @kernel
-def checked_index(index: Any, size: int, names: tuple[str, str], wraps: bool) -> Any:
-    """Return an index as integers from 0 to ``size - 1``, each of which is checked if it can be."""
-    return array_namespace(index).checked_index(index, size, names, wraps)
-
-
-@kernel
 def add_rows(x: Any, places: Any, count: int) -> Any:
     """Add each row of `x` to the row of zeros at its place."""
     return array_namespace(x, places).scatter_take(x, places, 0, (count, *x.shape[1:]))
-
-
-@functools.cache
-def is_half(xp: Any, dtype: Any) -> bool:
-    """Whether a dtype is floating point of 16 bits or less."""
-    return bool(xp.isdtype(dtype, "real floating")) and xp.finfo(dtype).bits < 32
 
 
 @functools.cache
@@ -39,10 +28,7 @@ def is_kind(xp: Any, dtype: Any, kinds: tuple[str, ...]) -> bool:
 
 def sum_rows(x: Any, places: Any, count: int) -> Any:
     """Compute `add_rows`, numbers of 16 bits in float32."""
-    xp = array_namespace(x, places)
-    if is_half(xp, x.dtype):
-        return xp.astype(add_rows(xp.astype(x, xp.float32), places, count), x.dtype)
-    return add_rows(x, places, count)
+    return rounded(add_rows(widened(x), places, count), x)
 
 
 def multiply_rows(x: Any, places: Any, count: int) -> Any:

@@ -9,15 +9,15 @@ from typing import Any
 from portanet.backends import array_namespace, device_of, dtype_name
 from portanet.checks import integral, rank_at_least
 from portanet.errors import ArgumentError, DTypeError, ShapeError
+from portanet.functional.half import rounded, widened
 from portanet.functional.indexing.rows import (
-    checked_index,
-    is_half,
     is_kind,
     largest_rows,
     multiply_rows,
     smallest_rows,
     sum_rows,
 )
+from portanet.functional.indices import checked_index
 
 __all__ = ["segment_max", "segment_mean", "segment_min", "segment_prod", "segment_sum"]
 
@@ -161,12 +161,12 @@ def segment_min(x: Any, segments: Any, num_segments: int) -> Any:
 
 def _mean_rows(x: Any, places: Any, count: int) -> Any:
     xp = array_namespace(x, places)
-    wide = xp.astype(x, xp.float32) if is_half(xp, x.dtype) else x
+    wide = widened(x)
     real = xp.real(wide).dtype if is_kind(xp, x.dtype, ("complex floating",)) else wide.dtype
     one = xp.ones(places.shape, dtype=real, device=device_of(x))
     size = xp.reshape(sum_rows(one, places, count), (count, *(1,) * (x.ndim - 1)))
     mean = sum_rows(wide, places, count) / xp.where(size < 1, xp.ones_like(size), size)
-    return xp.astype(mean, x.dtype, copy=False)
+    return rounded(mean, x)
 
 
 def _reduced(

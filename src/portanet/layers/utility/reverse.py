@@ -9,7 +9,7 @@ from portanet import checks
 from portanet.backends import array_namespace, device_of
 from portanet.core import Layer
 from portanet.errors import ShapeError
-from portanet.layers._indices import check_range
+from portanet.functional.indices import indices_below
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,9 @@ def _reversed(x: Any, lengths: Any, axis: int) -> Any:
     checks.shape_of("lengths", lengths, (x.shape[0],), "(x.shape[0],)")
     checks.integral("lengths", lengths)
     checks.same_device("lengths", lengths, "x", x)
-    check_range("lengths", lengths, x.shape[axis] + 1, f"x.shape[{axis}] + 1")
+    lengths = indices_below(
+        lengths, size=x.shape[axis] + 1, name="lengths", size_name=f"x.shape[{axis}] + 1"
+    )
     xp = array_namespace(x, lengths)
     steps = xp.arange(x.shape[axis], device=device_of(x))
     mirrored = xp.expand_dims(xp.astype(lengths, steps.dtype), axis=1) - 1 - steps
