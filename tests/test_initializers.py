@@ -177,6 +177,11 @@ def test_identity_passes_its_input_on():
     assert np.count_nonzero(kernel) == 2
 
 
+@pytest.mark.parametrize(("share", "inputs", "zeros"), [(0.07, 100, 7), (0.14, 50, 7), (0.3, 7, 2)])
+def test_sparse_drops_the_nearest_number(share, inputs, zeros):
+    assert (_draw(initializers.sparse(share), (3, inputs)) == 0).sum(axis=1).tolist() == [zeros] * 3
+
+
 def test_sparse_leaves_each_unit_few_inputs():
     x = _draw(initializers.sparse(0.7, std=2.0), (400, 50))
     np.testing.assert_array_equal(np.count_nonzero(x, axis=1), np.full(400, 15))

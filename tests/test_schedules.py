@@ -133,3 +133,19 @@ def test_adjust_reaches_what_is_not_scheduled():
     assert adjusted == opt.Scheduler(opt.AdamW(weight_decay=0.5), lr=schedules.Constant(0.1))
     with pytest.raises(HyperparameterError, match=r"adjust: no rule has \['lr'\]"):
         opt.adjust(state, 0.5)
+
+
+@pytest.mark.parametrize(("steps", "rising"), [(100, 0.07), (100, 0.55), (50, 0.14), (8, 0.001)])
+def test_one_cycle_peaks_at_the_nearest_step(steps, rising):
+    schedule = schedules.OneCycle(1.0, steps, rising=rising)
+    values = [schedule(t) for t in range(steps + 1)]
+    assert np.argmax(values) == max(round(steps * rising), 1)
+    assert values[0] == pytest.approx(0.04)
+
+
+def test_adjust_refuses_a_rate_that_two_rules_of_a_chain_have():
+    chain = opt.chain(opt.RMSProp(0.01), opt.SGD(1.0, momentum=0.9))
+    state = opt.setup(chain, {"w": np.ones(1)})
+    with pytest.raises(HyperparameterError, match="one rule of a chain has lr: 2 have it, RMSProp"):
+        opt.adjust(state, 0.001)
+    assert opt.adjust(state, rho=0.5)["w"].rule.rules[0] == opt.RMSProp(0.01, 0.5)

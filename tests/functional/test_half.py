@@ -103,6 +103,7 @@ def test_gradients_are_rounded_once(half, backend):
     (tf.layer_norm(wide, (64,)) * weights).sum().backward()
     w = half(weights.numpy())
     gradient = pn.grad(lambda x: backend.xp.sum(F.layer_norm(x) * w))(x)
+    assert wide.grad is not None
     got, want = backend.to_numpy(pn.astype(gradient, "float32")), wide.grad.numpy()
     error = float(backend.xp.finfo(x.dtype).eps)
     np.testing.assert_allclose(got, want, rtol=0, atol=8 * error * np.abs(want).max())

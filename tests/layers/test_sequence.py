@@ -165,3 +165,27 @@ def test_a_precision_that_does_not_fit_is_refused():
         pn.AlternatePrecision(pn.NoOp(), "int8")
     with pytest.raises(DTypeError, match=r"^x has a floating array"):
         called(pn.AlternatePrecision(pn.NoOp(), "float16"), np.ones(3, int))
+
+
+def test_statistics_keep_their_precision_in_another(backend):
+    if backend.name == "array_api_strict":
+        pytest.skip("it has no float16")
+    model = pn.AlternatePrecision(pn.BatchNorm(2), "float16")
+    ps, st = pn.setup(0, model, device=backend.place)
+    mean, variance = (np.asarray(x, np.float32) for x in ([1234.567, 0.0], [1e5, 1e-9]))
+    own = {"running_mean": backend.asarray(mean), "running_var": backend.asarray(variance)}
+    st = {"layer": {**st["layer"], **own}}
+    x = np.asarray([[1300.0, 1e-3], [1200.0, 3e-3]], np.float32)
+    _, after = model(backend.asarray(x), ps, pn.test_mode(st))
+    assert after["layer"]["running_mean"] is own["running_mean"]
+    assert after["layer"]["running_var"] is own["running_var"]
+    y, after = model(backend.asarray(x), ps, st)
+    assert y.dtype == own["running_mean"].dtype
+    wide = x.astype(np.float16).astype(float)
+    for name, before, new in (
+        ("running_mean", mean, wide.mean(0)),
+        ("running_var", variance, wide.var(0, ddof=1)),
+    ):
+        got = backend.to_numpy(after["layer"][name])
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, 0.9 * before + 0.1 * new, rtol=1e-5)

@@ -21,6 +21,7 @@ _HALF = "e"
 _NARROW = _SINGLE + _HALF
 _MEANS = "efdgFDG"  # dtypes of which there is a mean without another dtype
 _add_up: Any = np.add.reduce  # typed loosely: NumPy's types know keepdims as a keyword only
+_norm: Any = np.linalg.vector_norm
 
 
 def sum(
@@ -82,7 +83,7 @@ def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: 
         wide = x.astype(np.float32)
         return vector_norm(wide, axis=axis, keepdims=keepdims, ord=ord).astype(x.dtype)
     if ord != 2 or x.dtype.char not in _SINGLE:
-        return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
+        return _norm(x, axis=axis, keepdims=keepdims, ord=ord)
     return np.sqrt(sum(_squares(x), axis=axis, keepdims=keepdims))
 
 
@@ -117,7 +118,7 @@ def _total(x: Array, axis: Axis, keepdims: bool, out: Array | None) -> Array:
     return out
 
 
-def _is_short(x: Array, axis: Axis) -> bool:
+def _is_short(x: Array, axis: Any) -> bool:
     """Whether so few numbers are added, or memory is read in order, that NumPy does it well."""
     if axis is None:
         return x.flags.c_contiguous or x.flags.f_contiguous

@@ -132,8 +132,8 @@ def _over(
 ) -> tuple[Any, Any, Any]:
     """Normalise over `axes`; running statistics average the others."""
     if is_half(x):
-        wide = map(widened, (x, scale, bias, running_mean, running_var))
-        y, mean, variance = _over(axes, *wide, training, momentum, epsilon)
+        arrays = [widened(array) for array in (x, scale, bias, running_mean, running_var)]
+        y, mean, variance = _over(axes, *arrays, training, momentum, epsilon)  # pyright: ignore
         if running_mean is not None:
             mean, variance = rounded(mean, running_mean), rounded(variance, running_var)
         return rounded(y, x), mean, variance
