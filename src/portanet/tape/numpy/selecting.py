@@ -78,8 +78,8 @@ def clip(
     low, high = (new if old is NOT_GIVEN else old for old, new in ((a_min, min), (a_max, max)))
     bounds = [None if b is NOT_GIVEN or b is None else _weak(xp, b) for b in (low, high)]
     a = array(xp, a)
-    dtypes = [getattr(bound, "dtype", None) for bound in bounds]
-    common = np.result_type(a.dtype, *(dtype for dtype in dtypes if dtype is not None))
+    given = [getattr(bound, "dtype", bound) for bound in bounds if bound is not None]
+    common = np.result_type(a.dtype, *given)
     return xp.clip(a if a.dtype == common else xp.astype(a, common), *bounds)
 
 
