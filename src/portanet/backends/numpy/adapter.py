@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from portanet import tape
-from portanet.backends.base import Function
 from portanet.backends.numpy import functions, kernels
 from portanet.backends.tape_backend import TapeBackend
 from portanet.tape.numpy.box import NumPyBox
@@ -27,8 +26,17 @@ class NumPyBackend(TapeBackend):
     _knows_autograd = False
     _knows_scipy = False
 
-    @cached_property
+    @property
     def xp(self) -> tape.Namespace:
+        if not self._knows_scipy and "scipy.special" in sys.modules:
+            from portanet.backends.numpy import scipy
+
+            scipy.register()
+            self._knows_scipy = True
+        return self._xp
+
+    @cached_property
+    def _xp(self) -> tape.Namespace:
         import array_api_compat.numpy as raw
 
         xp = tape.Namespace("numpy", raw, functions.FUNCTIONS, NumPyBox)
@@ -45,21 +53,7 @@ class NumPyBackend(TapeBackend):
 
             autograd.register(self.xp)
             self._knows_autograd = True
-        self._meet_scipy()
         return super()._box(x)
-
-    def _meet_scipy(self) -> None:
-        if not self._knows_scipy and "scipy.special" in sys.modules:
-            from portanet.backends.numpy import scipy
-
-            scipy.register()
-            self._knows_scipy = True
-
-    def vmap(
-        self, function: Function, arrays: Sequence[np.ndarray], axes: Sequence[int | None]
-    ) -> list[np.ndarray | None]:
-        self._meet_scipy()
-        return super().vmap(function, arrays, axes)
 
     def device_of(self, x: Any) -> str:
         return "cpu"
