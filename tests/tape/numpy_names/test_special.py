@@ -186,6 +186,25 @@ def test_a_function_without_a_rule_is_named(name):
         pn.grad(lambda x: np.sum(function(*[x] * function.nin)))(X)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: sp.bdtr(x, 2, 0.5),
+        lambda x: np.real(sp.lambertw(x)),
+        lambda x: sp.sici(x)[1],
+        lambda x: sp.zeta(x + 1),
+        np.spacing,
+    ],
+)
+def test_what_has_no_rule_is_recorded_and_batched(function):
+    check_replays(function, X)
+    check_batches(function, X)
+    with pytest.raises(NoDerivativeError):
+        pn.grad(pn.jit(lambda x: np.sum(function(x))))(X)
+    with pytest.raises(NoDerivativeError):
+        pn.jit(pn.grad(lambda x: np.sum(function(x))))(X)
+
+
 def test_large_logits_have_gradients():
     x = np.asarray([1000.0, 999.0, -np.inf])
     expected = sp.softmax(x)
