@@ -32,13 +32,13 @@ class NumPyBackend(TapeBackend):
         if not self._knows_autograd and "autograd.numpy" in sys.modules:
             from portanet.backends.numpy import autograd
 
-            self._knows_autograd = True
             autograd.register(self._namespace)
+            self._knows_autograd = True
         if not self._knows_scipy and "scipy.special" in sys.modules:
             from portanet.backends.numpy import scipy
 
-            self._knows_scipy = True
             scipy.register()
+            self._knows_scipy = True
         return self._namespace
 
     @cached_property

@@ -130,6 +130,10 @@ def _bare(x: Any) -> Any:
     return np.broadcast_to(np.zeros((), x.dtype), x.shape) if isinstance(x, Box) else x
 
 
+def _can_cast(xp: Any, from_: Any, to: Any, casting: Any = "safe") -> bool:
+    return np.can_cast(_bare(from_), to, casting)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "allclose": _allclose,
     "argwhere": _argwhere,
@@ -138,7 +142,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "array_equiv": _array_equiv,
     "array_repr": lambda xp, arr, *args, **options: repr(arr),
     "array_str": lambda xp, a, *args, **options: str(a),
-    "can_cast": lambda xp, from_, to, casting="safe": np.can_cast(_bare(from_), to, casting),
+    "can_cast": _can_cast,
     "common_type": lambda xp, *arrays: np.common_type(*map(_bare, arrays)),
     "diag_indices_from": lambda xp, arr: np.diag_indices_from(_bare(arr)),
     "digitize": _digitize,

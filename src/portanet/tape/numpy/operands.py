@@ -109,6 +109,19 @@ def function_name(function: Any) -> str:
     return name
 
 
+def unruled(xp: Any, ufunc: Any, instead: str) -> Callable[..., Any]:
+    """Return a universal function without a rule: batched and recorded, but not differentiated."""
+    name = function_name(ufunc)
+    run = plain(xp, name, ufunc, constant=True)
+
+    def function(*args: Any) -> Any:
+        if any(strip(x) is not x for x in args if isinstance(x, Box)):
+            refuse(name, instead)
+        return run(*args)
+
+    return function
+
+
 def refuse_out(function: Any) -> NoReturn:
     """Refuse to write into an array; a method is given by its name."""
     name = function if isinstance(function, str) else function_name(function)

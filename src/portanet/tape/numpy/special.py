@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.errors import NoDerivativeError
-from portanet.tape.numpy.operands import function_name, refuse
+from portanet.tape.numpy.operands import function_name, unruled
 from portanet.tape.rule import Elementwise
 
 _ROOT_PI = math.sqrt(math.pi)
@@ -41,9 +41,8 @@ def function_of(xp: Any, ufunc: Any) -> Callable[..., Any]:
     full_name = function_name(ufunc)
     rule = RULES.get(full_name.rpartition(".")[2])
     if rule is None:
-        refuse(
-            full_name, "give it one with pn.custom_jvp, or write it with functions that have one"
-        )
+        cure = "give it one with pn.custom_jvp, or write it with functions that have one"
+        return unruled(xp, ufunc, cure)
     return xp.primitive(full_name, ufunc, rule)
 
 

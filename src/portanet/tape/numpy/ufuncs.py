@@ -19,6 +19,7 @@ from portanet.tape.numpy.operands import (
     function_name,
     one_axis,
     refuse,
+    unruled,
 )  # fmt: skip
 from portanet.tape.numpy.reductions import FUNCTIONS as _REDUCTIONS
 from portanet.tape.rules import RULES
@@ -111,7 +112,7 @@ def function_of(xp: Any, ufunc: Any) -> Callable[..., Any]:
         return functools.partial(_COMPOSED[name], xp)
     if home == "numpy" and name in _CONSTANTS:
         return _taking_lists(xp, constant(xp, ufunc))
-    return refuse(full_name, "use a function of pn.array_namespace(x)")
+    return unruled(xp, ufunc, "use a function of pn.array_namespace(x)")
 
 
 def _taking_lists(xp: Any, function: Callable[..., Any]) -> Callable[..., Any]:
