@@ -10,6 +10,8 @@ from collections import Counter
 from fuzz.programs.compare import run, shrunk
 from fuzz.programs.generate import Generator
 
+_OFTEN = 5000  # programs between two lines of progress
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fuzz.programs")
@@ -25,6 +27,8 @@ def main() -> int:
         program = Generator(arguments.library, seed).program()
         outcome = run(program)
         counts[outcome.kind] += 1
+        if counts.total() % _OFTEN == 0:
+            print(f"{counts.total()} programs", file=sys.stderr, flush=True)
         if outcome.kind == "refused":
             refused[outcome.detail] += 1
         if outcome.wrong:

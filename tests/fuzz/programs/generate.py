@@ -13,6 +13,7 @@ import portanet as pn
 from fuzz.programs.program import Program
 from fuzz.programs.words import (
     BODIES,
+    CHAINED,
     DTYPES,
     EXTREMES,
     KEYS,
@@ -44,6 +45,7 @@ class Generator:
         self.names: dict[str, Any] = {"np": np, "pn": pn, "xp": self.backend.xp}
         self.names["backend"] = self.backend
         self.wild = self.rng.random() < 0.05
+        self.chain = library == "numpy" and self.rng.random() < 0.15
         self.values: dict[str, Any] = {}
         self.inputs: list[tuple[str, str]] = []
         self.lines: list[tuple[str, str]] = []
@@ -53,9 +55,12 @@ class Generator:
         large = self.library == "numpy" and rng.random() < 0.02
         self._make_inputs(large)
         words = STANDARD if self.library != "numpy" else STANDARD + NUMPY
+        if self.chain:  # arrays of one shape, in blocks of a few rows
+            words = [word.replace("{t}", "{f}").replace("{s}", "{y}") for word in BODIES]
+        count = int(rng.integers(8, 30) if self.chain else rng.integers(2, 14))
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            for _ in range(int(rng.integers(2, 14))):
+            for _ in range(count):
                 for _ in range(_TRIES):
                     if self._add(str(rng.choice(words))):
                         break
@@ -66,7 +71,7 @@ class Generator:
         outputs = tuple(zip(keys, wanted, strict=False))
         arrays = [i for i, (name, _) in enumerate(self.inputs) if name[0] == "a"]
         donated = tuple(i for i in arrays if rng.random() < 0.5) if rng.random() < 0.2 else ()
-        block = (1, 64) if rng.random() < 0.2 else None
+        block = (1, 64) if self.chain or rng.random() < 0.2 else None
         return Program(
             self.library, self.seed, tuple(self.inputs), tuple(self.lines), outputs, kind, donated,
             block,
@@ -74,12 +79,14 @@ class Generator:
 
     def _make_inputs(self, large: bool) -> None:
         rng = self.rng
-        shapes = LARGE if large else SHAPES
+        shapes = LARGE if large else CHAINED if self.chain else SHAPES
         shape = shapes[rng.integers(len(shapes))]
         for i in range(int(rng.integers(1, 4))):
-            if rng.random() < 0.4:
+            if rng.random() < 0.4 and not self.chain:
                 shape = shapes[rng.integers(len(shapes))]
-            dtype = "float64" if large or rng.random() < 0.4 else str(rng.choice(DTYPES))
+            dtype = (
+                "float64" if large or self.chain or rng.random() < 0.4 else str(rng.choice(DTYPES))
+            )
             self._input(f"a{i}", self._array(shape, dtype))
         if rng.random() < 0.15:
             self._input("k0", "pn.random.key(int(rng.integers(9)))")

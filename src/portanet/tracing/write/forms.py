@@ -203,10 +203,14 @@ def _mean(operation: Operation, x: Any, *, axis: Any = None, keepdims: bool = Fa
 def _sigmoid(operation: Operation, x: Any) -> Form | None:
     if kind_of(x) != "f":
         return None
-    steps = "{np.negative}({0}, {out}); {np.exp}({out}, {out}); "
-    steps += "{np.add}({out}, {number:1.0}, {out}); {np.reciprocal}({out}, {out})"
-    # What overflows gives the limit, 0.
-    return Form(f"with {{np.errstate}}(over='ignore'): {steps}", elementwise=True, rows=True)
+    # What would overflow is infinite before: exp then says nothing of it, and the limit is 0.
+    far = float(np.nextafter(np.log(np.finfo(x.dtype).max), x.dtype.type(0)))
+    steps = "{np.negative}({0}, {out}); "
+    steps += (
+        f"{{np.copyto}}({{out}}, {{number:inf}}, where={{np.greater}}({{out}}, {{number:{far}}})); "
+    )
+    steps += "{np.exp}({out}, {out}); {np.add}({out}, {number:1.0}, {out}); "
+    return Form(steps + "{np.reciprocal}({out}, {out})", elementwise=True, rows=True)
 
 
 def _where(operation: Operation, condition: Any, x: Any, y: Any) -> Form | None:
