@@ -80,7 +80,7 @@ FORMS = {
     ],
     "matmul": [lambda xp, x: x @ [1.0, 2.0, 3.0], lambda xp, x: xp.matmul(x, (1.0, 2.0, 3.0))],
     "multiply": [lambda xp, x: x * [1.0, 2.0, 3.0], lambda xp, x: [1.0, 2.0, 3.0] * x],
-    "argmax": [lambda xp, x: x * xp.argmax(x, 1)[:, None], lambda xp, x: x * [[2], [1]]],
+    "argmax": [lambda xp, x: x * xp.argmax(x, 1)[:, None], lambda xp, x: x * [[2], [0]]],
     "where": [
         lambda xp, x: xp.where([True, False, True], x, 2.0),
         lambda xp, x: x * [1, 0, 1] + [0, 2.0, 0],
