@@ -194,7 +194,7 @@ class TestSingular:
 
     SINGULAR = np.asarray([[1.0, 2.0], [2.0, 4.0]])
 
-    @pytest.mark.parametrize("mode", [*MODES, "grad"])
+    @pytest.mark.parametrize("mode", MODES)
     @pytest.mark.parametrize("name", ["slogdet", "qr", "svd", "det", "matrix_rank", "pinv"])
     def test_the_value_is_the_plain_one(self, tape, xp, name, mode):
         x = tape.asarray(np.asarray(self.SINGULAR if name != "qr" else np.zeros((2, 2))))
@@ -202,13 +202,7 @@ class TestSingular:
         plain = function(x)
         expected = [tape.to_numpy(y) for y in (plain if isinstance(plain, tuple) else (plain,))]
         with np.errstate(all="ignore"):
-            if mode == "grad":
-                value, pullback = pn.vjp(function, x)
-                if name != "matrix_rank":
-                    several, ones = isinstance(value, tuple), xp.ones_like
-                    pullback(type(value)(*map(ones, value)) if several else ones(value))
-            else:
-                value = MODES[mode](function, x)
+            value = MODES[mode](function, x)
         values = value if isinstance(value, list | tuple) else (value,)
         for got, wanted in zip(values, expected, strict=True):
             np.testing.assert_allclose(tape.to_numpy(got), wanted, atol=1e-14)

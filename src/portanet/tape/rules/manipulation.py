@@ -24,7 +24,7 @@ def _permute_dims(xp: Any, g: Any, x: Any, axes: Any) -> Any:
 
 
 def _repeat(xp: Any, g: Any, x: Any, repeats: Any, *, axis: int | None = None) -> Any:
-    if axis is None:
+    if axis is None or x.ndim == 0:
         return xp.reshape(_repeat(xp, g, xp.reshape(x, (-1,)), repeats, axis=0), x.shape)
     (axis,) = axes_of(axis, x.ndim)
     if getattr(repeats, "ndim", 0) == 0 and not isinstance(repeats, list | tuple):
