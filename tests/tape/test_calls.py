@@ -169,6 +169,23 @@ def test_a_copy_that_is_not_allowed_is_refused(tape, xp, mode):
         MODES[mode](lambda x: xp.asarray(x, dtype=xp.float32, copy=False), x)
 
 
+@pytest.mark.parametrize("dtypes", [("float32", "float64"), ("float64", "complex128")])
+def test_the_derivatives_of_products_have_the_dtypes_of_their_arguments(tape, xp, dtypes):
+    x, y = (tape.asarray(SQUARE.astype(dtype)) for dtype in dtypes)
+    cases = [(f, x, y) for f in (xp.tensordot, xp.vecdot, xp.matmul, xp.linalg.cross)]
+    for product, a, b in [*cases, (xp.linalg.outer, x[0, :], y[0, :])]:
+        for pair in ((a, b), (b, a)):
+            value, pullback = pn.vjp(product, *pair)
+            assert [g.dtype for g in pullback(xp.ones_like(value))] == [z.dtype for z in pair]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_number_is_no_factor_of_a_product_of_matrices(tape, xp, mode):
+    x = tape.asarray(X)
+    with pytest.raises(ValueError, match=r"matmul|0"):
+        MODES[mode](lambda x: xp.matmul(x, x[0, 0]), x)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_questions_about_dtypes(tape, xp, mode):
     def answers(x):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +27,7 @@ def _repeat(xp: Any, g: Any, x: Any, repeats: Any, *, axis: int | None = None) -
         return xp.reshape(_repeat(xp, g, xp.reshape(x, (-1,)), repeats, axis=0), x.shape)
     (axis,) = axes_of(axis, x.ndim)
     if getattr(repeats, "ndim", 0) == 0 and not isinstance(repeats, list | tuple):
-        split = (*x.shape[: axis + 1], operator.index(repeats), *x.shape[axis + 1 :])
+        split = (*x.shape[: axis + 1], int(repeats), *x.shape[axis + 1 :])
         return xp.sum(xp.reshape(g, split), axis=axis + 1)
     origins = xp.repeat(xp.arange(x.shape[axis], device=x.device), repeats)
     return xp.scatter_take(g, origins, axis, x.shape)
