@@ -76,7 +76,7 @@ def _permute_dims(primitive: Any, x: Any, rank: int, axes: Sequence[int]) -> Any
 
 def _reshape(primitive: Any, x: Any, rank: int, shape: Any, **options: Any) -> Any:
     shape = sequence(shape)
-    if -1 in shape:
+    if shape.count(-1) == 1:
         known = math.prod(n for n in shape if n != -1)
         size = math.prod(x.shape[1:])
         if known and size % known == 0:
@@ -90,7 +90,9 @@ def _repeat(
     if batched[1]:
         return of_no_size(trace, primitive, values, batched, kwargs)
     (x, repeats), axis = values, kwargs.get("axis")
-    if axis is None:
+    if x.ndim == 1:
+        primitive.compute(entry_of(trace, primitive, x), repeats, **kwargs)
+    if axis is None or x.ndim == 1:
         return primitive(flat(primitive.xp, x), repeats, axis=1)
     return primitive(x, repeats, axis=behind("repeat", axis, x.ndim - 1))
 

@@ -25,6 +25,8 @@ def _matmul(
     xp = primitive.xp
     (x, y), (own_x, own_y) = values, batched
     rank_x, rank_y = rank_of(x, own_x), rank_of(y, own_y)
+    if rank_x == 0 or rank_y == 0:
+        return primitive.compute(*entries_of(trace, primitive, values, batched))  # which refuses
     if own_x and not own_y and rank_x >= 1 and 1 <= rank_y <= 2:
         return _rows_times(xp, primitive, x, y)
     if own_y and not own_x and rank_x == 2:

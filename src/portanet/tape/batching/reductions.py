@@ -26,8 +26,10 @@ def _extreme_index(
 ) -> Any:
     """``argmax`` and ``argmin``: without `axis` of the flattened entry."""
     xp, x, axis = primitive.xp, values[0], kwargs.get("axis")
-    if axis is not None:
-        return primitive(x, **{**kwargs, "axis": behind(primitive.name, axis, x.ndim - 1)})
+    if axis is not None and x.ndim > 1:
+        return primitive(x, **{**kwargs, "axis": positive(primitive.name, axis, x.ndim - 1) + 1})
+    if x.ndim == 1:
+        primitive.compute(entry_of(trace, primitive, x), **kwargs)
     index = primitive(flat(xp, x), axis=1)
     kept = kwargs.get("keepdims", False)
     return xp.reshape(index, (x.shape[0], *(1,) * (x.ndim - 1))) if kept else index
@@ -38,9 +40,13 @@ def _accumulate(
 ) -> Any:
     """Go along one axis, which may be left out where there is only one."""
     x, axis = values[0], kwargs.get("axis")
-    if axis is None and x.ndim != 2:
+    if axis is None and x.ndim > 2:
         raise ShapeError(f"{primitive.name} without axis needs x.ndim == 1: {x.ndim - 1} != 1")
-    return primitive(x, **{**kwargs, "axis": behind(primitive.name, axis or 0, x.ndim - 1)})
+    if x.ndim == 1:
+        primitive.compute(entry_of(trace, primitive, x), **kwargs)
+        return primitive(flat(primitive.xp, x), **{**kwargs, "axis": 1})
+    axis = positive(primitive.name, 0 if axis is None else axis, x.ndim - 1)
+    return primitive(x, **{**kwargs, "axis": axis + 1})
 
 
 def _along(

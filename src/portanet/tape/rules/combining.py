@@ -114,7 +114,8 @@ def _asarray(
     if device is not None:
         obj = obj.to_device(device)
     if copy is False:
-        xp.raw.asarray(at_hand(obj), dtype=dtype, copy=False)  # which refuses where one is needed
+        like = xp.raw.empty(1, dtype=obj.dtype)
+        xp.raw.asarray(like, dtype=dtype, copy=False)  # which refuses where one is needed
     if dtype is None and not copy:
         return obj
     return xp.astype(obj, obj.dtype if dtype is None else dtype, copy=bool(copy))

@@ -11,16 +11,28 @@ from portanet.tape.rules.linalg_helpers import empty_stack, identity
 
 
 def _cross_first(xp: Any, g: Any, a: Any, b: Any, *, axis: int = -1) -> Any:
+    g = _of_three(xp, g, a, b, axis)
     return _fit_along(xp, xp.linalg.cross(conj(xp, b), g, axis=axis), a, axis)
 
 
 def _cross_second(xp: Any, g: Any, a: Any, b: Any, *, axis: int = -1) -> Any:
+    g = _of_three(xp, g, a, b, axis)
     return _fit_along(xp, xp.linalg.cross(g, conj(xp, a), axis=axis), b, axis)
+
+
+def _of_three(xp: Any, g: Any, a: Any, b: Any, axis: int) -> Any:
+    """Return the cotangent of a vector where NumPy gives its third entry alone."""
+    if a.shape[axis] == 3 or b.shape[axis] == 3:
+        return g
+    g = xp.expand_dims(g, axis=axis)
+    none = xp.zeros_like(g)
+    return xp.concat([none, none, g], axis=axis)
 
 
 def _fit_along(xp: Any, g: Any, x: Any, axis: int) -> Any:
     """Undo the broadcasting of all axes but one, which is `axis` of either array."""
-    fitted = fit(xp, xp.moveaxis(g, axis, -1), xp.moveaxis(x, axis, -1))
+    size = x.shape[axis]  # NumPy takes two entries for three of which the last is 0
+    fitted = fit(xp, xp.moveaxis(g, axis, -1)[..., :size], xp.moveaxis(x, axis, -1))
     return xp.moveaxis(fitted, -1, axis)
 
 

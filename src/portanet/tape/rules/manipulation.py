@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -24,11 +23,11 @@ def _permute_dims(xp: Any, g: Any, x: Any, axes: Any) -> Any:
 
 
 def _repeat(xp: Any, g: Any, x: Any, repeats: Any, *, axis: int | None = None) -> Any:
-    if axis is None:
+    if axis is None or x.ndim == 0:
         return xp.reshape(_repeat(xp, g, xp.reshape(x, (-1,)), repeats, axis=0), x.shape)
     (axis,) = axes_of(axis, x.ndim)
     if getattr(repeats, "ndim", 0) == 0 and not isinstance(repeats, list | tuple):
-        split = (*x.shape[: axis + 1], operator.index(repeats), *x.shape[axis + 1 :])
+        split = (*x.shape[: axis + 1], int(repeats), *x.shape[axis + 1 :])
         return xp.sum(xp.reshape(g, split), axis=axis + 1)
     origins = xp.repeat(xp.arange(x.shape[axis], device=x.device), repeats)
     return xp.scatter_take(g, origins, axis, x.shape)

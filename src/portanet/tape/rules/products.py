@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from portanet.tape.form import axes_of
-from portanet.tape.rule import Multilinear, Rule, conj, fit
+from portanet.tape.rule import Multilinear, Rule, cast, conj, fit
 
 
 def _matrices(xp: Any, g: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
@@ -34,9 +34,14 @@ def _matmul_second(xp: Any, g: Any, x: Any, y: Any) -> Any:
 
 
 def _vecdot_side(xp: Any, g: Any, own: Any, other: Any, axis: int) -> Any:
-    g, across = xp.expand_dims(g, axis=-1), xp.moveaxis(other, axis, -1)
-    moved = xp.moveaxis(own, axis, -1)
-    return xp.moveaxis(fit(xp, g * across, moved), -1, axis)
+    g, across = xp.expand_dims(g, axis=-1), _turned(xp, other, axis)
+    part = fit(xp, g * across, _turned(xp, own, axis))
+    return xp.moveaxis(part, -1, axis) if own.ndim else xp.reshape(part, ())
+
+
+def _turned(xp: Any, x: Any, axis: int) -> Any:
+    """Put the axis that is summed last; a number is a vector of one."""
+    return xp.moveaxis(x, axis, -1) if x.ndim else xp.reshape(x, (1,))
 
 
 def _vecdot_first(xp: Any, g: Any, x: Any, y: Any, *, axis: int = -1) -> Any:
@@ -69,7 +74,8 @@ def _tensordot_first(xp: Any, g: Any, x: Any, y: Any, *, axes: Axes = 2) -> Any:
     behind = tuple(range(g.ndim - len(free), g.ndim))
     part = xp.tensordot(g, conj(xp, y), axes=(behind, free))
     order = (*_others(x, left), *(left[right.index(i)] for i in sorted(right)))
-    return xp.permute_dims(part, tuple(order.index(i) for i in range(x.ndim)))
+    part = xp.permute_dims(part, tuple(order.index(i) for i in range(x.ndim)))
+    return cast(xp, part, x.dtype)
 
 
 def _tensordot_second(xp: Any, g: Any, x: Any, y: Any, *, axes: Axes = 2) -> Any:
@@ -77,7 +83,8 @@ def _tensordot_second(xp: Any, g: Any, x: Any, y: Any, *, axes: Axes = 2) -> Any
     free = _others(x, left)
     part = xp.tensordot(conj(xp, x), g, axes=(free, tuple(range(len(free)))))
     order = (*(right[left.index(i)] for i in sorted(left)), *_others(y, right))
-    return xp.permute_dims(part, tuple(order.index(i) for i in range(y.ndim)))
+    part = xp.permute_dims(part, tuple(order.index(i) for i in range(y.ndim)))
+    return cast(xp, part, y.dtype)
 
 
 RULES: dict[str, Rule] = {

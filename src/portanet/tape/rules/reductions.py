@@ -131,7 +131,7 @@ def _prod_jvp(
 
 
 def _axis_of(x: Any, axis: int | None) -> int:
-    return 0 if axis is None else axes_of(axis, x.ndim)[0]
+    return 0 if axis is None or x.ndim == 0 else axes_of(axis, x.ndim)[0]
 
 
 def _cumulative_sum_transpose(
@@ -142,7 +142,7 @@ def _cumulative_sum_transpose(
     if include_initial:
         g = g[(*(slice(None),) * axis, slice(1, None), ...)]
     back = xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
-    return cast(xp, back, x.dtype)
+    return cast(xp, back if x.ndim else xp.reshape(back, ()), x.dtype)
 
 
 def _recurrence(xp: Any, a: Any, b: Any) -> Any:
@@ -159,14 +159,18 @@ def _cumulative_prod_vjp(
     xp: Any, g: Any, y: Any, x: Any, *, axis: int | None = None, dtype: Any = None,
     include_initial: bool = False,
 ) -> Any:  # fmt: skip
-    axis = _axis_of(x, axis)
+    axis, shape = _axis_of(x, axis), x.shape
+    if x.size == 0:
+        return xp.zeros_like(x)
+    x = x if shape else xp.reshape(x, (1,))
     g, wide = xp.moveaxis(g, axis, -1), xp.moveaxis(cast(xp, x, y.dtype), axis, -1)
     if include_initial:
         g = g[..., 1:]
     wide = conj(xp, wide)
     following = xp.concat([wide[..., 1:], wide[..., :1]], axis=-1)
     later = xp.flip(_recurrence(xp, xp.flip(following, axis=-1), xp.flip(g, axis=-1)), axis=-1)
-    return cast(xp, xp.moveaxis(_products_before(xp, wide) * later, -1, axis), x.dtype)
+    back = xp.moveaxis(_products_before(xp, wide) * later, -1, axis)
+    return cast(xp, back if shape else xp.reshape(back, ()), x.dtype)
 
 
 def _cumulative_prod_jvp(
@@ -174,6 +178,8 @@ def _cumulative_prod_jvp(
     include_initial: bool = False,
 ) -> Any:  # fmt: skip
     axis = _axis_of(x, axis)
+    if x.ndim == 0:
+        t, x = xp.reshape(t, (1,)), xp.reshape(x, (1,))
     t, wide = (xp.moveaxis(cast(xp, part, y.dtype), axis, -1) for part in (t, x))
     moved = _recurrence(xp, wide, t * _products_before(xp, wide))
     if include_initial:
