@@ -27,6 +27,7 @@ _OF_ARGUMENTS = (
     MemoryError,
     OverflowError,
     RuntimeError,
+    StopIteration,
     ZeroDivisionError,
 )
 _LIBRARIES = ("builtins", "numpy")
