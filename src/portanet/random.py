@@ -208,7 +208,8 @@ def bernoulli(key: Key, probability: float, shape: tuple[int, ...], *, like: Any
     >>> bool(450 < np.sum(heads) < 550)
     True
     """
-    if not isinstance(probability, Real) or not 0 <= probability <= 1:
+    number = isinstance(probability, Real) and not isinstance(probability, bool)
+    if not number or not 0 <= probability <= 1:
         raise HyperparameterError(f"bernoulli: 0 <= probability <= 1: got {shown(probability)}")
     backend = _backend_of("bernoulli", like)
     xp = backend.xp

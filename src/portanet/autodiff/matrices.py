@@ -165,7 +165,7 @@ def batched_jacobian(
 
 
 def _check_options(mode: str, chunk_size: int | None) -> None:
-    if mode not in ("auto", "forward", "reverse"):
+    if not isinstance(mode, str) or mode not in ("auto", "forward", "reverse"):
         raise ArgumentError(f'mode is "auto", "forward" or "reverse", not {shown(mode)}')
     if chunk_size is not None and (type(chunk_size) is not int or chunk_size < 1):
         raise ArgumentError(f"chunk_size is an integer >= 1: got {shown(chunk_size)}")

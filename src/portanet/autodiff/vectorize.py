@@ -135,8 +135,8 @@ def _check_sizes(args: Any, leaves: list[Any], axes: list[Any], places: list[int
         x, axis = leaves[i], axes[i]
         if not -x.ndim <= axis < x.ndim:
             raise ShapeError(
-                f"vmap: argument {_name(args, i)} of shape {tuple(x.shape)} has no axis {axis}: "
-                "give None in in_axes to what is the same for every entry"
+                f"vmap: argument {_name(args, i)} of shape {tuple(x.shape)} has no axis "
+                f"{shown(axis)}: give None in in_axes to what is the same for every entry"
             )
         if first is None:
             first = _name(args, i), x.shape[axis]
@@ -153,5 +153,7 @@ def _name(args: Any, position: int) -> str:
 
 def _moved(xp: Any, y: Any, axis: int) -> Any:
     if not -y.ndim <= axis < y.ndim:
-        raise ArgumentError(f"out_axes {axis} is out of range for a result of shape {y.shape}")
+        raise ArgumentError(
+            f"out_axes {shown(axis)} is out of range for a result of shape {y.shape}"
+        )
     return xp.moveaxis(y, 0, axis) if axis % y.ndim else y

@@ -27,6 +27,7 @@ _OF_ARGUMENTS = (
     MemoryError,
     OverflowError,
     RuntimeError,
+    StopIteration,
     ZeroDivisionError,
 )
 _LIBRARIES = ("builtins", "numpy")
@@ -104,7 +105,7 @@ def _arrays(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator
         parameter = parameters[name]
         if parameter.annotation not in ARRAYS or (value is None and parameter.default is None):
             continue
-        if parameter.kind is parameter.VAR_POSITIONAL:
+        if parameter.kind is parameter.VAR_POSITIONAL and value is not None:
             yield from ((f"{name}[{i}]", x) for i, x in enumerate(value))
         else:
             yield name, value

@@ -67,6 +67,8 @@ def finite(owner: Any, *names: str) -> None:
         value = getattr(owner, name)
         if not _is_finite(value):
             refuse(owner, f"{name} is a finite number", value)
+        if isinstance(value, int) and abs(value) > LARGEST:
+            object.__setattr__(owner, name, float(value))  # libraries take no longer integers
         if hasattr(value, "item"):
             object.__setattr__(owner, name, value.item())
 

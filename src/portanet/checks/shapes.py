@@ -5,7 +5,6 @@ They run in every call, so they compare first and compose their message only whe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -123,8 +122,12 @@ def last_axes(name: str, x: Any, shape: tuple[int, ...], shape_name: str) -> Non
 
 def product(sizes: Iterable[int | None]) -> int | None:
     """Return the product of sizes, None where a library does not know one of them yet."""
-    known = list(sizes)
-    return None if None in known else math.prod(known)  # pyright: ignore[reportArgumentType]
+    product = 1
+    for size in sizes:
+        if size is None:
+            return None
+        product *= size
+    return product
 
 
 def to_reshape(name: str, sizes: Iterable[int | None]) -> tuple[int, ...]:

@@ -107,7 +107,7 @@ def _length(xs: Any, columns: list[Any], length: int | None) -> int:
         if length is None:
             length = x.shape[0]
         elif x.shape[0] != length:
-            raise ShapeError(f"scan: {where}.shape[0] == length: {x.shape[0]} != {length}")
+            raise ShapeError(f"scan: {where}.shape[0] == length: {x.shape[0]} != {shown(length)}")
     if length is None:
         raise ArgumentError("scan: without xs it needs the number of steps: give length")
     return length

@@ -96,6 +96,8 @@ class identity(Initializer):
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         x = np.zeros(shape)
+        if not shape:
+            raise ShapeError("identity: len(shape) >= 1: 0 < 1: a number without axes has no unit")
         if len(shape) >= 2 and x.size:
             x[_centre(shape)] = self.gain * np.eye(shape[-2], shape[-1])
         rolled = self.shift[: len(shape)]

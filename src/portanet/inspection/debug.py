@@ -186,6 +186,8 @@ def debug(model: Layer, *, infinities: bool = False) -> Layer:
         ...
     portanet.errors.NonFiniteError: model.layer_2: sqrt gives nan in 1 of 2 entries, of (1, 2) ...
     """
+    if not isinstance(infinities, bool):
+        raise HyperparameterError(f"debug: infinities is True or False: got {shown(infinities)}")
     if not isinstance(model, Layer):
         raise HyperparameterError(f"debug: model is a portanet.Layer: got {shown(model)}")
     return Debugged(model, infinities)

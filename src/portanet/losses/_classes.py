@@ -25,9 +25,9 @@ def check_classes(axis: int, prediction: Any, target: Any) -> None:
         check_pair("prediction", prediction, "target", target)
         checks.axis_of("prediction", prediction, axis)
         return
+    checks.real_floating("prediction", prediction)
     array_namespace(prediction, target)
     checks.same_device("target", target, "prediction", prediction)
-    checks.real_floating("prediction", prediction)
     checks.axis_of("prediction", prediction, axis)
     shape = list(prediction.shape)
     classes = shape.pop(axis)

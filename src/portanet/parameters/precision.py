@@ -61,7 +61,7 @@ def _floating_name(dtype: Any) -> str:
         try:
             name = np.dtype(dtype).name
         except TypeError:
-            name = str(dtype).rpartition(".")[2]
+            name = shown(dtype).rpartition(".")[2]
     if name not in _FLOATING and name == np.dtype(np.longdouble).name:
         name = "longdouble"
     if name not in _FLOATING:

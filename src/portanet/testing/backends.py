@@ -113,16 +113,17 @@ def _precision(adapter: Backend) -> str:
     return "float64"
 
 
+def _square(y: Any) -> Any:
+    return pn.functional.inner_product(y, y)
+
+
 def _check_dense(adapter: Backend, x: np.ndarray) -> None:
     """A layer computes what it does on NumPy, and so do its derivatives, in float32."""
     layer = pn.Dense(3, 2, pn.tanh)
     ps, st = pn.setup(0, layer)
 
     def value_and_slopes(tree: Any) -> Any:
-        x, ps = tree
-        return pn.value_and_grad(lambda t: pn.functional.inner_product(*(layer(*t, st)[0],) * 2))(
-            (x, ps)
-        )
+        return pn.value_and_grad(lambda t: _square(layer(t[0], t[1], st)[0]))(tree)
 
     given = move((x, ps), adapter.name)
     actual, expected = value_and_slopes(given), value_and_slopes((x, ps))

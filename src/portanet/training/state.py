@@ -84,7 +84,7 @@ class TrainState:
                 f"it returned"
             )
         if flat is None or name not in ("parameters", "optimizer_state"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {shown(name)}")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         value = self.__dict__[name] = getattr(flat, name)()
         self.__dict__[f"shown {name}"] = tuple(trees.leaves(value))
         return value

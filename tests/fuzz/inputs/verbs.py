@@ -29,8 +29,12 @@ def calls(arrays: Place) -> Iterator[Call]:
 # What a user's function makes of bad input is its own affair: these take anything.
 
 
+def _is_numeric(x: Any) -> bool:
+    return is_array(x) and pn.backends.backend_of(x).is_floating(x.dtype)
+
+
 def _square(x: Any) -> Any:
-    return pn.array_namespace(x).sum(x * x) if is_array(x) else x
+    return pn.array_namespace(x).sum(x * x) if _is_numeric(x) else x
 
 
 def _pair(x: Any) -> Any:
@@ -38,7 +42,11 @@ def _pair(x: Any) -> Any:
 
 
 def _cube(x: Any) -> Any:
-    return x * x * x if is_array(x) else x
+    return x * x * x if _is_numeric(x) else x
+
+
+def _unchanged(path: str, *parts: Any) -> Any:
+    return parts
 
 
 def _of_first(tree: Any) -> Any:
@@ -46,7 +54,7 @@ def _of_first(tree: Any) -> Any:
 
 
 def _product(x: Any, y: Any) -> Any:
-    return x * y if is_array(x) and is_array(y) and x.dtype == y.dtype else x
+    return x * 2 if _is_numeric(x) else x
 
 
 def _of(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -157,7 +165,7 @@ def _models(arrays: Place) -> Iterator[Call]:
     yield Call("output_shape", pn.output_shape, (model, (3,)), {"rng": 0})
     yield Call("parameter_count", pn.parameter_count, (ps,))
     yield Call("state_count", pn.state_count, (st,))
-    yield Call("layer_map", pn.layer_map, (lambda layer, p: p, model, ps))
+    yield Call("layer_map", pn.layer_map, (_unchanged, model, ps))
     yield Call("summary", pn.summary, (model, x), {"depth": None})
     yield Call(
         "debug",

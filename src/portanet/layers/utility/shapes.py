@@ -170,4 +170,4 @@ class SelectDim(Layer):
 
 
 def _bounds(index: range) -> tuple[int, int, int]:
-    return index.start, max(index.start, index.stop), index.step
+    return index.start, index[-1] + 1 if index else index.start, index.step

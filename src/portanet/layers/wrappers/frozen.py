@@ -128,7 +128,7 @@ def freeze(
     >>> list(ps)
     ['layer_2']
     """
-    if not (names is None or isinstance(names, str | Iterable)):
+    if not (names is None or isinstance(names, str | list | tuple | set | frozenset)):
         raise HyperparameterError(f"freeze: names are dotted paths: got {shown(names)}")
     frozen = Frozen(layer, names if names is None or isinstance(names, str) else tuple(names))
     rest, taken = frozen._split(ps)
