@@ -86,6 +86,19 @@ def sweeps(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Make programs, files, bad input and narrow dtypes at random, in full: hours on one core."""
+    install(session, "test", "jax", "strict", "torch")
+    env = {"PYTHONPATH": "tests", "OMP_NUM_THREADS": "1"}
+    for library, count in (("numpy", 100_000), ("array_api_strict", 20_000)):
+        session.run(
+            "python", "-m", "fuzz.programs", "--library", library, "--programs", f"{count}", env=env
+        )
+    for fuzzer in ("files", "inputs", "dtypes"):
+        session.run("python", "-m", f"fuzz.{fuzzer}", env=env)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure the benchmarks, one thread each."""
     install(session, "torch", "jax")

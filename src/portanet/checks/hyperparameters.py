@@ -69,7 +69,7 @@ def finite(owner: Any, *names: str) -> None:
             refuse(owner, f"{name} is a finite number", value)
         if isinstance(value, int) and abs(value) > LARGEST:
             object.__setattr__(owner, name, float(value))  # libraries take no longer integers
-        if hasattr(value, "item"):
+        if isinstance(value, np.generic):
             object.__setattr__(owner, name, value.item())
 
 

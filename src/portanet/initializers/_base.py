@@ -63,7 +63,7 @@ def _floating(owner: Initializer, dtype: Any) -> np.dtype:
 
 
 def _is_size(n: Any) -> bool:
-    return isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0
+    return isinstance(n, int | np.integer) and not isinstance(n, bool) and bool(n >= 0)
 
 
 def _sizes(owner: Initializer, shape: Any) -> tuple[int, ...]:

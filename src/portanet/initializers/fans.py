@@ -54,7 +54,7 @@ def gain(activation: Callable[..., Any] | None) -> float:
     if activation is not None and not callable(activation):
         raise ArgumentError(f"gain: activation is a function or None: got {shown(activation)}")
     try:
-        return _GAINS.get(activation, 1.0)
+        return 1.0 if activation is None else _GAINS.get(activation, 1.0)
     except TypeError:  # a function without a hash is none of these
         return 1.0
 

@@ -112,7 +112,7 @@ def function_name(function: Any) -> str:
 def unruled(xp: Any, ufunc: Any, instead: str) -> Callable[..., Any]:
     """Return a universal function without a rule: batched and recorded, but not differentiated."""
     name = function_name(ufunc)
-    run = plain(xp, name, ufunc, constant=True)
+    run = calls.constant(xp, name, ufunc, None)
 
     def function(*args: Any) -> Any:
         if any(strip(x) is not x for x in args if isinstance(x, Box)):
