@@ -53,7 +53,8 @@ class Generator:
     def program(self) -> Program:
         rng = self.rng
         large = self.library == "numpy" and rng.random() < 0.02
-        self._make_inputs(large)
+        with np.errstate(all="ignore"):
+            self._make_inputs(large)
         words = STANDARD if self.library != "numpy" else STANDARD + NUMPY
         if self.chain:  # arrays of one shape, in blocks of a few rows
             words = [word.replace("{t}", "{f}").replace("{s}", "{y}") for word in BODIES]

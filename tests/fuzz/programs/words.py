@@ -117,6 +117,7 @@ BODIES = [
     "xp.real(xp.sum({t} * (1 + 2j))) * {t}", "xp.abs({t} + 1j)", "xp.cumulative_sum({t}, axis=0)",
     "xp.imag(({t} + 2j * {s}) ** 2)", "xp.max({t}) * {t}", "xp.stack([{t}, {s}])[0, ...]",
     "xp.sum(xp.stack([{t}, {s}, {t}]), axis=0)", "xp.std({t}) * {t}", "{t}[...]", "pn.gelu({t})",
+    "pn.softmax({t})",
 ]  # fmt: skip
 
 ROWS = [

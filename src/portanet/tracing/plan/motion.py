@@ -18,7 +18,8 @@ from portanet.tape.batch import BatchTrace
 from portanet.tracing.program import Opaque, Operation, Variable
 from portanet.tracing.record.cycles import evaluated
 from portanet.tracing.record.host import HostFunction
-from portanet.tracing.write.forms import form_of, np_dtype
+from portanet.tracing.write.form import np_dtype
+from portanet.tracing.write.forms import form_of
 
 _SMALL = 1 << 11  # bytes of a row up to which a call costs more than what it does
 _WHOLE = 1 << 21  # bytes of all rows that still fit into the cache

@@ -15,7 +15,8 @@ import numpy as np
 from portanet.tracing.plan.fused import with_kernels
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.program import Opaque, Program, Variable
-from portanet.tracing.write.forms import Form, form_of
+from portanet.tracing.write.form import Form
+from portanet.tracing.write.forms import form_of
 from portanet.tracing.write.source import Source, Writer
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from portanet.tracing.plan.blocks import Loop
 from portanet.tracing.plan.steps import Step
 from portanet.tracing.program import Operation, Variable, variables
-from portanet.tracing.write.forms import UFUNCS, NumPy, kind_of
+from portanet.tracing.write.form import NumPy, kind_of
+from portanet.tracing.write.forms import UFUNCS
 
 
 class _Numbers:
