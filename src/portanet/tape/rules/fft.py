@@ -31,7 +31,7 @@ def _one_axis(opposite: str) -> Callable[..., Any]:
     def transpose(
         xp: Any, g: Any, x: Any, *, n: Any = None, axis: int = -1, norm: str | None = "backward"
     ) -> Any:
-        g = getattr(xp.fft, opposite)(g, axis=axis, norm=_OPPOSITE[norm])
+        g = getattr(xp.fft, opposite)(g, axis=axis, norm=_OPPOSITE.get(norm, norm))
         return cast(xp, _resize(xp, g, x.shape[axis], axis), x.dtype)
 
     return transpose
@@ -48,7 +48,7 @@ def _several_axes(opposite: str) -> Callable[..., Any]:
         xp: Any, g: Any, x: Any, *, s: Any = None, axes: Any = None, norm: str | None = "backward"
     ) -> Any:
         axes = _axes(x, s, axes)
-        g = getattr(xp.fft, opposite)(g, axes=axes, norm=_OPPOSITE[norm])
+        g = getattr(xp.fft, opposite)(g, axes=axes, norm=_OPPOSITE.get(norm, norm))
         return cast(xp, _resized_all(xp, g, x, axes), x.dtype)
 
     return transpose
@@ -67,7 +67,7 @@ def _rfft_transpose(
     xp: Any, g: Any, x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = "backward"
 ) -> Any:
     n = x.shape[axis] if n is None else n
-    g = xp.fft.irfft(g / _counts(xp, g, n, axis), n=n, axis=axis, norm=_OPPOSITE[norm])
+    g = xp.fft.irfft(g / _counts(xp, g, n, axis), n=n, axis=axis, norm=_OPPOSITE.get(norm, norm))
     return _resize(xp, g, x.shape[axis], axis)
 
 
@@ -79,20 +79,20 @@ def _irfft_transpose(
 
 def _half_spectrum(xp: Any, g: Any, x: Any, axis: int, norm: str | None) -> Any:
     n = g.shape[axis]
-    g = xp.fft.rfft(g, axis=axis, norm=_OPPOSITE[norm])
+    g = xp.fft.rfft(g, axis=axis, norm=_OPPOSITE.get(norm, norm))
     return _resize(xp, g * _counts(xp, g, n, axis), x.shape[axis], axis)
 
 
 def _hfft_transpose(
     xp: Any, g: Any, x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = "backward"
 ) -> Any:
-    return conj(xp, _irfft_transpose(xp, g, x, n=n, axis=axis, norm=_OPPOSITE[norm]))
+    return conj(xp, _irfft_transpose(xp, g, x, n=n, axis=axis, norm=_OPPOSITE.get(norm, norm)))
 
 
 def _ihfft_transpose(
     xp: Any, g: Any, x: Any, *, n: int | None = None, axis: int = -1, norm: str | None = "backward"
 ) -> Any:
-    return _rfft_transpose(xp, conj(xp, g), x, n=n, axis=axis, norm=_OPPOSITE[norm])
+    return _rfft_transpose(xp, conj(xp, g), x, n=n, axis=axis, norm=_OPPOSITE.get(norm, norm))
 
 
 def _rfftn_transpose(
@@ -101,7 +101,9 @@ def _rfftn_transpose(
     *others, last = _axes(x, s, axes)
     size = x.shape[last] if s is None else s[-1]
     if others:
-        g = _resized_all(xp, xp.fft.ifftn(g, axes=others, norm=_OPPOSITE[norm]), x, others)
+        g = _resized_all(
+            xp, xp.fft.ifftn(g, axes=others, norm=_OPPOSITE.get(norm, norm)), x, others
+        )
     return _rfft_transpose(xp, g, x, n=x.shape[last] if size == -1 else size, axis=last, norm=norm)
 
 
@@ -111,7 +113,7 @@ def _irfftn_transpose(
     *others, last = _axes(x, s, axes)
     g = _half_spectrum(xp, g, x, last, norm)
     if others:
-        g = _resized_all(xp, xp.fft.fftn(g, axes=others, norm=_OPPOSITE[norm]), x, others)
+        g = _resized_all(xp, xp.fft.fftn(g, axes=others, norm=_OPPOSITE.get(norm, norm)), x, others)
     return cast(xp, g, x.dtype)
 
 
