@@ -25,6 +25,7 @@ _OF_ARGUMENTS = (
     AttributeError,
     AssertionError,
     MemoryError,
+    NameError,
     OverflowError,
     RuntimeError,
     StopIteration,

@@ -60,7 +60,7 @@ def _floating_name(dtype: Any) -> str:
     if not (isinstance(dtype, str) or dtype is None):
         try:
             name = np.dtype(dtype).name
-        except TypeError:
+        except (TypeError, ValueError):
             name = shown(dtype).rpartition(".")[2]
     if name not in _FLOATING and name == np.dtype(np.longdouble).name:
         name = "longdouble"
