@@ -26,6 +26,7 @@ class Case:
     """A function of a tuple of trees, and the tuple, in float64.
 
     So many of its entries are `inputs`, which come in any magnitude; what follows are parameters.
+    Kernels of torch and JAX may err by `slack` times as much as ours.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Case:
     given: Any
     smooth: bool = True
     inputs: int | None = None
+    slack: float = 1.0
 
     def takes(self, magnitude: float) -> bool:
         """Whether the inputs may be scaled so: probabilities and the like are at most 1."""

@@ -87,7 +87,7 @@ def faults(
         if names - {dtype}:
             yield f"{where}: dtypes {sorted(names)}"
         for i, (y, (want, error)) in enumerate(zip(got, allowed, strict=False)):
-            wrong = complaint(y, want, error, kind)
+            wrong = complaint(y, want, error * (case.slack if library != "numpy" else 1.0), kind)
             if wrong:
                 yield f"{where}: result {i} is {wrong}"
 
