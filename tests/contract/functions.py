@@ -49,10 +49,10 @@ def _conv_transpose(torch: Any, x: Any, w: Any) -> Any:
 
 def _own_segments(name: str) -> Any:
     """Return a reduction in which each row is a segment."""
-    reduce = getattr(F, f"segment_{name}")
 
     def function(x: Any) -> Any:
         n, device = x.shape[0], pn.backends.device_of(x)
+        reduce = getattr(F, f"segment_{name}")
         return reduce(x, pn.array_namespace(x).arange(n, device=device), n)
 
     return function

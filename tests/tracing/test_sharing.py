@@ -127,9 +127,8 @@ def test_the_trait_is_that_of_the_function(known):
     assert wrong == set()
     assert sharing.FRESH - set(known) == set()
     new = {name for name, looked in known.items() if not looked}
-    assert new - sharing.FRESH == {
-        "broadcast_to"
-    }  # the function copies what is small, its form not
+    # The function broadcast_to copies what is small, its form does not; no difference is the array.
+    assert new - sharing.FRESH == {"broadcast_to", "differences"}
 
 
 def _total(layer, st, x, ps):

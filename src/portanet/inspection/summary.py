@@ -172,10 +172,13 @@ class _Run:
 
     def _count(self, name: str, run: Any, args: Sequence[Any]) -> Any:
         result = run(args)
+        products = 0
         if name == "matmul":
-            place = self._places[-1]
             products = result.size * args[0].shape[-1]
-            self.products[place] = self.products.get(place, 0) + products
+        elif name == "tensordot":  # rows x inner, inner x columns and rows x columns
+            products = math.isqrt(args[0].size * args[1].size * result.size)
+        place = self._places[-1]
+        self.products[place] = self.products.get(place, 0) + products
         return result
 
 

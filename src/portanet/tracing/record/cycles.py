@@ -223,6 +223,6 @@ def evaluated(operation: Operation, values: dict[Variable, Any]) -> Any:
         if len(args) > 4:
             raise NoDerivativeError(OF_BRANCH)
         return tuple(unrolled(*args))
-    if operation.name == "part":
+    if operation.name == "part" and not isinstance(args[0], Box):
         return args[0][args[1]]
     return call(operation.primitive, list(map(seen, args)), options)
