@@ -35,10 +35,8 @@ def compiled_step(
     flat = Flat.of(ts)
     if flat is None:
         return _structured_step(loss, data, ts, slowly, donate)
-    fixed = ts.model, flat.layout
-    around = ts.model, flat.layout.rule
-    donated = _DONATED if donate else ()
-    known = STEPS.find(_flat, loss, donated, *fixed, around=around, asked_for=slowly)
+    model, layout, donated = ts.model, flat.layout, _DONATED if donate else ()
+    known = STEPS.find(_flat, loss, (model, layout.rule), slowly, donated, model, layout)
     if known is None:
         return None
     done = _run(known, flat.vector, ts.states, flat.rule_state, flat.numbers, data)
@@ -83,7 +81,7 @@ def _structured_step(
     fixed = ts.model, state.structure, rules, state.frozen
     around = ts.model, rules.kinds
     donated = _DONATED if donate else ()
-    known = STEPS.find(_structured, loss, donated, *fixed, around=around, asked_for=asked_for)
+    known = STEPS.find(_structured, loss, around, asked_for, donated, *fixed)
     if known is None:
         return None
     done = _run(known, ts.parameters, ts.states, state.states, numbers, data)

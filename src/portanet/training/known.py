@@ -109,10 +109,10 @@ class KnownSteps:
         self,
         make: Callable[..., Any],
         loss: Any,
+        around: tuple[Any, ...],
+        asked_for: bool,
         donated: tuple[int, ...],
         *fixed: Any,
-        around: tuple[Any, ...],
-        asked_for: bool = False,
     ) -> Known | None:
         """Return the jitted ``make(loss, *fixed)``, the same for an equal loss and equal `fixed`.
 
@@ -120,13 +120,13 @@ class KnownSteps:
         `loss` or something of `around` reads may change without a sign and nobody has `asked_for`
         it. `donated` are positions of its arguments.
         """
-        fixed = (donated, *fixed)
-        key = (id(loss), asked_for, *map(id, fixed))
+        key = (id(loss), asked_for, donated, *map(id, fixed))
         place = self._places.get(key)
         if place is not None:
             unchanged = place.surroundings.unchanged
             if unchanged is None or unchanged() or place.surroundings.changed() is None:
                 return place.known
+        fixed = (donated, *fixed)
         new = Known(make, loss, fixed, Surroundings(loss, *around), asked_for)
         if new.name in self._restless and not asked_for:
             return None

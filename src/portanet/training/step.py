@@ -175,7 +175,7 @@ def train_step(
     check_state(ts)
     if not callable(loss):
         raise ArgumentError(f"loss is a function loss(model, ps, st, data): got {shown(loss)}")
-    if not (isinstance(jit, bool | None) and isinstance(donate, bool)):
+    if not ((jit is None or type(jit) is bool) and type(donate) is bool):
         raise ArgumentError(
             f"jit is True, False or None, donate True or False: got {shown(jit)}, {shown(donate)}"
         )

@@ -17,16 +17,18 @@ from portanet.tracing.write.forms import UFUNCS
 
 FRESH = frozenset(UFUNCS) | {
     "add_patches", "all", "any", "argmax", "argmin", "argsort", "astype", "checked_index",
-    "clip_between", "concat_arrays", "convert", "count_nonzero", "cumulative_prod", "cumulative_sum", "empty_like",
-    "fft.fft", "fft.fftshift", "fft.ifft", "fft.ifftshift", "fft.irfft", "fft.rfft", "gelu_erf",
-    "isin", "linalg.cholesky", "linalg.cofactors", "linalg.cofactors_along", "linalg.cross",
-    "linalg.det", "linalg.eig", "linalg.eigh", "linalg.inv", "linalg.matrix_rank", "linalg.outer",
-    "linalg.pinv_within", "linalg.qr", "linalg.slogdet", "linalg.solve", "linalg.svd",
-    "linalg.vector_norm", "logistic", "masked_softmax", "matmul", "max", "mean", "min", "ones_like",
-    "patch_collect", "patch_product", "patch_spread", "pick_largest", "prod", "repeat", "roll",
-    "round", "route_to_largest", "scatter_getitem", "scatter_sum", "scatter_take", "searchsorted",
-    "segment_max", "sigmoid", "softmax", "stack_arrays", "std", "sum", "take", "take_along_axis",
-    "tensordot", "tile", "tril", "triu", "var", "vecdot", "where", "window_max", "window_patches", "window_spread", "window_sum", "zeros_like",
+    "clip_between", "concat_arrays", "convert", "count_nonzero", "cumulative_prod",
+    "cumulative_sum", "empty_like", "fft.fft", "fft.fftshift", "fft.ifft", "fft.ifftshift",
+    "fft.irfft", "fft.rfft", "gelu_erf", "isin", "linalg.cholesky", "linalg.cofactors",
+    "linalg.cofactors_along", "linalg.cross", "linalg.det", "linalg.eig", "linalg.eigh",
+    "linalg.inv", "linalg.matrix_rank", "linalg.outer", "linalg.pinv_within", "linalg.qr",
+    "linalg.slogdet", "linalg.solve", "linalg.svd", "linalg.vector_norm", "logistic",
+    "masked_softmax", "matmul", "max", "mean", "min", "ones_like", "patch_collect",
+    "patch_product", "patch_spread", "pick_largest", "prod", "repeat", "roll", "round",
+    "route_to_largest", "scatter_getitem", "scatter_sum", "scatter_take", "searchsorted",
+    "segment_max", "sigmoid", "softmax", "stack_arrays", "std", "sum", "take",
+    "take_along_axis", "tensordot", "tile", "tril", "triu", "var", "vecdot", "where",
+    "window_max", "window_patches", "window_spread", "window_sum", "zeros_like",
 }  # fmt: skip
 """The functions whose results are new: a test holds each against the function itself."""
 

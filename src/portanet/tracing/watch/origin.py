@@ -22,6 +22,11 @@ def is_of_user(x: Any) -> bool:
     return _is_module_of_user(name)
 
 
+def is_of_portanet(function: FunctionType) -> bool:
+    """Whether a function of Python was written in this package, whatever it wraps."""
+    return function.__code__.co_filename.startswith(_PACKAGE)
+
+
 @lru_cache(maxsize=4096)
 def _is_file_of_user(file: str) -> bool:
     return not file.startswith(_INSTALLED)

@@ -29,6 +29,7 @@ from portanet.tracing.watch.entries import (
     Attribute,
     Cell,
     Content,
+    ContentOfNumPy,
     Entry,
     Fixed,
     Items,
@@ -36,7 +37,7 @@ from portanet.tracing.watch.entries import (
     Name,
     Values,
 )
-from portanet.tracing.watch.origin import is_of_user
+from portanet.tracing.watch.origin import is_of_portanet, is_of_user
 
 _MOST_ENTRIES = 10_000  # what can be asked in half a millisecond
 _MOST_BYTES = 1 << 22  # of arrays, which are compared in as long
@@ -122,7 +123,8 @@ class Walk:
             self._watch(Fixed(str(name), value), value, str(name))
 
     def _visit_function(self, function: FunctionType, label: str) -> None:
-        if not is_of_user(function) and function is not _function_of(self._root):
+        asked_for = function is _function_of(self._root) and not is_of_portanet(function)
+        if not is_of_user(function) and not asked_for:
             self._look_through(function, label)
             return
         found = reads(function.__code__)
@@ -212,7 +214,8 @@ class Walk:
             cure = ": make it read-only" if isinstance(x, np.ndarray) else ""
             self._give_up(f"the array {label!r} is too large to see whether it is written in{cure}")
             return
-        self.entries.append(Content(label, x))
+        kind = ContentOfNumPy if type(x) is np.ndarray else Content
+        self.entries.append(kind(label, x))
 
     def _visit_container(self, x: Any, label: str) -> bool:
         """Watch what a container holds; return whether it is one."""
