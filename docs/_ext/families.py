@@ -19,7 +19,8 @@ class Families(SphinxDirective):
         module = importlib.import_module(self.arguments[0])
         folders: dict[str, list[str]] = {}
         for name in module.__all__:
-            path = getattr(module, name).__module__.removeprefix(f"{module.__name__}.")
+            written = inspect.unwrap(getattr(module, name))
+            path = written.__module__.removeprefix(f"{module.__name__}.")
             folder = path.partition(".")[0] if "." in path else ""
             folders.setdefault(folder, []).append(name)
         return [self._section(module, folder, folders[folder]) for folder in sorted(folders)]

@@ -503,3 +503,16 @@ def test_surroundings_that_contain_themselves():
     for beta in (2.0, 3.0):
         table["beta"] = beta
         np.testing.assert_allclose(jitted(X), beta * X)
+
+
+def test_arrays_of_every_library_are_watched(recorder):
+    weights, x = recorder.asarray(np.ones(2)), recorder.asarray(X)
+    jitted = pn.jit(lambda x: x * pn.array_namespace(x).sum(weights))
+    for beta in (1.0, 3.0, 0.5):
+        if recorder.name == "jax":  # nobody writes into an array of JAX
+            weights = recorder.asarray(np.full(2, beta))
+        else:
+            weights[...] = beta
+        for _ in range(2):
+            np.testing.assert_allclose(recorder.to_numpy(jitted(x)), 2.0 * beta * X)
+    assert jitted.cache_info()[:2] == (3, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from types import MemberDescriptorType
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from portanet import trees
 from portanet.backends import backend_of, is_array
 from portanet.errors import TracedValueError
 from portanet.random import Key
+from portanet.tape import Box
 
 _MOST = 1000  # objects that are looked into
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type, np.ndarray, np.generic, Key)
@@ -32,7 +34,7 @@ def refuse_hidden(leaves: list[Any], tree: Any) -> None:
         With the path of the leaf, its class and where in it the array is.
     """
     for i, leaf in enumerate(leaves):
-        if isinstance(leaf, _PLAIN) or _is_recorded(leaf) or is_array(leaf):
+        if isinstance(leaf, (*_PLAIN, Box)) or _is_recorded(leaf) or is_array(leaf):
             continue
         where = _place_of_traced(leaf)
         if where is not None:
@@ -54,14 +56,14 @@ def _place_of_traced(leaf: Any) -> str | None:
         if id(x) in known or (isinstance(x, _PLAIN) and not _is_recorded(x)):
             continue
         known.add(id(x))
-        if _is_traced(x):
+        if _is_recorded(x):
             return where
+        if is_array(x):
+            if backend_of(x).is_traced(x):
+                return where
+            continue
         waiting.extend((where + name, part) for name, part in _parts(x))
     return None
-
-
-def _is_traced(x: Any) -> bool:
-    return _is_recorded(x) or (is_array(x) and backend_of(x).is_traced(x))
 
 
 def _is_recorded(x: Any) -> bool:
@@ -84,7 +86,6 @@ def _attributes(x: Any) -> Iterator[tuple[str, Any]]:
     """Yield the attributes that an object itself has."""
     yield from list(getattr(x, "__dict__", {}).items())
     for kind in type(x).__mro__:
-        slots = vars(kind).get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if hasattr(x, name) and name not in ("__dict__", "__weakref__"):
+        for name, member in vars(kind).items():
+            if isinstance(member, MemberDescriptorType) and hasattr(x, name):
                 yield name, getattr(x, name)

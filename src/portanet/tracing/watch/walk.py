@@ -6,6 +6,7 @@ asks for attributes by computed names, all of them. Code of libraries is taken f
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import deque
 from collections.abc import Iterable
@@ -209,7 +210,7 @@ class Walk:
         backend = backend_of(x)
         if kinds.is_read_only(x) or backend.is_traced(x) or backend.fingerprint(x) is None:
             return
-        self._bytes += x.size * getattr(x.dtype, "itemsize", 8)
+        self._bytes += math.prod(x.shape) * getattr(x.dtype, "itemsize", 8)
         if self._bytes > _MOST_BYTES:
             cure = ": make it read-only" if isinstance(x, np.ndarray) else ""
             self._give_up(f"the array {label!r} is too large to see whether it is written in{cure}")
