@@ -156,6 +156,11 @@ def by_computed_name():
     return of(settings, lambda: getattr(settings, name + "ta"))
 
 
+def by_computed_name_of_a_module():
+    module, name = in_module_of_user(), "be"
+    return of(module, lambda: getattr(module, name + "ta"))
+
+
 def by_vars():
     settings = Settings()
     return of(settings, lambda: vars(settings)["be" + "ta"])
@@ -281,6 +286,7 @@ AROUND = {
         [np.asarray([1.0])]
     ),
     "computed name": by_computed_name,
+    "computed name of a module": by_computed_name_of_a_module,
     "vars": by_vars,
     "verb": through_verbs,
     "cached function": through_cache,

@@ -168,9 +168,8 @@ class Objects:
             self._fix((joined(label, name), value) for name, value in members.items())
         elif self._all or (bases and _has_other_bases(kind)):
             self.entries.append(Values(label, members))
-            self._visit_all(
-                ((joined(label, n), value) for n, value in members.items()), len(members)
-            )
+            found = [(joined(label, name), value) for name, value in list(members.items())]
+            self._visit_all(found, len(found))
         else:
             self._visit_named(x, members, label)
         for base in bases:
