@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import decimal
 import enum
-import fractions
 import functools
 import io
-import logging
-import pathlib
 import random
-import re
 import threading
 import types
 import typing
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,19 +20,15 @@ from portanet.tape import Box
 
 _CONSTANT = (
     bool, int, float, complex, str, bytes, range, slice,
-    type(None), type(...), type(NotImplemented),
-    enum.Enum, re.Pattern, pathlib.PurePath, uuid.UUID, decimal.Decimal, fractions.Fraction,
-    datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo,
-    np.generic, np.dtype, np.ufunc, Key, Box,
+    type(None), type(...), type(NotImplemented), enum.Enum,
+    np.generic, np.dtype, np.ufunc, Key, Box, type(threading.Lock()), type(threading.RLock()),
     types.CodeType, types.GenericAlias, types.UnionType, types.WrapperDescriptorType,
     types.MethodDescriptorType, types.MethodWrapperType, types.ClassMethodDescriptorType,
-    types.GetSetDescriptorType, types.MemberDescriptorType,
+    types.GetSetDescriptorType, types.MemberDescriptorType, typing.TypeVar, typing.ParamSpec,
 )  # fmt: skip
-_WRITTEN_TO = (
-    logging.Logger,
-    logging.LoggerAdapter,
-    type(threading.Lock()),
-    type(threading.RLock()),
+# Modules whose objects stay as they are, or are only written to; they need not be imported here.
+_OF_CONSTANTS = frozenset(
+    {"datetime", "decimal", "fractions", "logging", "pathlib", "re", "typing", "uuid", "zoneinfo"}
 )
 DRAWING = (np.random.Generator, np.random.RandomState, random.Random)
 CACHED = type(functools.lru_cache(lambda: None))
@@ -63,11 +52,9 @@ UNFORESEEABLE = frozenset({"eval", "exec", "globals", "locals", "input", "open",
 
 def is_constant(x: Any) -> bool:
     """Whether nothing can change in an object, or nothing is read from it."""
-    if isinstance(x, _CONSTANT + _WRITTEN_TO):
+    if isinstance(x, _CONSTANT) or type(x).__module__ in _OF_CONSTANTS:
         return True
-    if isinstance(x, io.IOBase):
-        return not x.closed and not x.readable()
-    return type(x).__module__ == "typing" or isinstance(x, typing.TypeVar | typing.ParamSpec)
+    return isinstance(x, io.IOBase) and not x.closed and not x.readable()
 
 
 def is_frozen(kind: type) -> bool:
