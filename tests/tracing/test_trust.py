@@ -70,6 +70,7 @@ NO_TREES = {
     "slots": (Slotted, r"is a Slotted, which is no tree, and Slotted\.error is"),
     "namespace": (lambda x: types.SimpleNamespace(a=[x]), r"SimpleNamespace\.a\[0\] is a traced"),
     "set": (lambda x: {x}, r"is a set, which is no tree, and set\{…\} is"),
+    "objects": (lambda x: np.asarray([None, {"k": x}]), r"ndarray\[1\]\['k'\] is"),
     "nested": (lambda x: Metrics({"k": Metrics(x)}), r"Metrics\.error\['k'\]\.error is"),
 }
 MODES = {

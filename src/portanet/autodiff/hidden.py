@@ -16,7 +16,7 @@ from portanet.random import Key
 from portanet.tape import Box
 
 _MOST = 1000  # objects that are looked into
-_PLAIN = (bool, int, float, complex, str, bytes, type(None), type, np.ndarray, np.generic, Key)
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), type, np.generic, Key)
 
 
 def refuse_hidden(leaves: list[Any], tree: Any) -> None:
@@ -34,7 +34,7 @@ def refuse_hidden(leaves: list[Any], tree: Any) -> None:
         With the path of the leaf, its class and where in it the array is.
     """
     for i, leaf in enumerate(leaves):
-        if isinstance(leaf, (*_PLAIN, Box)) or _is_recorded(leaf) or is_array(leaf):
+        if isinstance(leaf, (*_PLAIN, Box)) or _is_recorded(leaf) or _is_of_numbers(leaf):
             continue
         where = _place_of_traced(leaf)
         if where is not None:
@@ -58,7 +58,7 @@ def _place_of_traced(leaf: Any) -> str | None:
         known.add(id(x))
         if _is_recorded(x):
             return where
-        if is_array(x):
+        if _is_of_numbers(x):
             if backend_of(x).is_traced(x):
                 return where
             continue
@@ -71,8 +71,15 @@ def _is_recorded(x: Any) -> bool:
     return getattr(type(x), "recorded", False)
 
 
+def _is_of_numbers(x: Any) -> bool:
+    """Whether `x` is an array, and not one of NumPy's that holds any objects."""
+    return is_array(x) and not (isinstance(x, np.ndarray) and x.dtype.kind == "O")
+
+
 def _parts(x: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(x, Mapping):
+    if isinstance(x, np.ndarray):
+        yield from ((f"[{i}]", value) for i, value in enumerate(x.flat))
+    elif isinstance(x, Mapping):
         yield from ((f"[{key!r}]", value) for key, value in list(x.items()))
     elif isinstance(x, list | tuple | deque):
         yield from ((f"[{i}]", value) for i, value in enumerate(x))
