@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import portanet as pn
-from fuzz.programs.program import Program
+from fuzz.programs.program import Program, names
 from portanet import trees
 from portanet.tracing.plan import blocks
 
@@ -57,9 +57,9 @@ def run(program: Program) -> Outcome:
 
 def _run(program: Program) -> Outcome:
     backend = pn.backends.get_backend(program.library)
-    names: dict[str, Any] = {"np": np, "pn": pn, "xp": backend.xp, "backend": backend}
-    exec(program.maker() + program.body(), names)
-    inputs, function = names["inputs"], names["f"]
+    known = names(backend)
+    exec(program.maker() + program.body(), known)
+    inputs, function = known["inputs"], known["f"]
     first, second = program.seed, program.seed + 1
     try:
         wanted = function(*inputs(first)), function(*inputs(second))
@@ -92,18 +92,18 @@ def _run(program: Program) -> Outcome:
                 if i not in program.donated and _bits(x) != _bits(y):
                     raise _Differs(f"input {i} was written")
     except _Differs as error:
-        if _is_settled(program, names, wanted):
+        if _is_settled(program, known, wanted):
             kind = str(error).partition(":")[0]
             return Outcome(kind, str(error))
         return Outcome("skipped", "ill-conditioned")
     return Outcome("same")
 
 
-def _is_settled(program: Program, names: dict[str, Any], wanted: Any) -> bool:
+def _is_settled(program: Program, known: dict[str, Any], wanted: Any) -> bool:
     """Whether the function gives nearly the same at inputs that are nearly the same."""
-    function, backend = names["f"], names["backend"]
+    function, backend = known["f"], known["backend"]
     for seed, y in zip((program.seed, program.seed + 1), wanted, strict=True):
-        arguments = [_nudged(backend, x) for x in names["inputs"](seed)]
+        arguments = [_nudged(backend, x) for x in known["inputs"](seed)]
         try:
             _check_close(function(*arguments), y, "nudged", _coarsest(program))
         except Exception:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import portanet as pn
-from fuzz.programs.program import Program
+from fuzz.programs.program import Program, names
 from fuzz.programs.words import (
     BODIES,
     CHAINED,
@@ -31,7 +31,7 @@ _TRIES = 8  # for one line
 _MOST = 1e4  # of an entry: beyond it rounding says more than the program
 _SIZE = 200_000  # entries of a result
 _FEW = 200  # entries of an operand of what takes long
-_LONG = re.compile(r"scan|vmap|jacobian|unstack|linalg|axes=0|loop|@|dot|matmul")
+_LONG = re.compile(r"scan|vmap|jacobian|unstack|linalg|axes=0|loop|@|dot|matmul|take.*argmax")
 
 
 class Generator:
@@ -42,8 +42,7 @@ class Generator:
         self.library = library
         self.seed = seed
         self.backend: Any = pn.backends.get_backend(library)
-        self.names: dict[str, Any] = {"np": np, "pn": pn, "xp": self.backend.xp}
-        self.names["backend"] = self.backend
+        self.names = names(self.backend)
         self.wild = self.rng.random() < 0.05
         self.chain = library == "numpy" and self.rng.random() < 0.15
         self.values: dict[str, Any] = {}
@@ -65,8 +64,8 @@ class Generator:
                 for _ in range(_TRIES):
                     if self._add(str(rng.choice(words))):
                         break
-        names = list(self.values)
-        wanted = [names[-1], *(str(rng.choice(names)) for _ in range(rng.integers(0, 4)))]
+        made = list(self.values)
+        wanted = [made[-1], *(str(rng.choice(made)) for _ in range(rng.integers(0, 4)))]
         kind = str(rng.choice(["tuple", "list", "dict"]))
         keys = [str(key) for key in rng.permutation(KEYS)]
         outputs = tuple(zip(keys, wanted, strict=False))
@@ -125,10 +124,8 @@ class Generator:
             value = eval(text, {**self.names, **self.values})
         except Exception:
             return False
-        parts = [value]
         if isinstance(value, tuple | list):
-            text, parts = f"{text}[{int(self.rng.integers(len(value)))}]", list(value)
-            return len(parts) > 0 and self._add(text)
+            return bool(value) and self._add(f"{text}[{int(self.rng.integers(len(value)))}]")
         if not isinstance(value, pn.random.Key) and not self._is_moderate(value):
             return False
         name = f"v{len(self.lines)}"

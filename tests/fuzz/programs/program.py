@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+import portanet as pn
 
 NAMES = re.compile(r"\b[akv]\d+\b")
+
+
+def names(backend: Any) -> dict[str, Any]:
+    """Return what the lines of a program know by name."""
+    return {"np": np, "pn": pn, "special": special, "xp": backend.xp, "backend": backend}
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,7 @@ class Program:
 
     def text(self) -> str:
         """Return a program that runs by itself and prints what is computed plain and recorded."""
-        head = ["import numpy as np", "import portanet as pn"]
+        head = ["import numpy as np", "from scipy import special", "import portanet as pn"]
         if self.block is not None:
             large, block = self.block
             head.append("from portanet.tracing.plan import blocks")

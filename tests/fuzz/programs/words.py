@@ -20,8 +20,27 @@ _OF_NUMPY = """
 sin exp sum prod real imag conj abs transpose ravel sqrt mean max min square squeeze flip cumsum any
 zeros_like
 """.split()  # noqa: SIM905
+_OF_NUMPY_FLOATS = """
+median nanmean nansum nanmax nanstd ptp sinc i0 nan_to_num unwrap trapezoid gradient fix modf angle
+average nancumsum nanmedian cbrt exp2 log10 rint deg2rad diff ediff1d fabs
+""".split()  # noqa: SIM905
+_OF_NUMPY_AXIS = """
+median cumprod cumsum sort argsort ptp nansum nanprod argmax trapezoid average diff flip std any
+count_nonzero cumulative_sum unstack
+""".split()  # noqa: SIM905
+_OF_NUMPY_TWO = """
+arctan2 fmax fmin logaddexp2 heaviside nextafter float_power divmod hypot fmod bitwise_and
+left_shift gcd kron outer inner vdot tensordot hstack vstack dstack column_stack append isclose
+power multiply floor_divide remainder
+""".split()  # noqa: SIM905
+_OF_SCIPY = """
+erf erfc gammaln psi expit logit entr ndtr log_ndtr i0 i1e j0 exp1 cbrt exprel exp2 logsumexp
+softmax log_softmax log_expit gamma dawsn cosm1 round erfcx spence
+""".split()  # noqa: SIM905
+_OF_SCIPY_TWO = "xlogy xlog1py rel_entr kl_div beta betaln binom huber pseudo_huber".split()  # noqa: SIM905
 _REDUCTIONS = "sum prod max min any all count_nonzero".split()  # noqa: SIM905
 _OF_AN_AXIS = "sum prod max min any argmax".split()  # noqa: SIM905
+_KINDS = "sum mean prod max min".split()  # noqa: SIM905
 _KEPT = "sum mean max std".split()  # noqa: SIM905
 
 STANDARD = [
@@ -90,6 +109,23 @@ STANDARD = [
     "pn.vmap(lambda t: xp.sum({body}))({f})", "pn.vmap(pn.grad(lambda t: xp.sum({body})))({f})",
     "pn.jacobian(lambda t: {body})({f})", "pn.vmap(lambda t, s: t * xp.sum(s))({f}, {y})",
     "pn.checkpoint(lambda t: {body})({f})",
+    "xp.vecdot({x}, {y})", "xp.repeat({x}, 2)", "xp.repeat({x}, {n}, axis={axis})", "2j * {x}",
+    "xp.diff({x}, axis={axis})", "xp.unstack({x}, axis={axis})", "xp.linalg.trace({x})",
+    "xp.take_along_axis({f}, xp.argsort({f}, axis={axis}), axis={axis})", "{c} - 1j * {x}",
+    "xp.searchsorted(xp.sort(xp.reshape({f}, (-1,))), xp.reshape({f}, (-1,)))",
+    *(f"pn.functional.segment_{kind}({{x}}, xp.arange({{x}}.shape[0]) % 2, 2)" for kind in _KINDS),
+    *(
+        f"pn.functional.segment_{kind}(xp.reshape({{f}}, (-1,)), "
+        "xp.astype(xp.reshape({y}, (-1,)) > 0, xp.int64), 2)"
+        for kind in ("sum", "mean", "prod")
+    ),
+    "pn.functional.at({x})[0].set({n})", "pn.functional.at({x})[..., -1].add({x}[..., 0])",
+    "pn.functional.at({x})[xp.asarray([0, 0])].add({n})", "pn.functional.at({f})[1:].multiply({c})",
+    "pn.functional.at({f})[{f} > 0].set({c})", "pn.functional.at({f})[::2].max({c})",
+    "pn.functional.at({f})[xp.argmax({f}, axis=0)].min({c})", "pn.functional.at({f})[-1].divide(2)",
+    "pn.grad(lambda t: xp.sum(pn.functional.at({body})[0].set({c})))({f})",
+    "pn.grad(lambda t: xp.sum(pn.functional.segment_max({body}, xp.arange(t.shape[0]) % 2, 2)))"
+    "({f})",
 ]  # fmt: skip
 
 NUMPY = [
@@ -105,6 +141,33 @@ NUMPY = [
     "np.multiply({x}, {y})", "np.add({x}, {n})", "np.subtract({x}, {c})", "np.divide({x}, 2)",
     "{x} * {c}", "{x} + {c}", "{c} * {x}", "{x} - 1j", "{x} ** 0.5", "{x} ** -1", "{f} ** {n}",
     "{b} + {b}", "{b} * 2", "{i} * 2.5", "{i} ** 2.0", "{i} / {i}", "{x} <= {n}", "{i} - {b}",
+    *(f"np.{name}({{f}})" for name in _OF_NUMPY_FLOATS),
+    *(f"np.{name}({{x}}, axis={{axis}})" for name in _OF_NUMPY_AXIS),
+    *(f"np.{name}({{x}}, {{y}})" for name in _OF_NUMPY_TWO),
+    *(f"special.{name}({{x}})" for name in _OF_SCIPY),
+    *(f"special.{name}({{x}}, {{y}})" for name in _OF_SCIPY_TWO),
+    *(f"pn.grad(lambda t: xp.sum(special.{name}({{body}})))({{f}})" for name in _OF_SCIPY),
+    "np.power({b}, 2)", "np.power({x}, 0.5)", "np.power({x}, -1.0)", "{x}.conj()", "{x}.trace()",
+    "np.clip({i}, -0.5, {c})", "np.clip({x}, {y}, {w})", "np.clip({i}, None, 2)", "{x}.clip({n})",
+    "np.quantile({f}, 0.3, axis={axis})", "np.percentile({f}, [10, 75])", "np.trace({x})",
+    "np.einsum('ij,ij->i', {m}, {m})", "np.einsum('...i->...', {x})", "np.einsum('ii', {m})",
+    "np.interp({f}, [-1.0, 0.0, 2.0], [3.0, {c}, 1.0])", "np.convolve({x}, [1.0, {c}, 2.0])",
+    "np.correlate({f}, {f}, 'full')", "np.roll({x}, {n}, axis={axis})", "np.tile({x}, (2, 1))",
+    "np.select([{f} > 0, {f} < -1], [{f}, {f} ** 2], {c})", "np.choose({b}, [{x}, {y}])",
+    "np.repeat({x}, {n})", "np.repeat({x}, 2, axis={axis})", "np.pad({x}, 1)", "np.diag({x})",
+    "np.pad({f}, 1, mode='edge')", "np.rot90({x})", "np.array_split({x}, 2)",
+    "np.insert({x}, 0, 1)",
+    "np.delete({x}, 0, axis={axis})", "np.take({x}, [0, 0], axis={axis})", "np.var({x})",
+    "np.digitize({f}, [-1.0, 0.5])", "np.linalg.norm({x})",
+    "np.linalg.norm({m}, axis={axis})", "np.cross({f}, {f})", "np.polyval([1.0, {c}, 2.0], {x})",
+    "np.vander({f})", "np.swapaxes({x}, 0, -1)", "np.cumprod({x})", "np.frexp({f})", "np.tril({x})",
+    "np.sum({x}, where={b})", "np.mean({f}, where={f} > {c})", "np.max({f}, initial={c})",
+    "np.where({x}, {y}, {w})", "np.where({i}, {c}, {f})", "np.prod({x}, dtype='float64')",
+    "np.take_along_axis({x}, np.argsort({f}, axis={axis}), axis={axis})", "np.linspace({f}, 1, 3)",
+    "np.unstack({x})", "np.average({f}, weights={f} ** 2)", "np.cov({m})", "np.ones_like({x})",
+    "{x} * np.float64({c})", "np.float32({c}) + {x}", "np.int8({n}) * {x}", "{x}.cumsum({axis})",
+    "{x}.std({axis})", "{x}.swapaxes(0, -1)", "{x}.repeat(2)", "{x}.round(1)", "{x}.diagonal()",
+    "{x}.argmax({axis})", "{x}.take([0, 0])", "2j * np.sum({f})", "np.sum({f}) * 2j",
 ]  # fmt: skip
 
 BODIES = [

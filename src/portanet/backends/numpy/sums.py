@@ -120,7 +120,7 @@ def _total(x: Array, axis: Axis, keepdims: bool, out: Array | None) -> Array:
 
 def _is_short(x: Array, axis: Any) -> bool:
     """Whether so few numbers are added, or memory is read in order, that NumPy does it well."""
-    if axis is None:
+    if axis is None or x.ndim == 0:  # of a number NumPy takes an axis too
         return x.flags.c_contiguous or x.flags.f_contiguous
     if type(axis) is int:
         in_order = axis in (-1, x.ndim - 1) and x.flags.c_contiguous

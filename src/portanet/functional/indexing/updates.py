@@ -92,7 +92,7 @@ def _by_rows(xp: Any, x: Any, y: Any, rows: Any, method: str) -> Any:
 
 def _is_one_mask(parts: Sequence[Any]) -> bool:
     """Whether an index is a mask of the first axes and names all of the others."""
-    if not parts or not is_mask(parts[0]) or parts[0].ndim == 0:
+    if not parts or not is_mask(parts[0]):
         return False
     return all(isinstance(part, slice) and part == slice(None) for part in parts[1:])
 

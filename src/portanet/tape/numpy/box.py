@@ -100,7 +100,7 @@ for _name in (
 ):  # fmt: skip
     setattr(NumPyBox, _name, _method(_name))
 for _name in ("conj", "conjugate"):
-    setattr(NumPyBox, _name, lambda self: self.xp.conj(self))
+    setattr(NumPyBox, _name, lambda self: self.xp.conj(self) if self.dtype.kind == "c" else self)
 
 
 def _in_place(name: str, instead: str) -> Callable[..., NoReturn]:

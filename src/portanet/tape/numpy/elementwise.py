@@ -83,7 +83,15 @@ UFUNCS: dict[Any, Rule] = {
     np.rad2deg: Elementwise(lambda xp, d, y, x: d * (180 / math.pi)),
     np.radians: Elementwise(lambda xp, d, y, x: d * (math.pi / 180)),
 }
+
+
+def fraction(x: Any) -> Any:
+    """The first result of ``np.modf``, with the signs that it gives to zeros."""
+    return np.modf(x)[0]
+
+
 _OTHERS: dict[Any, Rule] = {
+    fraction: Elementwise(lambda xp, d, y, x: d),
     np.i0: Elementwise(lambda xp, d, y, x: d * _bessel_i1(xp, x)),
     np.sinc: Elementwise(_sinc),
 }
@@ -144,7 +152,7 @@ def unwrap(
     """Add the whole periods that NumPy adds."""
     bare = constant(xp, np.positive)(p)
     moved = constant(xp, np.unwrap)(bare, discont, axis, period=period)
-    return p + (moved - bare)
+    return p + constant(xp, np.where)(moved == bare, 0.0, moved - bare)
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

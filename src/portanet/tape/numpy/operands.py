@@ -67,7 +67,15 @@ def one_axis(name: str, axis: Any, rank: int) -> int:
 
 
 def along(xp: Any, x: Any, axis: Any) -> tuple[Any, int]:
-    """Return an operand and the axis to go along; without an axis a vector and its only one."""
+    """Return an operand and the axis to go along; without an axis a vector and its only one.
+
+    A number is a vector of one element where an axis is gone along.
+    """
+    return strictly_along(xp, x if axis is None else raised(xp, x), axis)
+
+
+def strictly_along(xp: Any, x: Any, axis: Any) -> tuple[Any, int]:
+    """Return what `along` does, refusing an axis of a number."""
     if axis is None:
         return flat(xp, x), 0
     x = array(xp, x)

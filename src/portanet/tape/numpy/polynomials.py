@@ -102,7 +102,9 @@ def vander(xp: Any, x: Any, N: Any = None, increasing: bool = False) -> Any:
         raise ShapeError(f"vander: x.ndim == 1: {x.ndim} != 1")
     count = x.shape[0] if N is None else operator.index(N)
     x = xp.astype(x, np.promote_types(x.dtype, int))
-    powers = [xp.ones_like(x), *itertools.repeat(x, max(count - 1, 0))][:count]
+    if count <= 0:
+        return xp.zeros((x.shape[0], count), dtype=x.dtype)
+    powers = [xp.ones_like(x), *itertools.repeat(x, count - 1)]
     columns = list(itertools.accumulate(powers, xp.multiply))
     return xp.stack(columns if increasing else columns[::-1], axis=-1)
 

@@ -67,7 +67,10 @@ def cross(
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = xp.moveaxis(array(xp, a), axisa, -1), xp.moveaxis(array(xp, b), axisb, -1)
-    return xp.moveaxis(xp.linalg.cross(a, b), -1, axisc)
+    y = xp.linalg.cross(a, b)
+    if a.shape[-1] == b.shape[-1] == 2:
+        return y  # numbers, without an axis of their own
+    return xp.moveaxis(y, -1, axisc)
 
 
 def multi_dot(xp: Any, arrays: Sequence[Any], *, out: Any = None) -> Any:
@@ -95,7 +98,8 @@ def einsum(
     common = np.result_type(*(x.dtype for x in parts)) if dtype is None else np.dtype(dtype)
     parts = [x if x.dtype == common else xp.astype(x, common) for x in parts]
     subscripts, parts = _without_ones(xp, subscripts, parts)
-    return contract(xp, parts, plan_of(subscripts, tuple(x.shape for x in parts)))
+    y = contract(xp, parts, plan_of(subscripts, tuple(x.shape for x in parts)))
+    return y if y.dtype == common else xp.astype(y, common)  # sums of integers are longer
 
 
 def _parsed(operands: Sequence[Any]) -> tuple[str, Sequence[Any]]:

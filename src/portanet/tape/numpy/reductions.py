@@ -60,7 +60,11 @@ def _extreme(name: str, combine: str) -> Callable[..., Any]:
                     f"numpy.{name} with where needs initial: a mask may choose no element"
                 )
             a = _masked(xp, a, where, initial)
-        y = getattr(xp, name)(a, **_options(axis, keepdims))
+        options = _options(axis, keepdims)
+        if given and not a.size:  # with nothing to combine it with, the initial value is the result
+            shape = np.sum(np.empty(a.shape), **options).shape
+            return xp.broadcast_to(xp.astype(array(xp, initial), a.dtype), shape)
+        y = getattr(xp, name)(a, **options)
         return getattr(xp, combine)(y, initial) if given else y
 
     return body

@@ -9,7 +9,7 @@ import numpy as np
 
 from portanet.errors import ArgumentError
 from portanet.tape.box import strip
-from portanet.tape.numpy.operands import NOT_GIVEN, along, array, constant, flat
+from portanet.tape.numpy.operands import NOT_GIVEN, along, array, constant, flat, strictly_along
 
 
 def take(
@@ -28,7 +28,7 @@ def take(
 
 
 def take_along_axis(xp: Any, arr: Any, indices: Any, axis: Any = -1) -> Any:
-    arr, axis = along(xp, arr, axis)
+    arr, axis = strictly_along(xp, arr, axis)
     return xp.take_along_axis(arr, array(xp, indices), axis=axis)
 
 
@@ -45,7 +45,7 @@ def extract(xp: Any, condition: Any, arr: Any) -> Any:
 def sort(
     xp: Any, a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> Any:
-    a, axis = along(xp, a, axis)
+    a, axis = strictly_along(xp, a, axis)
     return xp.sort(a, axis=axis)
 
 
@@ -59,7 +59,7 @@ def argsort(
 def partition(
     xp: Any, a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None
 ) -> Any:
-    a, axis = along(xp, a, axis)
+    a, axis = strictly_along(xp, a, axis)
     places = argpartition(xp, a, kth, axis, kind)
     return xp.take_along_axis(a, places, axis=axis)
 
@@ -113,6 +113,8 @@ def select(xp: Any, condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 def choose(xp: Any, a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     index, n = array(xp, a), len(choices)
+    if index.dtype.kind == "b":
+        index = xp.astype(index, np.dtype(np.int64))
     if mode == "wrap":
         index = index % n
     elif mode == "clip":

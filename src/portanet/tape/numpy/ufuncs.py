@@ -42,7 +42,7 @@ _OTHER_NAMES: dict[str, str] = {
     "rint": "round",
     "true_divide": "divide",
 }
-_OPERATORS = {"add", "subtract", "multiply", "divide", "pow", "matmul", "remainder", "floor_divide"}
+_OPERATORS = {"add", "subtract", "multiply", "divide", "matmul", "remainder", "floor_divide"}
 _SAME_NAMES = {
     "ceil", "copysign", "cos", "cosh", "equal", "exp", "expm1", "floor", "greater",
     "greater_equal", "hypot", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log10",
@@ -65,8 +65,8 @@ def _divmod(xp: Any, a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _modf(xp: Any, x: Any) -> tuple[Any, Any]:
-    whole = xp.trunc(x)
-    return xp.where(xp.constants.isinf(x), xp.constants.copysign(0.0 * x, x), x - whole), whole
+    x = xp.astype(x, np.modf(np.empty(0, x.dtype))[0].dtype)
+    return elementwise.native(xp, elementwise.fraction)(x), xp.trunc(x)
 
 
 def _frexp(xp: Any, x: Any) -> tuple[Any, Any]:
