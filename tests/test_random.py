@@ -105,6 +105,8 @@ def test_bernoulli_frequency_and_ends(backend):
     assert abs(heads.mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / n)
     assert not np.any(backend.to_numpy(pn.random.bernoulli(pn.random.key(2), 0, (n,), like=like)))
     assert np.all(backend.to_numpy(pn.random.bernoulli(pn.random.key(2), 1.0, (n,), like=like)))
+    one = np.float64(1.0)
+    assert np.all(backend.to_numpy(pn.random.bernoulli(pn.random.key(2), one, (n,), like=like)))
 
 
 def test_bernoulli_does_not_depend_on_the_dtype():

@@ -214,7 +214,7 @@ def bernoulli(key: Key, probability: float, shape: tuple[int, ...], *, like: Any
     backend = _backend_of("bernoulli", like)
     xp = backend.xp
     single = xp.empty(0, dtype=xp.float32, device=backend.device_of(like))
-    return _draw("uniform", key, shape, single) < probability
+    return _draw("uniform", key, shape, single) < float(probability)
 
 
 def _draw(name: str, key: Any, shape: Any, like: Any) -> Any:

@@ -120,11 +120,11 @@ class TestAxes:
         def f(x):
             return backend.xp.sort(functional.softmax(x @ w.T), axis=0)
 
-        if backend.name == "torch":
-            pytest.skip("torch.vmap takes no batch of size 0")
         result = pn.vmap(f)(x[:0, ...])
         assert tuple(result.shape) == (0, 3, 2)
         assert result.dtype == x.dtype
+        scalars = pn.vmap(lambda a, b: (a[0] * 2, a[0] * b), in_axes=(1, None))(x[0, :1, :0], w)
+        assert [tuple(y.shape) for y in scalars] == [(0,), (0, *w.shape)]
 
     def test_model_with_states(self, backend, x):
         model = pn.Chain(pn.Dense(5, 4, pn.tanh), pn.Dropout(0.5), pn.Dense(4, 2))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 import portanet as pn
 from portanet import trees
-from portanet.errors import ArgumentError, HyperparameterError, ShapeError
+from portanet.errors import ArgumentError, BackendMismatchError, HyperparameterError, ShapeError
 
 
 def _random(ps, seed=1):
@@ -191,6 +193,25 @@ def test_a_cache_that_is_too_small_is_refused():
         layer(x[:1], ps, cached)
     with pytest.raises(ArgumentError, match=r"^with_cache: length is an integer, at least 1: got"):
         pn.with_cache(layer, ps, st, batch=2, length=0)
+
+
+def test_what_does_not_fit_a_cache_says_what_does(backend, place):
+    model = pn.MultiHeadAttention(4, 2, causal=True)
+    ps, st = place(pn.setup(0, model))
+    st = pn.with_cache(model, ps, st, 2, 8)
+    x = place(np.ones((2, 3, 4), np.float32))
+    full = re.escape("(2, 2, 3, 8): S is the length of the cache, 8")
+    for mask in (np.ones((3, 3), bool), np.ones((3, 5), np.float32), np.ones((3, 2, 3, 8), bool)):
+        with pytest.raises(ShapeError, match=f"^mask broadcasts to .* does not to {full}$"):
+            model((x, x, x, place(mask)), ps, st)
+    with pytest.raises(BackendMismatchError, match=r"^mask is an array: got int"):
+        model((x, x, x, 3), ps, st)
+    text = r"^key.shape\[1\] == query.shape\[1\], as they share a cache: 2 != 3"
+    with pytest.raises(ShapeError, match=text):
+        model((x, x[:, :2, :]), ps, st)
+    for name, wrong in (("used", x), ("keys", x), ("values", st["cache"]["values"][:, :4, ...])):
+        with pytest.raises(ShapeError, match=rf'^cache\["{name}"\]\.'):
+            model(x, ps, {**st, "cache": {**st["cache"], name: wrong}})
 
 
 def test_layers_inside_can_be_replaced():

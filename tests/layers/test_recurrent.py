@@ -270,6 +270,9 @@ def test_merging():
     assert np.array_equal(pair[0] + pair[1], total)
     ends, _ = pn.BidirectionalRNN(cell, return_sequence=False)(x, ps, st)
     assert np.array_equal(ends, np.concatenate([pair[0][:, -1], pair[1][:, 0]], -1))
+    for merge in (int, len, pn.Dense(2, 2), "sum", 3):
+        with pytest.raises(pn.errors.HyperparameterError, match="a function of two arrays or None"):
+            pn.BidirectionalRNN(cell, merge=merge)
 
 
 def test_what_does_not_fit_is_named():

@@ -244,3 +244,17 @@ def test_one_array_in_two_places(recorder):
     x = recorder.asarray(X)
     jitted = check_jitted(lambda x, y: (x + y, x, y, x * y), x, x)
     check_same(jitted(x, 2.0 * x), (3.0 * x, x, 2.0 * x, 2.0 * x * x))
+
+
+def test_integers_too_long_to_write(recorder):
+    x, n = recorder.asarray(X), 10**5000
+    check_jitted(lambda x: (x * 2.0, n, -n, (n, 1)), x)
+    check_jitted(lambda x, n: (x, n), x, n)
+    ts = pn.training.TrainState(pn.NoOp(), {"w": x[0, :]}, {"n": n}, pn.optimizers.SGD(0.1))
+
+    def loss(model, ps, st, data):
+        return pn.array_namespace(data).sum(ps["w"] * data), st, {"n": n}
+
+    for jit in (False, None):
+        _, stats, new = pn.training.train_step(loss, x, ts, jit=jit)
+        assert stats["n"] == new.states["n"] == n

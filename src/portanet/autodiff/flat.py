@@ -17,6 +17,7 @@ from portanet.backends import (
     is_array,
     is_array_of,
     is_floating,
+    same_dtype,
 )
 from portanet.errors import DTypeError, ShapeError
 
@@ -116,7 +117,7 @@ def matched(backend: Backend, tree: Any, like: Any, name: str) -> list[Any]:
             if getattr(t, "shape", None) != x.shape:
                 given = tuple(t.shape) if hasattr(t, "shape") else None
                 raise ShapeError(f"{where}: shape {given} != {tuple(x.shape)}")
-            if t.dtype != x.dtype:
+            if not same_dtype(t, x):
                 raise DTypeError(f"{where}: dtype {t.dtype} != {x.dtype}")
         leaves.append(t)
     return leaves

@@ -8,7 +8,7 @@ from typing import Any
 
 from portanet import trees
 from portanet.autodiff.implicit import Param
-from portanet.backends import Backend, backend_of, is_array, is_floating
+from portanet.backends import Backend, backend_of, is_array, is_floating, same_dtype
 from portanet.errors import BackendMismatchError, DTypeError, ShapeError
 
 
@@ -92,7 +92,7 @@ def _checked(backend: Backend, x: Any, part: Any) -> Any:
         return BackendMismatchError(f"an array of {backend.name} != {type(part).__name__}")
     if part.shape != x.shape:
         return ShapeError(f"shape {tuple(part.shape)} != {tuple(x.shape)}")
-    if part.dtype != x.dtype:
+    if not same_dtype(part, x):
         return DTypeError(f"dtype {part.dtype} != {x.dtype}")
     return part
 

@@ -15,6 +15,7 @@ from portanet.backends.registry import (
     is_array_of,
     is_floating,
     register,
+    same_dtype,
 )
 from portanet.backends.tape_backend import TapeBackend
 
@@ -31,4 +32,5 @@ __all__ = [
     "is_array_of",
     "is_floating",
     "register",
+    "same_dtype",
 ]

@@ -209,6 +209,14 @@ def dtype_name(x: Any) -> str:
     return backend_of(x).dtype_name(x.dtype)
 
 
+def same_dtype(x: Any, other: Any) -> bool:
+    """Whether two arrays of one library have one dtype; NumPy's may differ in the order of bytes.
+
+    What is read from a file may be of the other order. NumPy calculates with it as with any other.
+    """
+    return x.dtype == other.dtype or dtype_name(x) == dtype_name(other)
+
+
 def is_floating(x: Any) -> bool:
     """Whether `x` is an array that can be differentiated: of real or complex numbers."""
     return is_array(x) and backend_of(x).is_floating(x.dtype)

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from portanet.backends import array_namespace, backend_of, dtype_name
+from portanet.backends import array_namespace, backend_of, dtype_name, same_dtype
 from portanet.checks.calls import require_array
 from portanet.errors import DeviceError, DTypeError
 
@@ -21,7 +21,8 @@ def same_kind(name: str, x: Any, other_name: str, other: Any) -> None:
         same = False
     if not same:
         _same_library(name, x, other_name, other)
-        _refuse_dtypes(name, x, other_name, other)
+        if not same_dtype(x, other):
+            _refuse_dtypes(name, x, other_name, other)
     same_device(name, x, other_name, other)
 
 
@@ -29,7 +30,7 @@ def alike(tree: str, name: str, x: Any, other_name: str, other: Any) -> None:
     """Two entries of one tree, ``"ps"`` or ``"st"``, share their library, dtype and device."""
     if type(x) is not type(other):
         _same_library(f'{tree}["{name}"]', x, f'{tree}["{other_name}"]', other)
-    if x.dtype != other.dtype:
+    if not same_dtype(x, other):
         own, wanted = dtype_name(x), dtype_name(other)
         raise DTypeError(
             f'{tree}["{name}"].dtype == {tree}["{other_name}"].dtype: {own} != {wanted}: convert '

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
-from portanet.backends import is_array
+from portanet.backends import is_array, same_dtype
 from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
 from portanet.random import Key
 
@@ -68,7 +68,7 @@ def _fits(old: Any, new: Any) -> bool:
     if isinstance(old, Key):
         return isinstance(new, Key)
     if is_array(old):
-        return is_array(new) and old.dtype == new.dtype and tuple(old.shape) == tuple(new.shape)
+        return is_array(new) and same_dtype(old, new) and tuple(old.shape) == tuple(new.shape)
     return type(old) is type(new) and (old is new or bool(old == new))
 
 

@@ -11,10 +11,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from portanet import checks
+from portanet.core.depth import TOO_DEEP
 from portanet.core.layer import Layer
 from portanet.errors import ChildNameError, HyperparameterError, located
-
-TOO_DEEP = "the model nests deeper than Python's recursion limit: write its layers in a row"
 
 
 class Container(Layer):
@@ -96,6 +95,8 @@ class Container(Layer):
         """Add the child's name to `error`, unless the call failed before it reached the child."""
         if isinstance(error, RecursionError):
             raise HyperparameterError(TOO_DEEP) from None
+        if isinstance(error, HyperparameterError) and error.message == TOO_DEEP:
+            return  # hundreds of names would not say where
         self._child(name)
         checks.entry(ps, name, "ps")
         checks.entry(st, name, "st")

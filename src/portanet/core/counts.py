@@ -8,6 +8,7 @@ import numpy as np
 
 from portanet import trees
 from portanet.checks import LARGEST
+from portanet.core.depth import within_depth
 from portanet.core.display import count_numbers
 from portanet.core.layer import Layer
 from portanet.core.modes import test_mode
@@ -50,6 +51,7 @@ def state_count(model: Any) -> int:
     return count_numbers(model)
 
 
+@within_depth
 def output_shape(
     model: Layer, input_shape: Any, rng: np.random.Generator | int = 0
 ) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from portanet.core import display
+from portanet.core.depth import within_depth
 
 
 class Layer(ABC):
@@ -47,7 +48,7 @@ class Layer(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         # A dataclass keeps the methods it finds in the class itself and overrides inherited ones.
-        for method in ("__repr__", "__hash__"):
+        for method in ("__repr__", "__hash__", "__eq__"):
             if method not in vars(cls):
                 setattr(cls, method, getattr(cls, method))
 
@@ -123,17 +124,27 @@ class Layer(ABC):
     def __rrshift__(self, other: Callable[..., Any]) -> Layer:
         return _composed(other, self)
 
+    @within_depth
     def __repr__(self) -> str:
         return display.constructor_call(self)
 
+    @within_depth
     def __str__(self) -> str:
         return display.tree(self)
 
+    @within_depth
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if type(other) is not type(self) or not _is_compared(type(self)):
+            return NotImplemented
+        return _compared(self) == _compared(other)
+
+    @within_depth
     def __hash__(self) -> int:
         if not dataclasses.is_dataclass(self):
             return object.__hash__(self)
-        compared = (field.name for field in dataclasses.fields(self) if field.compare)
-        return hash((type(self), *(_hashable(getattr(self, name)) for name in compared)))
+        return hash((type(self), *map(_hashable, _compared(self))))
 
 
 def with_layers(fields: Mapping[str, Any], children: Mapping[str, Layer]) -> dict[str, Any]:
@@ -155,6 +166,15 @@ def _with_layers(name: str, value: Any, children: Mapping[str, Layer]) -> Any:
 
 def _changed(old: Iterable[Any], new: Iterable[Any]) -> bool:
     return any(after is not before for before, after in zip(old, new, strict=True))
+
+
+def _is_compared(kind: Any) -> bool:
+    """Whether layers of a class are equal by their fields."""
+    return dataclasses.is_dataclass(kind) and kind.__dataclass_params__.eq
+
+
+def _compared(layer: Any) -> tuple[Any, ...]:
+    return tuple(getattr(layer, f.name) for f in dataclasses.fields(layer) if f.compare)
 
 
 def _hashable(value: Any) -> Any:

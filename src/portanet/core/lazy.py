@@ -12,6 +12,7 @@ import numpy as np
 
 from portanet import checks, trees
 from portanet.backends import backend_of, is_array
+from portanet.core.depth import within_depth
 from portanet.core.modes import test_mode
 from portanet.errors import HyperparameterError, shown
 
@@ -136,6 +137,7 @@ def _waits(path: tuple[str, ...], layer: Layer) -> HyperparameterError:
     return error
 
 
+@within_depth
 def resolve(model: Layer, example: Any) -> Layer:
     """Return the model with the sizes that its layers take from their inputs.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from portanet import devices
-from portanet.core.container import TOO_DEEP
+from portanet.core.depth import within_depth
 from portanet.core.layer import Layer
 from portanet.core.lazy import refuse_unresolved, resolve
 from portanet.errors import HyperparameterError, shown
@@ -86,13 +86,11 @@ def setup(
     return trees
 
 
+@within_depth
 def drawn(draw: Callable[[np.random.Generator], Any], rng: np.random.Generator) -> Any:
     """Return the tree that a model draws, in which no layer waits for its input."""
-    try:
-        tree = draw(rng)
-        refuse_unresolved((), tree)
-    except RecursionError:
-        raise HyperparameterError(TOO_DEEP) from None
+    tree = draw(rng)
+    refuse_unresolved((), tree)
     return tree
 
 

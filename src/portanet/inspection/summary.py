@@ -13,6 +13,7 @@ import numpy as np
 from portanet import trees
 from portanet.backends import backend_of
 from portanet.core import Layer, resolve, setup, surround, test_mode
+from portanet.core.depth import within_depth
 from portanet.core.display import constructor_call, count_numbers
 from portanet.core.lazy import on_host
 from portanet.errors import HyperparameterError, shown
@@ -96,6 +97,7 @@ class Summary:
         )
 
 
+@within_depth
 def summary(model: Layer, example: Any, depth: int | None = None) -> Summary:
     """Run a model on an example and return a table of its layers.
 

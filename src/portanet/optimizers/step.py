@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet import trees
-from portanet.backends import array_namespace, dtype_name
+from portanet.backends import array_namespace, dtype_name, same_dtype
 from portanet.errors import (
     ArgumentError,
     DTypeError,
@@ -182,7 +182,7 @@ def _check_gradient(structure: trees.TreeStructure, index: int, x: Any, g: Any) 
         raise ShapeError(
             f"{name}: gradient.shape == parameter.shape: {tuple(g.shape)} != {tuple(x.shape)}"
         )
-    if x.dtype != g.dtype:
+    if not same_dtype(x, g):
         raise DTypeError(
             f"{name}: gradient.dtype == parameter.dtype: {dtype_name(g)} != {dtype_name(x)}: "
             f'convert it with pn.astype(grads, "{dtype_name(x)}")'

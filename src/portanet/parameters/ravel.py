@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
-from portanet.backends import array_namespace, backend_of, is_array
+from portanet.backends import array_namespace, backend_of, is_array, same_dtype
 from portanet.errors import (
     ArgumentError,
     BackendMismatchError,
@@ -81,9 +81,9 @@ def join(tree: Tree, arrays: Sequence[Array]) -> Array:
         raise BackendMismatchError(f"{path!r} is an array: got {shown(x)} of {type(x).__name__}")
     xp = array_namespace(*arrays)
     first = arrays[0].dtype
-    if any(x.dtype != first for x in arrays):
+    if not all(same_dtype(x, arrays[0]) for x in arrays):
         (first_path, _), *pairs = trees.flatten_with_paths(tree)
-        path, x = next(pair for pair in pairs if pair[1].dtype != first)
+        path, x = next(pair for pair in pairs if not same_dtype(pair[1], arrays[0]))
         name = backend_of(x).dtype_name
         raise DTypeError(
             f"one dtype in the whole tree: {path!r} is {name(x.dtype)} and {first_path!r} is "

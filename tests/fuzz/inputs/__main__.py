@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_ENABLE_X64", "1")  # as in the tests: labels are of 64 bits
 os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")  # it takes seconds a function
 
 import portanet as pn

@@ -64,10 +64,15 @@ class NumPyBackend(TapeBackend):
         return np.asarray(x)
 
     def to_numpy(self, x: Any) -> np.ndarray:
-        return np.asarray(x)
+        """Return an array as it is, in the order of bytes that other libraries take."""
+        return np.asarray(x, x.dtype.newbyteorder("="))
 
     def fingerprint(self, x: Any) -> bytes:
         return x.tobytes()
+
+    def dtype_name(self, dtype: Any) -> str:
+        """Return the name of a dtype, the same for every order of bytes."""
+        return np.dtype(dtype).name
 
     def dtype(self, name: str) -> Any:
         return np.dtype(super().dtype(name))

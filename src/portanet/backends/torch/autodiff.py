@@ -95,8 +95,19 @@ def vmap(
         missing[:] = [y is None for y in outputs]
         return tuple(y for y in outputs if y is not None)
 
-    results = iter(torch.func.vmap(present, tuple(axes))(*arrays))
-    return [None if absent else next(results) for absent in missing]
+    pairs = list(zip(arrays, axes, strict=True))
+    none = any(axis is not None and x.shape[axis] == 0 for x, axis in pairs)
+    if none:  # torch batches no scalars of no entries: run one of zeros, and take none of it
+        arrays = [x if axis is None else _of_one(x, axis) for x, axis in pairs]
+    results = torch.func.vmap(present, tuple(axes))(*arrays)
+    rest = iter([y[:0] for y in results] if none else results)
+    return [None if absent else next(rest) for absent in missing]
+
+
+def _of_one(x: torch.Tensor, axis: int) -> torch.Tensor:
+    shape = list(x.shape)
+    shape[axis] = 1
+    return x.new_zeros(shape)
 
 
 def _versions(tensors: Sequence[torch.Tensor]) -> list[int]:

@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends import array_namespace, backend_of, device_of, dtype_name, is_array
+from portanet.backends import (
+    array_namespace,
+    backend_of,
+    device_of,
+    dtype_name,
+    is_array,
+    same_dtype,
+)
 from portanet.errors import ArgumentError, DTypeError, ShapeError
 from portanet.functional.indexing.keys import basic_key, is_mask, may_repeat, parts_of, places_of
 from portanet.functional.indexing.rows import (
@@ -129,7 +136,7 @@ def _operand(xp: Any, x: Any, y: Any, method: str) -> Any:
         return xp.full((), y, dtype=x.dtype, device=device_of(x))
     if not is_array(y):
         raise ArgumentError(f"y is an array or a number: got {type(y).__name__}")
-    if y.dtype != x.dtype:
+    if not same_dtype(y, x):
         raise DTypeError(
             f"y.dtype == x.dtype: {dtype_name(y)} != {dtype_name(x)}: convert y with "
             f'pn.astype(y, "{dtype_name(x)}")'

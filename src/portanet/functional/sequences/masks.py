@@ -75,7 +75,7 @@ def _is_boolean(x: Any, mask: Any) -> bool:
     return bool(array_namespace(x, mask).isdtype(mask.dtype, "bool"))
 
 
-def check_mask(query: Any, key: Any, mask: Any) -> None:
+def check_mask(query: Any, key: Any, mask: Any, remark: str = "") -> None:
     """Refuse a mask that does not broadcast to the weights, or is of another kind."""
     full = (*query.shape[:-3], query.shape[-2], query.shape[-3], key.shape[-3])
     shape = checks.axes("mask", mask)
@@ -84,7 +84,7 @@ def check_mask(query: Any, key: Any, mask: Any) -> None:
     )
     if not fits:
         raise ShapeError(
-            f"mask broadcasts to (..., heads, L, S): {tuple(shape)} does not to {full}"
+            f"mask broadcasts to (..., heads, L, S): {tuple(shape)} does not to {full}{remark}"
         )
     if _is_boolean(query, mask):
         checks.same_device("mask", mask, "query", query)

@@ -10,6 +10,7 @@ from portanet.backends import array_namespace, device_of, is_array
 from portanet.core import Layer
 from portanet.errors import ArgumentError, ParameterTreeError, ShapeError, shown
 from portanet.functional.indices import value_on_host
+from portanet.functional.sequences.masks import check_mask
 
 __all__ = ["with_cache"]
 
@@ -85,13 +86,14 @@ class Cache:
     entries : dict
         ``keys``, ``values``, both (N, length, heads, features), and ``used``, how many positions
         of them are taken.
-    piece : array, shape (N, L, ...)
-        What comes next.
+    piece : array, shape (N, L, heads, features)
+        The queries of what comes next.
     """
 
     def __init__(self, entries: Any, piece: Any) -> None:
         self.entries = entries
-        self.used = checks.entry(entries, "used", "cache")
+        self.piece = piece
+        self.used = checks.member(entries, "used", (1,), "(1,)", "cache")
         self.count = piece.shape[1]
         self._check(piece)
         xp = array_namespace(piece)
@@ -110,6 +112,9 @@ class Cache:
 
     def extended(self, keys: Any, values: Any, mask: Any) -> tuple[Any, Any, Any, Any]:
         """Put a piece in; return all keys and values, what each query may see, and the entries."""
+        self._check_mask(mask)
+        for name, new in (("key", keys), ("value", values)):
+            self._check_entry(name, new)
         xp = array_namespace(keys)
         places = xp.arange(self.entries["keys"].shape[1], device=device_of(keys))
         seen = places[None, :] <= self.positions[:, None]
@@ -134,8 +139,27 @@ class Cache:
         taken = xp.take(new, xp.clip(source, 0, self.count - 1), axis=1)
         return xp.where(xp.reshape(fresh, (1, -1, 1, 1)), taken, old)
 
+    def _check_mask(self, mask: Any) -> None:
+        if mask is None:
+            return
+        keys = self.entries["keys"]
+        remark = f": S is the length of the cache, {keys.shape[1]}"
+        check_mask(self.piece, keys, mask, remark)
+
+    def _check_entry(self, name: str, new: Any) -> None:
+        """What is put in is as long as the piece, and like what is there."""
+        if new.shape[1] != self.count:
+            raise ShapeError(
+                f"{name}.shape[1] == query.shape[1], as they share a cache: "
+                f"{new.shape[1]} != {self.count}"
+            )
+        old = checks.entry(self.entries, f"{name}s", "cache")
+        shape = (new.shape[0], self.entries["keys"].shape[1], *new.shape[2:])
+        checks.shape_of(f'cache["{name}s"]', old, shape, "(N, length, heads, features)")
+
     def _check(self, piece: Any) -> None:
         keys = checks.entry(self.entries, "keys", "cache")
+        checks.rank_at_least('cache["keys"]', keys, 4)
         if keys.shape[0] != piece.shape[0]:
             raise ShapeError(
                 f"x.shape[0] == batch of the cache: {piece.shape[0]} != {keys.shape[0]}"

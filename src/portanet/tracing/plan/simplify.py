@@ -76,7 +76,9 @@ def _key(x: Any) -> Any:
         return type(x), _keys(x)
     if isinstance(x, slice):
         return slice, x.start, x.stop, x.step
-    if isinstance(x, bool | int | float | complex | str | type(None) | type(...)):
+    if isinstance(x, bool | int):
+        return type(x), x
+    if isinstance(x, float | complex | str | type(None) | type(...)):
         return type(x), repr(x)
     return id(x)
 

@@ -175,6 +175,8 @@ def equal(x: Any, y: Any) -> bool:
         return False
     if type(x) is tuple:
         return _all_equal(x, y)
+    if type(x) is int:  # of any number of digits
+        return x == y
     return type(x) in _PLAIN and repr(x) == repr(y)
 
 

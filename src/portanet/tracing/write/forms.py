@@ -11,7 +11,7 @@ import numpy as np
 
 from portanet.tracing.program import Operation
 from portanet.tracing.record.host import HostFunction
-from portanet.tracing.write.form import Form, kind_of
+from portanet.tracing.write.form import Form, kind_of, np_dtype
 
 
 class _Copy:
@@ -104,7 +104,7 @@ def _reduction(ufunc: str) -> Callable[..., Form | None]:
 def _needs_care(operation: Operation, x: Any) -> bool:
     """Whether NumPy's own sum of real or complex numbers may stall, and ours takes its place."""
     long = x.size > _LONG * max(operation.result.size, 1)
-    return str(x.dtype) in (("float16", "float32", "complex64") if long else ("float16",))
+    return np_dtype(x.dtype).name in (("float16", "float32", "complex64") if long else ("float16",))
 
 
 def _sum(operation: Operation, x: Any, *, axis: Any = None, **options: Any) -> Form | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from portanet.checks import LARGEST
 from portanet.tracing.plan.blocks import Loop
 from portanet.tracing.plan.steps import Step
 from portanet.tracing.program import Operation, Variable, variables
@@ -104,9 +105,9 @@ class Wording:
         return self.constant(x)
 
     def constant(self, x: Any) -> str:
-        if x is None or type(x) in (bool, int) or (type(x) is float and np.isfinite(x)):
+        if x is None or type(x) is bool or _is_short(x) or (type(x) is float and np.isfinite(x)):
             return repr(x)
-        if type(x) is tuple and all(type(part) is int for part in x):
+        if type(x) is tuple and all(map(_is_short, x)):
             return repr(x)
         key: Any = id(x)
         if isinstance(x, np.ndarray) and not x.shape:
@@ -115,6 +116,11 @@ class Wording:
             self._constant_names[key] = f"c{len(self.constants)}"
             self.constants[self._constant_names[key]] = x
         return self._constant_names[key]
+
+
+def _is_short(x: Any) -> bool:
+    """Whether it is an integer that source text holds: Python writes no more than 4300 digits."""
+    return type(x) is int and -LARGEST <= x <= LARGEST
 
 
 def seen(memory: str, variable: Variable, shape: tuple[int, ...], start: int = 0) -> str:
