@@ -18,8 +18,8 @@ from torch._C._functorch import get_unwrapped, is_batchedtensor, is_functorch_wr
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 from portanet.backends.torch.custom import custom, is_traced
-from portanet.backends.torch.namespace import LINEAR_ALGEBRA
 from portanet.backends.torch.modes import differentiates_forward_mode
+from portanet.backends.torch.namespace import LINEAR_ALGEBRA
 from portanet.tape import Operation
 from portanet.tape.bundle import Several
 from portanet.tape.rule import Rule

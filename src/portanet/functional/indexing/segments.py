@@ -6,7 +6,7 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
-from portanet.backends import array_namespace, device_of, dtype_name
+from portanet.backends import array_namespace, dtype_name
 from portanet.checks import integral, rank_at_least
 from portanet.errors import ArgumentError, DTypeError, ShapeError
 from portanet.functional.indexing.rows import (
