@@ -11,12 +11,13 @@ from typing import Any
 
 import array_api_compat.torch as compat
 import torch
+from array_api_compat.torch import linalg
 
 from portanet.errors import ShapeError
 
 Tensor = torch.Tensor
 _linspace: Any = compat.linspace  # it is typed for numbers
-_linalg: Any = compat.linalg
+_norm: Any = linalg.vector_norm
 _FEW = 256  # terms whose sum one by one is as good
 
 
@@ -140,7 +141,7 @@ def vector_norm(x: Tensor, /, *, axis: Any = None, keepdims: bool = False, ord: 
     """Torch's adds squares up one by one on processors; its sum adds pairwise, and is faster."""
     single = x.dtype == torch.float32 and x.device.type == "cpu"
     if not single or ord != 2 or x.numel() <= _FEW:
-        return _linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
+        return _norm(x, axis=axis, keepdims=keepdims, ord=ord)
     total = compat.sum(x * x, axis=axis, keepdims=keepdims)
     zero = total == 0
     return torch.where(zero, 0.0, torch.sqrt(torch.where(zero, 1.0, total)))
