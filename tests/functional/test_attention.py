@@ -182,3 +182,14 @@ def test_bags_are_torchs(backend):
                 np.testing.assert_allclose(backend.to_numpy(y), expected.numpy(), rtol=1e-12)
     with pytest.raises(ArgumentError, match=r"^reduction is one of 'max', 'mean', 'sum': got 'm'"):
         F.embedding_bag(*placed, reduction="m")
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean", "max"])
+def test_what_is_no_number_stays_in_its_bag(backend, reduction):
+    table = backend.asarray([[1.0, 2.0], [np.nan, np.inf], [3.0, -4.0]])
+    indices, offsets = backend.asarray([1, 0, 2, 1]), backend.asarray([1, 3])
+    bags = F.embedding_bag(indices, table, offsets, reduction=reduction, padding_index=None)
+    wanted = {"sum": [4.0, -2.0], "mean": [2.0, -1.0], "max": [3.0, 2.0]}[reduction]
+    np.testing.assert_array_equal(backend.to_numpy(bags), [wanted, [np.nan, np.inf]])
+    bags = F.embedding_bag(indices, table, offsets, reduction=reduction, padding_index=1)
+    np.testing.assert_array_equal(backend.to_numpy(bags), [wanted, [0.0, 0.0]])

@@ -82,3 +82,11 @@ def test_the_gradient_of_a_half_bias_counts_all_rows(backend):
     gradient = pn.grad(lambda b: backend.xp.sum(x + b))
     for run in (gradient, pn.jit(gradient)):
         assert backend.to_numpy(run(bias)).tolist() == [4096.0] * 3
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, pn.jit], ids=["eager", "recorded"])
+def test_means_of_more_float16_than_it_can_count_have_a_derivative(wrap):
+    x = np.ones((100_000, 2), np.float16)
+    g = wrap(pn.grad(lambda x: XP.sum(XP.mean(x, axis=0)) * 64))(x)
+    assert g.dtype == np.float16
+    np.testing.assert_allclose(g, 64e-5, rtol=2e-3)

@@ -185,3 +185,11 @@ def test_what_does_not_fit_is_refused(backend):
         functional.conv(x, w, groups=2, padding="full")
     with pytest.raises(HyperparameterError, match="padding < the window's extent"):
         functional.max_pool(x, 2, padding=2)
+
+
+def test_means_of_large_windows_keep_their_digits(backend):
+    x = np.random.default_rng(0).uniform(0.1, 1.0, size=(1, 6000, 64)).astype(np.float32)
+    wanted = np.mean(x, axis=1, dtype=np.float64)[0]
+    for shape in ((1, 6000, 64), (1, 60, 100, 64)):
+        y = functional.mean_pool(backend.asarray(x.reshape(shape)), shape[1:-1])
+        np.testing.assert_allclose(backend.to_numpy(y).reshape(-1), wanted, rtol=6e-7)

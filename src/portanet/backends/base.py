@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
@@ -13,7 +13,8 @@ import numpy as np
 
 from portanet import tape
 from portanet.backends import fallbacks, host_random
-from portanet.errors import BackendNotAvailableError, DeviceError, DTypeError, NoDerivativeError
+from portanet.backends.dtypes import DTypes
+from portanet.errors import BackendNotAvailableError, DeviceError, NoDerivativeError
 from portanet.once import once
 from portanet.tape.rule import Rule
 
@@ -21,7 +22,7 @@ Array = Any
 Function = Callable[..., Sequence[Array]]
 
 
-class Backend(ABC):
+class Backend(DTypes):
     """One array library: its namespace, devices, transfer, derivatives and random draws.
 
     A subclass names the library and supplies what is abstract here. A library without
@@ -68,14 +69,8 @@ class Backend(ABC):
     compiles_slowly: ClassVar[bool] = False
     hides_traces: ClassVar[bool] = False
     observes: ClassVar[str] = "calls"
-    name: ClassVar[str]
     modules: ClassVar[tuple[str, ...]]
     distribution: ClassVar[str]
-
-    @property
-    @abstractmethod
-    def xp(self) -> Any:
-        """The Array API namespace in which layers compute."""
 
     @property
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
@@ -162,17 +157,6 @@ class Backend(ABC):
     def transfer(self, x: Array, device: Any) -> Array:
         """Move an array between two devices of this library."""
         return x if self.device_of(x) == device else x.to_device(device)
-
-    def dtype(self, name: str) -> Any:
-        """Return the library's dtype called `name`."""
-        dtype = getattr(self.xp, name, None)
-        if dtype is None:
-            raise DTypeError(f"{self.name} has no dtype {name!r}")
-        return dtype
-
-    def dtype_name(self, dtype: Any) -> str:
-        """Return the name of one of the library's dtypes."""
-        return dtype.__name__ if isinstance(dtype, type) else str(dtype).rpartition(".")[2]
 
     @abstractmethod
     def vjp(
@@ -287,26 +271,6 @@ class Backend(ABC):
         """Whether an array is inside a derivative, a batch or a compilation."""
         return isinstance(x, tape.Box)
 
-    def is_floating(self, dtype: Any) -> bool:
-        """Whether arrays of `dtype` can be differentiated: real or complex floating point."""
-        return self._is_kind(dtype, ("real floating", "complex floating"))
-
-    def is_real(self, dtype: Any) -> bool:
-        """Whether `dtype` is real floating point."""
-        return self._is_kind(dtype, "real floating")
-
-    def _is_kind(self, dtype: Any, kind: Any) -> bool:
-        known = self._known_kinds
-        try:
-            return known[dtype, kind]
-        except KeyError:
-            answer = known[dtype, kind] = bool(self.xp.isdtype(dtype, kind))
-            return answer
-
-    @once
-    def _known_kinds(self) -> dict[Any, bool]:
-        return {}
-
     def uniform(self, words: tuple[int, int], shape: tuple[int, ...], like: Array) -> Array:
         """Draw uniform numbers in [0, 1) with the dtype and on the device of `like`."""
         return self._draw(host_random.uniform, words, shape, like)
@@ -335,7 +299,5 @@ class Backend(ABC):
         """
         return self.to_numpy(x).tobytes()
 
-    def synchronize(  # noqa: B027 - a library without queues has nothing to wait for
-        self, device: Any = None
-    ) -> None:
-        """Wait until `device` has finished its work."""
+    def synchronize(self, device: Any = None) -> None:
+        """Wait until `device` has finished its work, if the library has queues."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ class Case:
     """A function of a tuple of trees, and the tuple, in float64.
 
     So many of its entries are `inputs`, which come in any magnitude; what follows are parameters.
-    Kernels of torch and JAX may err by `slack` times as much as ours.
+    Libraries in `terms` add so many numbers one after another in a kernel of their own.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Case:
     given: Any
     smooth: bool = True
     inputs: int | None = None
-    slack: float = 1.0
+    terms: Mapping[str, int] = field(default_factory=dict)
 
     def takes(self, magnitude: float) -> bool:
         """Whether the inputs may be scaled so: probabilities and the like are at most 1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 import portanet as pn
 from portanet import trees
 
-ROUNDINGS = 16.0  # of a value, and of what rounded inputs change it by
-DRAWS = 3  # of those changes
+BLOCK = 256  # terms that a sum adds one after another at most; two sums are off by its root
+DRAWS = 3  # of what rounded inputs change a value by
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,19 @@ def map_floats(function: Any, tree: Any) -> Any:
 
 
 def tolerances(
-    function: Any, given: Any, kind: Narrow, rng: np.random.Generator, *, together: bool
+    function: Any,
+    given: Any,
+    kind: Narrow,
+    rng: np.random.Generator,
+    *,
+    together: bool,
+    terms: int = BLOCK,
 ) -> list[Any]:
     """Return, for each result in float64, its value and the error that rounding allows.
 
-    An algorithm as good as the dtype lets it be is off by a few roundings of its result, or by
-    what roundings of its inputs change that by, which is more where the function is steep. Results
+    An algorithm as good as the dtype lets it be is off by some roundings of its result, as many as
+    the root of the `terms` it adds one after another, or by so many times what roundings of its
+    inputs change that by, which is more where the function is steep. Results
     that are derivatives of one number may be what is left of the largest, or of an input, when
     those cancelled: they are measured `together`.
     """
@@ -77,7 +85,7 @@ def tolerances(
     allowed = []
     for v, size, spread in zip(values, sizes, spreads, strict=True):
         scale = kind.epsilon * size + np.max(spread[np.isfinite(spread)], initial=0.0)
-        allowed.append((v, ROUNDINGS * (scale + kind.least)))
+        allowed.append((v, math.sqrt(terms) * (scale + kind.least)))
     return allowed
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 import portanet as pn
 from fuzz.dtypes.cases import Case
-from fuzz.dtypes.narrow import NARROW, Narrow, complaint, map_floats, results, tolerances
+from fuzz.dtypes.narrow import BLOCK, NARROW, Narrow, complaint, map_floats, results, tolerances
 from portanet import trees
 from portanet.backends import backend_of
 
@@ -76,7 +76,10 @@ def faults(
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                allowed = tolerances(function, given, kind, rng, together=what == "gradient")
+                allowed = tolerances(
+                    function, given, kind, rng,
+                    together=what == "gradient", terms=case.terms.get(library, BLOCK),
+                )  # fmt: skip
                 run = pn.jit(function) if recorded else function
                 found = run(there)
                 got = results(found)
@@ -87,7 +90,7 @@ def faults(
         if names - {dtype}:
             yield f"{where}: dtypes {sorted(names)}"
         for i, (y, (want, error)) in enumerate(zip(got, allowed, strict=False)):
-            wrong = complaint(y, want, error * (case.slack if library != "numpy" else 1.0), kind)
+            wrong = complaint(y, want, error, kind)
             if wrong:
                 yield f"{where}: result {i} is {wrong}"
 

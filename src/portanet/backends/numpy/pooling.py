@@ -13,6 +13,7 @@ import numpy as np
 from portanet.backends.numpy.convolution import padded
 
 Array = np.ndarray
+_BLOCK = 64  # arrays joined one after another: of more, about as many blocks are joined so
 
 
 def _places(x: Array, shape: Any) -> Iterator[Array]:
@@ -32,14 +33,23 @@ def _along_axes(x: Array, shape: Any, join: Any, value: float, out: Array | None
         starts = range(0, window * gap, gap)
         parts = [x[(*before, slice(i, i + step * (count - 1) + 1, step))] for i in starts]
         target = out if axis == last and out is not None else np.empty(parts[0].shape, x.dtype)
-        if len(parts) == 1:
-            target[...] = parts[0]
-        else:
-            join(parts[0], parts[1], out=target)
-        for part in parts[2:]:
-            join(target, part, out=target)
+        _join(parts, join, target)
         x = target
     return x
+
+
+def _join(parts: list[Array], join: Any, out: Array) -> None:
+    """Join arrays into `out`; many of them in blocks, whose sums keep their digits."""
+    if len(parts) == 1:
+        out[...] = parts[0]
+        return
+    join(parts[0], parts[1], out=out)
+    for part in parts[2:_BLOCK]:
+        join(out, part, out=out)
+    for start in range(_BLOCK, len(parts), _BLOCK):
+        block = np.empty_like(out)
+        _join(parts[start : start + _BLOCK], join, block)
+        join(out, block, out=out)
 
 
 def window_max(x: Array, *, shape: Any, out: Array | None = None) -> Array:

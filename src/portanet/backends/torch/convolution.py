@@ -16,6 +16,7 @@ from torch.nn import functional
 from portanet.backends.generic import GENERIC
 
 Tensor = torch.Tensor
+_LARGE = 64  # entries of a window, of which the sum one by one loses digits
 
 
 def _native(name: str, x: Tensor) -> Any:
@@ -91,6 +92,8 @@ def window_max(x: Tensor, *, shape: Any) -> Tensor:
 def window_sum(x: Tensor, *, shape: Any) -> Tensor:
     if x.ndim > 5 or max(shape.dilation) > 1 or x.is_complex() or not x.numel():
         return GENERIC["window_sum"](x, shape=shape)
+    if math.prod(shape.window) > _LARGE and shape.stride == shape.window:
+        return _sum_of_tiles(x, shape)
     halves = tuple(k // 2 for k in shape.window)
     x, padding = _padded(x.movedim(-1, 1), shape, 0.0, halves)
     window, stride = shape.window, shape.stride
@@ -100,6 +103,14 @@ def window_sum(x: Tensor, *, shape: Any) -> Tensor:
     native = _native("avg_pool", x)
     y = native(x, window, stride, padding, False, True, 1)
     return (y.squeeze(2) if flat else y).movedim(1, -1)
+
+
+def _sum_of_tiles(x: Tensor, shape: Any) -> Tensor:
+    """Sum windows that touch by torch's sum, which adds pairwise: a pool adds one by one."""
+    x, _ = _padded(x.movedim(-1, 1), shape, 0.0, (0,) * len(shape.window))
+    for axis, size in enumerate(shape.window, 2):
+        x = x.unfold(axis, size, size).sum(-1)
+    return x.movedim(1, -1)
 
 
 def resized(

@@ -19,6 +19,7 @@ from portanet.backends.torch.recurrent import gru, lstm
 Tensor = torch.Tensor
 _C: Any = torch._C
 
+_LONG = 256  # terms, of which the sum one by one loses digits
 _many: Any = torch  # the operations on lists, which torch.optim uses, are not in torch's types
 
 
@@ -40,11 +41,25 @@ def soft_shrink(x: Tensor, threshold: float = 0.5) -> Tensor:
 
 
 def softmax(x: Tensor, axis: int = -1) -> Tensor:
+    if _is_long_column(x, axis):
+        return torch.softmax(_as_rows(x, axis), -1).movedim(-1, axis)
     return torch.softmax(x, axis)
 
 
 def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
+    if _is_long_column(x, axis):
+        return torch.log_softmax(_as_rows(x, axis), -1).movedim(-1, axis)
     return torch.log_softmax(x, axis)
+
+
+def _is_long_column(x: Tensor, axis: int) -> bool:
+    """Whether torch would add so many numbers up one by one, as it does on processors."""
+    leading = axis not in (-1, x.ndim - 1) and x.ndim > 0
+    return leading and x.shape[axis] > _LONG and x.device.type == "cpu"
+
+
+def _as_rows(x: Tensor, axis: int) -> Tensor:
+    return x.movedim(axis, -1).contiguous()
 
 
 def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:

@@ -11,11 +11,14 @@ from typing import Any
 
 import array_api_compat.torch as compat
 import torch
+from array_api_compat.torch import linalg
 
 from portanet.errors import ShapeError
 
 Tensor = torch.Tensor
 _linspace: Any = compat.linspace  # it is typed for numbers
+_norm: Any = linalg.vector_norm
+_FEW = 256  # terms whose sum one by one is as good
 
 
 def sign(x: Tensor, /) -> Tensor:
@@ -134,8 +137,19 @@ def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
     return torch.sum(torch.conj(x1) * x2, dim=axis)
 
 
+def vector_norm(x: Tensor, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Tensor:
+    """Torch's adds squares up one by one on processors; its sum adds pairwise, and is faster."""
+    single = x.dtype == torch.float32 and x.device.type == "cpu"
+    if not single or ord != 2 or x.numel() <= _FEW:
+        return _norm(x, axis=axis, keepdims=keepdims, ord=ord)
+    total = compat.sum(x * x, axis=axis, keepdims=keepdims)
+    zero = total == 0
+    return torch.where(zero, 0.0, torch.sqrt(torch.where(zero, 1.0, total)))
+
+
 _FUNCTIONS = (
     atan2, floor_divide, full, hypot, linspace, logaddexp, moveaxis, pow, remainder, sign, unstack,
     vecdot,
 )  # fmt: skip
+LINEAR_ALGEBRA: dict[str, Callable[..., Any]] = {"vector_norm": vector_norm}
 REPLACEMENTS: dict[str, Callable[..., Any]] = {f.__name__: f for f in _FUNCTIONS}

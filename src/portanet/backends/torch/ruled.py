@@ -19,6 +19,7 @@ from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 from portanet.backends.torch.custom import custom, is_traced
 from portanet.backends.torch.modes import differentiates_forward_mode
+from portanet.backends.torch.namespace import LINEAR_ALGEBRA
 from portanet.tape import Operation
 from portanet.tape.bundle import Several
 from portanet.tape.rule import Rule
@@ -126,7 +127,7 @@ def add_rules(xp: Any) -> None:
     rule = RULES["cumulative_prod"]
     xp.cumulative_prod = Ruled("cumulative_prod", compat.cumulative_prod, rule, xp, _has_zero)
     xp.linalg = types.ModuleType(linalg.__name__, linalg.__doc__)
-    xp.linalg.__dict__.update(vars(linalg))
+    xp.linalg.__dict__.update({**vars(linalg), **LINEAR_ALGEBRA})
     needed = {"det": _is_singular}
     for name in ("det", "eigh", "slogdet", "solve"):
         compute, rule = getattr(linalg, name), tables.RULES[name]

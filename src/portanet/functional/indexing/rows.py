@@ -31,6 +31,17 @@ def sum_rows(x: Any, places: Any, count: int) -> Any:
     return rounded(add_rows(widened(x), places, count), x)
 
 
+def mean_rows(x: Any, places: Any, count: int) -> Any:
+    """Take the mean of the rows of `x` that have one place; where there is none it is 0."""
+    xp = array_namespace(x, places)
+    wide = widened(x)
+    real = xp.real(wide).dtype if is_kind(xp, x.dtype, ("complex floating",)) else wide.dtype
+    one = xp.ones(places.shape, dtype=real, device=device_of(x))
+    size = xp.reshape(sum_rows(one, places, count), (count, *(1,) * (x.ndim - 1)))
+    mean = sum_rows(wide, places, count) / xp.where(size < 1, xp.ones_like(size), size)
+    return rounded(mean, x)
+
+
 def multiply_rows(x: Any, places: Any, count: int) -> Any:
     """Multiply the rows of `x` that have one place; where there is none the product is 1."""
     return reduced(array_namespace(x, places), operator.mul, 1, x, places, count)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
-from portanet.backends import array_namespace, device_of, dtype_name
+from portanet.backends import array_namespace, dtype_name
 from portanet.checks import integral, rank_at_least
 from portanet.errors import ArgumentError, DTypeError, ShapeError
-from portanet.functional.half import rounded, widened
 from portanet.functional.indexing.rows import (
     is_kind,
     largest_rows,
+    mean_rows,
     multiply_rows,
     smallest_rows,
     sum_rows,
@@ -86,7 +86,7 @@ def segment_mean(x: Any, segments: Any, num_segments: int) -> Any:
     >>> functional.segment_mean(np.asarray([1.0, 4.0, 3.0]), np.asarray([2, 0, 2]), 3)
     array([4., 0., 2.])
     """
-    return _reduced(_mean_rows, x, segments, num_segments, "real floating", "complex floating")
+    return _reduced(mean_rows, x, segments, num_segments, "real floating", "complex floating")
 
 
 def segment_prod(x: Any, segments: Any, num_segments: int) -> Any:
@@ -157,16 +157,6 @@ def segment_min(x: Any, segments: Any, num_segments: int) -> Any:
     array([ 4., inf,  1.])
     """
     return _reduced(smallest_rows, x, segments, num_segments, "integral", "real floating")
-
-
-def _mean_rows(x: Any, places: Any, count: int) -> Any:
-    xp = array_namespace(x, places)
-    wide = widened(x)
-    real = xp.real(wide).dtype if is_kind(xp, x.dtype, ("complex floating",)) else wide.dtype
-    one = xp.ones(places.shape, dtype=real, device=device_of(x))
-    size = xp.reshape(sum_rows(one, places, count), (count, *(1,) * (x.ndim - 1)))
-    mean = sum_rows(wide, places, count) / xp.where(size < 1, xp.ones_like(size), size)
-    return rounded(mean, x)
 
 
 def _reduced(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 from portanet.backends import array_namespace, device_of
 from portanet.errors import ArgumentError, shown
 from portanet.functional.half import rounded, widened
+from portanet.functional.indexing.rows import largest_rows, mean_rows, sum_rows
 from portanet.functional.indices import indices_below
 from portanet.functional.kernel import kernel
+
+_REDUCTIONS = {"max": largest_rows, "mean": mean_rows, "sum": sum_rows}
 
 
 def embedding(indices: Any, weight: Any, /) -> Any:
@@ -99,7 +103,7 @@ def embedding_bag(
     array([[3.5],
            [2. ]])
     """
-    if reduction not in ("max", "mean", "sum"):
+    if reduction not in _REDUCTIONS:
         raise ArgumentError(f"reduction is one of 'max', 'mean', 'sum': got {shown(reduction)}")
     indices = _rows_of(indices, weight)
     if offsets is not None:
@@ -114,40 +118,44 @@ def bag_of_rows(
     """Compute `embedding_bag` of indices that are rows, and offsets, in int64."""
     xp = array_namespace(indices, weight)
     rows = widened(rows_at(indices, weight))
-    n = indices.shape[-1]
     inside = xp.ones(indices.shape, dtype=xp.bool, device=device_of(indices))
     if padding_index is not None:
         inside = indices != padding_index
         rows = xp.where(xp.expand_dims(inside, axis=-1), rows, 0.0)
-    if offsets is not None:
-        inside = inside & (_numbers(xp, offsets)[:, None] == _bags(xp, offsets, n))
-        rows = rows[None, :, :]
+    reduced = _bags if offsets is None else functools.partial(_bags_in_a_row, offsets)
+    return rounded(reduced(rows, inside, reduction), weight)
+
+
+def _bags(rows: Any, inside: Any, reduction: str) -> Any:
+    """Reduce over the last axis of the indices."""
+    xp = array_namespace(rows, inside)
     if reduction == "max":
-        return rounded(_largest(xp, rows, inside), weight)
+        return _largest(xp, rows, inside)
     shares = xp.astype(inside, rows.dtype)
     if reduction == "mean":
-        shares = shares / xp.maximum(xp.sum(shares, axis=-1, keepdims=True), _one(xp, shares))
-    bags = xp.squeeze(xp.matmul(xp.expand_dims(shares, axis=-2), rows), axis=-2)
-    return rounded(bags, weight)
+        one = xp.ones((), dtype=shares.dtype, device=device_of(shares))
+        shares = shares / xp.maximum(xp.sum(shares, axis=-1, keepdims=True), one)
+    return xp.squeeze(xp.matmul(xp.expand_dims(shares, axis=-2), rows), axis=-2)
 
 
-def _numbers(xp: Any, x: Any) -> Any:
-    return xp.arange(x.shape[0], dtype=x.dtype, device=device_of(x))
-
-
-def _bags(xp: Any, offsets: Any, n: int) -> Any:
-    """Return the number of the bag in which each of `n` indices lies."""
-    begun = offsets[:, None] <= xp.arange(n, dtype=offsets.dtype, device=device_of(offsets))
-    return xp.sum(xp.astype(begun, offsets.dtype), axis=0, dtype=offsets.dtype) - 1
+def _bags_in_a_row(offsets: Any, rows: Any, inside: Any, reduction: str) -> Any:
+    """Reduce from one offset to the next; a last bag takes what is in none and is dropped."""
+    xp = array_namespace(rows, inside)
+    count = offsets.shape[0]
+    numbers = xp.arange(rows.shape[0], dtype=offsets.dtype, device=device_of(offsets))
+    begun = xp.astype(offsets[:, None] <= numbers, offsets.dtype)
+    bag = xp.sum(begun, axis=0, dtype=offsets.dtype) - 1
+    places = xp.where(inside & (bag >= 0), bag, count)
+    bags = _REDUCTIONS[reduction](rows, places, count + 1)[:count, ...]
+    return _without_lowest(xp, bags) if reduction == "max" else bags
 
 
 def _largest(xp: Any, rows: Any, inside: Any) -> Any:
     if inside.shape[-1] == 0:
         return xp.sum(rows, axis=-2)
     lowest = xp.where(xp.expand_dims(inside, axis=-1), rows, -math.inf)
-    top = xp.max(lowest, axis=-2)
+    return _without_lowest(xp, xp.max(lowest, axis=-2))
+
+
+def _without_lowest(xp: Any, top: Any) -> Any:
     return xp.where(top == -math.inf, 0.0, top)
-
-
-def _one(xp: Any, like: Any) -> Any:
-    return xp.ones((), dtype=like.dtype, device=device_of(like))

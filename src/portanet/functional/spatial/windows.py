@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import reduce
+from itertools import islice
+from operator import add
 from typing import Any
 
 from portanet.backends import array_namespace
@@ -16,6 +19,8 @@ from portanet.functional.kernel import kernel
 from portanet.functional.spatial.geometry import Geometry, padded_input
 from portanet.functional.spatial.patches import add_patches, patches_shape
 from portanet.tape.rule import Explicit, Linear
+
+_BLOCK = 64  # terms added one after another: of more, about as many blocks are summed so
 
 
 def _parts(x: Any, shape: Geometry, value: float = 0.0) -> Iterator[Any]:
@@ -90,11 +95,10 @@ def _spread_sum(xp: Any, g: Any, x: Any, *, shape: Geometry) -> Any:
 
 @kernel(rule=Linear(_spread_sum))
 def window_sum(x: Any, *, shape: Geometry) -> Any:
-    """The sum of each window: ``(N, *output, C)``."""
-    total = None
-    for part in _parts(x, shape):
-        total = part if total is None else total + part
-    return total
+    """The sum of each window: ``(N, *output, C)``; that of a large one is taken in blocks."""
+    parts = _parts(x, shape)
+    blocks = (reduce(add, islice(parts, _BLOCK - 1), first) for first in parts)
+    return reduce(add, blocks)
 
 
 def _summed(xp: Any, h: Any, g: Any, *, shape: Geometry) -> Any:

@@ -9,6 +9,7 @@ from portanet.tape.form import axes_of
 from portanet.tape.rule import Explicit, Linear, Rule, cast, conj, is_complex
 
 Axis = int | tuple[int, ...] | None
+_LARGEST_OF_FLOAT16 = 65504
 
 
 def kept(xp: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
@@ -37,7 +38,15 @@ def _sum_transpose(
 
 
 def _mean_transpose(xp: Any, g: Any, x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
-    return _spread(xp, g / max(_count(x, axis), 1), x, axis, keepdims)
+    return _spread(xp, _share(g, max(_count(x, axis), 1)), x, axis, keepdims)
+
+
+def _share(g: Any, count: int) -> Any:
+    """Divide by a count, which float16 may not have: beyond 65504 in two steps, one exact."""
+    if count <= _LARGEST_OF_FLOAT16:
+        return g / count
+    halvings = 2 ** (count.bit_length() - 15)
+    return g / (count / halvings) / halvings
 
 
 def _hits(xp: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
