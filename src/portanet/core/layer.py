@@ -172,7 +172,8 @@ def _changed(old: Iterable[Any], new: Iterable[Any]) -> bool:
 
 def _is_compared(kind: Any) -> bool:
     """Whether layers of a class are equal by their fields."""
-    return dataclasses.is_dataclass(kind) and kind.__dataclass_params__.eq
+    parameters = getattr(kind, "__dataclass_params__", None)
+    return parameters is not None and parameters.eq
 
 
 def _compared(layer: Any) -> tuple[Any, ...]:

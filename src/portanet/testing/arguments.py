@@ -25,8 +25,8 @@ def check_function(name: str, value: Any) -> None:
 def check_numbers(**values: Any) -> None:
     """Each value is a number of the host."""
     for name, value in values.items():
-        number = isinstance(value, Real) and not isinstance(value, bool)
-        if not number or not -LARGEST <= value <= LARGEST:
+        number: Any = value if isinstance(value, Real) and not isinstance(value, bool) else None
+        if number is None or not -LARGEST <= number <= LARGEST:
             refuse(f"{name} is a number from -2**63 to 2**63", value)
 
 
