@@ -123,8 +123,8 @@ class TestMoving:
         assert y.dtype == z.dtype == strict.float32
 
     def test_a_dtype_the_device_lacks(self, strict, torch):
-        with pytest.raises(DTypeError, match=r"tree\.a\.1: torch:cpu cannot hold dtype >f4: conv"):
-            pn.device("torch")({"a": (1, np.ones(2, ">f4"))})
+        with pytest.raises(DTypeError, match=r"tree\.a\.1: torch:cpu cannot hold dtype \w+: conv"):
+            pn.device("torch")({"a": (1, np.ones(2, np.longdouble))})
         message = 'tree.0: array_api_strict:no_float64 cannot hold dtype float64: .* "float32"'
         if "no_float64" in map(get_backend("array_api_strict").device_name, strict_devices()):
             with pytest.raises(DTypeError, match=message):

@@ -307,3 +307,30 @@ def test_check_backend_reports_every_fault_at_once():
     assert all(line.startswith("backend 'faulty': ") for line in lines)
     assert any("is not recognised as one of its arrays" in line for line in lines)
     assert any("parse_device" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (lambda: testing.check_layer(3, V), "layer is a portanet.Layer: got 3"),
+        (lambda: testing.check_layer(pn.NoOp(), V, names=3), "names is a dict of objects"),
+        (lambda: testing.check_rule(3, V), "function is a function: got 3"),
+        (lambda: testing.check_rule(pn.tanh, V, order=3), "order is 1 or 2: got 3"),
+        (lambda: testing.check_rule(pn.tanh, V, backends="numpy"), "backends is an iterable of"),
+        (lambda: testing.check_rule(pn.tanh, V, backends=[3]), "backends is an iterable of names"),
+        (lambda: testing.check_backend(3), "backend is the name of one, or its class: got 3"),
+        (lambda: testing.assert_close(V, V, rtol="x"), "rtol is a number from"),
+        (lambda: testing.assert_close(V, V, atol=10**5000), "atol is a number from"),
+        (lambda: testing.assert_same_kind(V, V, what=3), "what is a text: got 3"),
+        (lambda: testing.slope(pn.tanh, 0.0), "step != 0: got 0.0"),
+    ],
+)
+def test_bad_arguments_are_named(check, text):
+    with pytest.raises(pn.errors.ArgumentError, match=f"^{re.escape(text)}"):
+        check()
+
+
+def test_an_array_is_not_equal_to_something_else():
+    for other in (1.0, "x", None, object()):
+        with pytest.raises(AssertionError, match=r"^result"):
+            testing.assert_close({"a": V}, {"a": other})

@@ -48,7 +48,9 @@ class Layer(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         # A dataclass keeps the methods it finds in the class itself and overrides inherited ones.
-        for method in ("__repr__", "__hash__", "__eq__"):
+        # Beside a method __eq__ it takes ``__hash__ = None`` for Python's own doing.
+        hashable = vars(cls).get("__hash__", cls) is not None
+        for method in ("__repr__", "__hash__", *(("__eq__",) if hashable else ())):
             if method not in vars(cls):
                 setattr(cls, method, getattr(cls, method))
 

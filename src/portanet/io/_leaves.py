@@ -9,7 +9,7 @@ import numpy as np
 from portanet import devices
 from portanet.backends import backend_of, is_array
 from portanet.devices import Device
-from portanet.errors import ArgumentError, DTypeError, PortanetError
+from portanet.errors import ArgumentError, DTypeError, PortanetError, shown
 from portanet.io import _dtypes
 from portanet.parameters import precision
 from portanet.random import Key
@@ -18,7 +18,9 @@ from portanet.random import Key
 def check(name: str, leaf: Any) -> None:
     """Refuse a leaf that has no place in a file."""
     if not (is_array(leaf) or isinstance(leaf, Key | str | bool | int | float)):
-        raise ArgumentError(f"{name!r} is an array, a random key, a number or a text: got {leaf!r}")
+        raise ArgumentError(
+            f"{name!r} is an array, a random key, a number or a text: got {shown(leaf)}"
+        )
 
 
 def stored(name: str, leaf: Any) -> np.ndarray:
@@ -31,7 +33,9 @@ def stored(name: str, leaf: Any) -> np.ndarray:
     if isinstance(leaf, str):
         return np.frombuffer(leaf.encode(errors="surrogatepass"), np.uint8)
     if isinstance(leaf, int) and not -(2**63) <= leaf < 2**64:
-        raise ArgumentError(f"{name!r}: an integer fits 64 bits: got {leaf}: save it as a text")
+        raise ArgumentError(
+            f"{name!r}: an integer fits 64 bits: got {shown(leaf)}: save it as a text"
+        )
     return np.asarray(leaf)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.errors import ArgumentError, BackendNotAvailableError, DTypeError, ShapeError
+from portanet.errors import ArgumentError, BackendNotAvailableError, DTypeError, ShapeError, shown
 from portanet.io import _dtypes
 
 _METADATA = "__metadata__"
@@ -25,7 +25,7 @@ def checked_path(path: Any) -> str:
     try:
         text = os.fsdecode(path)
     except TypeError:
-        raise ArgumentError(f"path is a str or an os.PathLike: got {path!r}") from None
+        raise ArgumentError(f"path is a str or an os.PathLike: got {shown(path)}") from None
     if not text or "\0" in text:
         raise ArgumentError(f"path names a file: got {text!r}")
     return text

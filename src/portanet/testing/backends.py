@@ -11,6 +11,7 @@ import numpy as np
 import portanet as pn
 from portanet.backends import Backend, array_namespace, backend_of, get_backend
 from portanet.errors import BackendMismatchError, DeviceError, DTypeError
+from portanet.testing import arguments
 from portanet.testing.compare import assert_close, assert_same_kind, move, require, to_numpy
 from portanet.testing.layers import check_layer
 from portanet.testing.rules import check_rule
@@ -66,7 +67,9 @@ def check_backend(backend: str | type[Backend]) -> None:
     >>> import portanet as pn
     >>> pn.testing.check_backend("numpy")
     """
-    name = backend if isinstance(backend, str) else backend.name
+    name = getattr(backend, "name", None) if isinstance(backend, type) else backend
+    if not isinstance(name, str):
+        arguments.refuse("backend is the name of one, or its class", backend)
     reason = pn.backends.available().get(name, "not registered: call pn.backends.register")
     require(reason is None, f"backend {name!r} is {reason}")
     adapter = get_backend(name)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from portanet.testing import arguments
 from portanet.testing.compare import to_numpy
 
 STEP = 2.0**-10
@@ -37,5 +38,9 @@ def slope(function: Callable[[float], Sequence[Any]], step: float = STEP) -> lis
     >>> bool(abs(cosine - np.cos(1.0)) < 1e-10)
     True
     """
+    arguments.check_function("function", function)
+    arguments.check_numbers(step=step)
+    if not step:
+        arguments.refuse("step != 0", step)
     rows = [[to_numpy(y) for y in function(k * step)] for k in (-2.0, -1.0, 1.0, 2.0)]
     return [(a - 8 * b + 8 * c - d) / (12 * step) for a, b, c, d in zip(*rows, strict=True)]

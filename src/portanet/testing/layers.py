@@ -13,6 +13,7 @@ from portanet import trees
 from portanet.backends import available, backend_of, is_array
 from portanet.core import test_mode, train_mode
 from portanet.errors import PortanetError
+from portanet.testing import arguments
 from portanet.testing.compare import Snapshot, assert_close, assert_same_kind, move, require
 from portanet.testing.rules import check_rule, is_floating
 
@@ -67,8 +68,14 @@ def check_layer(
     >>> x = np.random.default_rng(0).normal(size=(4, 3))
     >>> pn.testing.check_layer(pn.Dense(3, 2, pn.tanh), x, backends=["numpy"])
     """
+    if not isinstance(layer, pn.Layer):
+        arguments.refuse("layer is a portanet.Layer", layer)
+    if not (names is None or isinstance(names, Mapping)):
+        arguments.refuse("names is a dict of objects by their names", names)
+    arguments.check_order(order)
+    arguments.check_numbers(rtol=rtol, atol=atol)
+    chosen = arguments.names_of(backends, _usable())
     _check_value(layer, names or {})
-    chosen = _usable() if backends is None else list(backends)
     x = inputs[0] if len(inputs) == 1 else inputs
     ps, st = pn.setup(7, layer)
     assert_close(pn.setup(7, layer), (ps, st), 0.0, 0.0, "two setups with one seed")

@@ -11,6 +11,7 @@ from portanet import trees
 from portanet.autodiff import grad, hvp, jvp, vjp
 from portanet.backends import backend_of, is_array, is_floating
 from portanet.parameters.precision import astype
+from portanet.testing import arguments
 from portanet.testing.compare import assert_close, assert_same_kind, move, require
 from portanet.testing.differences import slope
 
@@ -62,11 +63,13 @@ def check_rule(
     Traceback (most recent call last):
     AssertionError: square on numpy: forward derivative.0: 2 of 2 numbers differ, ...
     """
-    require(order in (1, 2), f"order is 1 or 2: got {order!r}")
+    arguments.check_function("function", function)
+    arguments.check_order(order)
+    arguments.check_numbers(rtol=rtol, atol=atol)
     name = getattr(function, "__name__", type(function).__name__)
     arrays = [x for x in trees.leaves(args) if is_array(x)]
     require(arrays, f"{name}: no array among the arguments")
-    for backend in (backend_of(*arrays).name,) if backends is None else backends:
+    for backend in arguments.names_of(backends, (backend_of(*arrays).name,)):
         where = name if name.endswith(" mode") else f"{name} on {backend}"
         placed = move(args, backend)
         _check_derivatives(where, _Flat(function, astype(placed, "float64")), order, rtol, atol)

@@ -13,7 +13,7 @@ from contract.cases import LAYERS, LOSSES, RULES
 from contract.functions import ALL
 
 import portanet as pn
-from fuzz.inputs import verbs
+from fuzz.inputs import tools, verbs
 from fuzz.inputs.places import Call, places
 from portanet.optimizers import schedules
 
@@ -53,6 +53,7 @@ def calls(backend: str) -> Iterator[Call]:
     yield from _constructors(arrays)
     yield from _drawn()
     yield from verbs.calls(arrays)
+    yield from tools.calls(arrays)
 
 
 def _inputs(case: Any, arrays: Callable[[Any], Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -62,6 +63,8 @@ OBJECTS: dict[str, Probe] = {
     "text": lambda: "False",
     "bytes": lambda: b"\x00",
     "empty text": lambda: "",
+    "empty bytes": lambda: b"",
+    "directory": lambda: pathlib.Path("/"),
     "list of numbers": lambda: [1.0, 2.0],
     "list of texts": lambda: ["a"],
     "ragged list": lambda: [[1.0], [1.0, 2.0]],

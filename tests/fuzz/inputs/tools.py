@@ -1,0 +1,74 @@
+"""Valid calls of what reads and writes files, and of the kit for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import portanet as pn
+from fuzz.inputs.places import Call
+from portanet import testing
+from portanet.io import safetensors
+
+FILE = "model.safetensors"
+
+
+def calls(arrays: Callable[[Any], Any]) -> Iterator[Call]:
+    """Walk over valid calls with the arrays that `arrays` makes."""
+    yield from _files(arrays)
+    yield from _kit(arrays)
+
+
+def _files(arrays: Callable[[Any], Any]) -> Iterator[Call]:
+    model = pn.Chain(pn.Dense(3, 2), pn.Dropout(0.5))
+    ps, st = arrays(pn.setup(0, model))
+    tree = {"parameters": ps, "states": st}
+
+    def among_files(function: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*args: Any, **options: Any) -> Any:
+            with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+                safetensors.save_model(FILE, ps, st)
+                with contextlib.suppress(OSError):  # as for any file, says the documentation
+                    function(*args, **options)
+
+        return called
+
+    for name, args, options in (
+        ("save", (FILE, tree), {"metadata": {"a": "b"}}),
+        ("load", (FILE,), {"like": tree, "device": None}),
+        ("load anything", (FILE,), {"like": None, "device": None}),
+        ("metadata", (FILE,), {}),
+        ("save_model", (FILE, ps, st), {"metadata": None}),
+        ("load_model", (FILE, model), {"device": None}),
+    ):
+        function = getattr(safetensors, name.partition(" ")[0])
+        yield Call(f"safetensors.{name}", among_files(function), args, options)
+
+
+def _kit(arrays: Callable[[Any], Any]) -> Iterator[Call]:
+    x, host = arrays(np.ones(3)), np.linspace(0.1, 0.9, 3)
+    numpy = {"backends": ["numpy"], "order": 1, "rtol": 1e-7, "atol": 1e-8}
+    for name, args, options in (
+        ("assert_close", ({"a": x}, {"a": x}), {"rtol": 1e-7, "atol": 0.0, "what": "result"}),
+        ("assert_same_kind", ({"a": x}, {"a": x}), {"what": "result"}),
+        ("check_backend", ("nothing",), {}),
+        ("check_layer", (pn.Dense(3, 2), host[None, :]), {**numpy, "names": None}),
+        ("check_rule", (pn.tanh, host), numpy),
+        ("slope", (lambda t: [host * t],), {"step": 1e-3}),
+        ("Snapshot", (x,), {}),
+    ):
+        yield Call(f"testing.{name}", _judging(getattr(testing, name)), args, options)
+
+
+def _judging(check: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a check whose verdict does not matter."""
+
+    def called(*args: Any, **options: Any) -> Any:
+        with contextlib.suppress(AssertionError):
+            check(*args, **options)
+
+    return called
