@@ -14,7 +14,7 @@ from fuzz.inputs.places import Call
 from fuzz.inputs.probes import probes
 from fuzz.inputs.run import Count, faults
 
-SHARE = {"jax": 8000}
+SHARE = {"jax": 4000}
 QUIET = {"debug", "detect_mutation", "show_versions", "cpu_device", "Jitted", "Grads", "Params"}
 """Names without an argument that could be bad, and what other names make."""
 
