@@ -119,7 +119,8 @@ def _nudged(backend: Any, x: Any) -> Any:
     host = np.asarray(backend.to_numpy(x))
     if host.dtype.kind not in "fc" or host.dtype.itemsize < 8:
         return x
-    return backend.from_numpy(host * (1 + _NUDGE))
+    factors = 1 + _NUDGE * np.random.default_rng(0).normal(size=host.shape)
+    return backend.from_numpy(np.asarray(host * factors, host.dtype))
 
 
 def _coarsest(program: Program, known: dict[str, Any]) -> int:
