@@ -48,6 +48,14 @@ CASES = {
     "unwrap extremes": (np.unwrap, WIDE[[1, 5, 7, 6]]),
     "choose by booleans": (lambda x: np.choose(x, [x, PAIRS[:, 0]]), BOOLS),
     "vander of nothing": (np.vander, EMPTY),
+    "take no rows along": (
+        lambda x: np.take_along_axis(x[:1], np.zeros((0, 2), np.int64), axis=1),
+        PAIRS,
+    ),
+    "take one row along more": (
+        lambda x: np.take_along_axis(x[:1], np.ones((2, 1), np.int64), axis=1),
+        PAIRS,
+    ),
     "cross product of one pair": (lambda x: np.cross(x[0], x[1]), PAIRS),
     "cross products of pairs": (lambda x: np.cross(x, x[::-1], axisc=0), PAIRS),
     "median of nothing": (lambda x: np.median(x, axis=1, keepdims=True), ROWS),
