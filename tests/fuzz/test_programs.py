@@ -9,6 +9,7 @@ import pytest
 import portanet as pn
 from fuzz.programs.compare import run, shrunk
 from fuzz.programs.generate import Generator
+from portanet.tracing.call import replays
 from portanet.tracing.record import sharing
 
 COUNTS = {"numpy": 400, "array_api_strict": 150}
@@ -49,6 +50,16 @@ def test_what_is_broken_is_found_and_made_small(monkeypatch):
     assert outcome.wrong
     assert len(small.lines) <= 5
     assert f"seed in ({small.seed}, " in small.text()
+
+
+def test_a_failure_that_the_plain_function_hides_is_found(monkeypatch):
+    def failing(*args):
+        raise IndexError("a fault of the planner")
+
+    program = Generator("numpy", 3).program()
+    assert run(program).kind == "same"
+    monkeypatch.setattr(replays, "simplify", failing)
+    assert "failed in portanet" in run(program).detail
 
 
 def test_programs_run_by_themselves(capsys):

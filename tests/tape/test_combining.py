@@ -115,3 +115,13 @@ def test_numpy_never_makes_an_object_array(name):
         return
     expected = [1.0, 4.0] if name == "where" else [3.0, 5.0]
     assert gradient.tolist() == expected
+
+
+def test_meshgrid_of_nothing(backend):
+    xp, x = backend.xp, backend.asarray(np.zeros(0))
+
+    def first(x):
+        return xp.meshgrid(x, xp.ones_like(x))[0]
+
+    assert tuple(pn.jit(first)(x).shape) == (0, 0)
+    assert tuple(pn.grad(lambda x: xp.sum(first(x)))(x).shape) == (0,)

@@ -185,7 +185,8 @@ BODIES = [
 
 ROWS = [
     "c + t", "c * t", "xp.sin(c) + t", "t", "c", "c * 1.0", "t - c", "xp.tanh(c * t)", "t[...]",
-    "xp.where(t > 0, c, t)", "c + xp.sum(t)", "xp.real(c + 1j * t)", "(c + t)[...]",
+    "xp.where(t > 0, c, t)", "c + xp.sum(t)", "(c + t)[...]",
+    "xp.real(c + 1j * xp.astype(t, c.dtype))",
 ]  # fmt: skip
 
 SHAPES = [

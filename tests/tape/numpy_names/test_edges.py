@@ -48,8 +48,22 @@ CASES = {
     "unwrap extremes": (np.unwrap, WIDE[[1, 5, 7, 6]]),
     "choose by booleans": (lambda x: np.choose(x, [x, PAIRS[:, 0]]), BOOLS),
     "vander of nothing": (np.vander, EMPTY),
+    "take no rows along": (
+        lambda x: np.take_along_axis(x[:1], np.zeros((0, 2), np.int64), axis=1),
+        PAIRS,
+    ),
+    "take one row along more": (
+        lambda x: np.take_along_axis(x[:1], np.ones((2, 1), np.int64), axis=1),
+        PAIRS,
+    ),
     "cross product of one pair": (lambda x: np.cross(x[0], x[1]), PAIRS),
     "cross products of pairs": (lambda x: np.cross(x, x[::-1], axisc=0), PAIRS),
+    "median of nothing": (lambda x: np.median(x, axis=1, keepdims=True), ROWS),
+    "median of no rows": (lambda x: np.median(x, axis=0), ROWS),
+    "quantiles of no rows": (lambda x: np.quantile(x, [0.3, 0.5], axis=0), ROWS),
+    "quantiles of nothing": (lambda x: np.nanquantile(x, [0.3, 0.5], axis=1), ROWS),
+    "median of no number": (np.nanmedian, EMPTY),
+    "softmax of wrapping bytes": (special.softmax, np.asarray([0, 3], np.uint8)),
     "softmax of bytes": (special.softmax, BYTES // 50),
     "log_softmax of bytes": (special.log_softmax, BYTES // 50),
     "where not boolean": (lambda x: np.where(x, x * 2, -1.5), WIDE),
@@ -66,7 +80,9 @@ CASES = {
 
 
 def signs(x):
-    return [np.signbit(part).tolist() for part in (x.real, x.imag) if x.dtype.kind in "fc"]
+    """The signs of numbers, which NaN has none of that means anything."""
+    parts = (x.real, x.imag) if x.dtype.kind in "fc" else ()
+    return [(np.signbit(part) & ~np.isnan(part)).tolist() for part in parts]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore:.*2-dimensional vectors")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +33,8 @@ def _sorted_last(xp: Any, a: Any, axis: Any) -> tuple[Any, tuple[int, ...], tupl
     kept = tuple(i for i in range(rank) if i not in reduced)
     shape = tuple(a.shape[i] for i in kept)
     whole = tuple(1 if i in reduced else n for i, n in enumerate(a.shape))
-    moved = xp.reshape(xp.permute_dims(a, (*kept, *reduced)), (*shape, -1))
+    count = math.prod(a.shape[i] for i in reduced)
+    moved = xp.reshape(xp.permute_dims(a, (*kept, *reduced)), (*shape, count))
     return xp.sort(moved, axis=-1), shape, whole
 
 
@@ -56,6 +58,12 @@ def _spoiled(xp: Any, ordered: Any, y: Any) -> Any:
     return xp.where(xp.constants.isnan(last), last, y) if ordered.dtype.kind in "fc" else y
 
 
+def _missing(xp: Any, ordered: Any, shape: tuple[int, ...]) -> Any:
+    """Return NaN as what stands in the middle of nothing."""
+    dtype = floating(xp, ordered).dtype
+    return xp.broadcast_to(xp.asarray(np.asarray(np.nan, dtype)), shape)
+
+
 def _median(skip_nan: bool) -> Callable[..., Any]:
     missing = NOT_GIVEN if skip_nan else False
 
@@ -64,6 +72,8 @@ def _median(skip_nan: bool) -> Callable[..., Any]:
         keepdims: Any = missing,
     ) -> Any:  # fmt: skip
         ordered, shape, whole = _sorted_last(xp, array(xp, a), axis)
+        if not ordered.shape[-1]:
+            return _missing(xp, ordered, whole if keepdims is not NOT_GIVEN and keepdims else shape)
         counts = _counts(xp, ordered, skip_nan)
         low = xp.constants.clip((counts - 1) // 2, 0, None)
         high = xp.constants.minimum(counts // 2, xp.constants.clip(counts - 1, 0, None))
@@ -88,10 +98,12 @@ def _quantile(percent: bool, skip_nan: bool) -> Callable[..., Any]:
         a = array(xp, a)
         shares = _shares(name, a, q, percent)
         ordered, shape, whole = _sorted_last(xp, a, axis)
+        kept = whole if keepdims is not NOT_GIVEN and keepdims else shape
+        if skip_nan and not ordered.size:  # NumPy asks for the shares no longer
+            return _missing(xp, ordered, kept)
         y = _interpolated(xp, ordered, _counts(xp, ordered, skip_nan), shares, method)
         y = y if skip_nan else _spoiled(xp, ordered, y)
-        kept = whole if keepdims is not NOT_GIVEN and keepdims else shape
-        y = xp.reshape(y, (*kept, -1))
+        y = xp.reshape(y, (*kept, shares.size))
         y = xp.moveaxis(y, -1, 0)
         return xp.reshape(y, (*shares.shape, *y.shape[1:]))
 

@@ -71,23 +71,19 @@ def logsumexp(
 def _top(xp: Any, x: Any, axis: Any) -> Any:
     """The largest element, as a constant; 0 where it is not finite."""
     top = xp.max(strip(x), axis=axis, keepdims=True)
+    if top.dtype.kind in "iu":
+        return top
     return xp.where(xp.isfinite(top), top, 0.0)
 
 
-def _exponent(xp: Any, x: Any) -> Any:
-    """Return an operand in the dtype of its exponential."""
-    x = array(xp, x)
-    return xp.astype(x, np.exp(np.empty(0, x.dtype)).dtype)
-
-
 def softmax(xp: Any, x: Any, axis: Any = None) -> Any:
-    x, axis = _exponent(xp, x), axes(axis)
+    x, axis = array(xp, x), axes(axis)
     e = xp.exp(x - xp.max(strip(x), axis=axis, keepdims=True))
     return e / xp.sum(e, axis=axis, keepdims=True)
 
 
 def log_softmax(xp: Any, x: Any, axis: Any = None) -> Any:
-    x, axis = _exponent(xp, x), axes(axis)
+    x, axis = array(xp, x), axes(axis)
     below = x - _top(xp, x, axis)
     return below - xp.log(xp.sum(xp.exp(below), axis=axis, keepdims=True))
 

@@ -87,7 +87,7 @@ def _broadcast_arrays(xp: Any, *arrays: Any) -> Any:
 
 def _meshgrid(xp: Any, *arrays: Any, indexing: str = "xy") -> Any:
     arrays = tuple(map(xp.operands.array, arrays))
-    firsts = (x[:1] if x.ndim == 1 else x for x in map(at_hand, arrays))
+    firsts = (x[: min(1, x.shape[0])] if x.ndim == 1 else x for x in map(at_hand, arrays))
     kind = type(xp.raw.meshgrid(*firsts, indexing=indexing))  # which refuses what it does not take
     rank = len(arrays)
     axes = list(range(rank))
