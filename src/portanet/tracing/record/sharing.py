@@ -57,7 +57,7 @@ def is_fresh(operation: Operation) -> bool:
         key = operation.args[1]
         parts = key if isinstance(key, tuple) else (key,)
         return any(isinstance(part, list) or getattr(part, "shape", ()) for part in parts)
-    return operation.name in FRESH
+    return operation.name in FRESH or isinstance(operation.primitive.compute, np.ufunc)
 
 
 def _is_of_numpy(value: Any) -> bool:
