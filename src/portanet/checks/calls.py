@@ -88,11 +88,18 @@ def require_array(name: str, x: Any) -> None:
 
     NumPy's masked arrays calculate in other ways than the standard says.
     """
+    if type(x) in _classes:
+        return
     if not (is_array(x) or isinstance(x, Box)) or isinstance(x, np.ma.MaskedArray):
         raise BackendMismatchError(
             f"{name} is an array: got {_kind(x)}: convert it first, for example with "
             f"numpy.asarray(x, dtype=numpy.float32)"
         )
+    _classes.add(type(x))
+
+
+_classes: set[type] = set()
+"""The classes of arrays seen so far."""
 
 
 def _is_of_arguments(error: Exception) -> bool:

@@ -12,16 +12,22 @@ from typing import Any, TypeVar
 from portanet.backends import backend_of
 
 F = TypeVar("F", bound=Callable[..., Any])
-_half: dict[tuple[type, Any], bool] = {}
+_half: dict[Any, bool] = {}
 
 
 def is_half(x: Any) -> bool:
     """Whether `x` is an array of float16 or bfloat16."""
-    key = type(x), getattr(x, "dtype", None)
-    answer = _half.get(key)
-    if answer is None:
-        names = ("float16", "bfloat16")
-        answer = _half[key] = key[1] is not None and backend_of(x).dtype_name(key[1]) in names
+    try:
+        return _half[x.dtype]
+    except (AttributeError, KeyError, TypeError):
+        return _look_up(x)
+
+
+def _look_up(x: Any) -> bool:
+    dtype = getattr(x, "dtype", None)
+    if dtype is None:
+        return False
+    answer = _half[dtype] = backend_of(x).dtype_name(dtype) in ("float16", "bfloat16")
     return answer
 
 

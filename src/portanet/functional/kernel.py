@@ -54,6 +54,7 @@ def kernel_name(function: Body) -> str:
 def _dispatching(function: Body, rule: Rule | None) -> Body:
     GENERIC.setdefault(kernel_name(function), function)
     bodies: dict[type, Body] = {}
+    mates: set[tuple[type, type]] = set()  # classes of one library, or of numbers beside it
     parameters = list(inspect.signature(function).parameters.values())
     alone = len(parameters) == 1
     others = max(_leading_arrays(parameters) - 1, 0)
@@ -84,8 +85,10 @@ def _dispatching(function: Body, rule: Rule | None) -> Body:
         body = bodies.get(kind) or find(x)
         try:
             for other in args[:others]:
-                if type(other) is not kind and other is not None:
+                own = type(other)
+                if own is not kind and (kind, own) not in mates:
                     backend_of(x, other)
+                    mates.add((kind, own))
             return body(x, *args, **options)
         except Exception as error:
             checks.raise_refusal(function, error, (x, *args), options)
