@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -56,7 +57,9 @@ def _sums(xp: Any) -> dict[str, Callable[..., Any]]:
     def in_double(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def summed(x: Any, /, **options: Any) -> Any:
-            wide = wider.get(x.dtype) if options.get("dtype") is None else None
+            # The largest of all magnitudes is no sum, but one of them to the last bit.
+            extreme = math.isinf(options.get("ord", 2))
+            wide = None if extreme or options.get("dtype") is not None else wider.get(x.dtype)
             if wide is None:
                 return function(x, **options)
             total = function(xp.astype(x, wide), **options)
