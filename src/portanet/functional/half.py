@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 from portanet.backends import backend_of
 
 F = TypeVar("F", bound=Callable[..., Any])
-_half: dict[Any, bool] = {}
+_half: dict[type, dict[Any, bool]] = {}
 
 
 def is_half(x: Any) -> bool:
     """Whether `x` is an array of float16 or bfloat16."""
     try:
-        return _half[x.dtype]
+        return _half[type(x)][x.dtype]
     except (AttributeError, KeyError, TypeError):
         return _look_up(x)
 
@@ -27,7 +27,8 @@ def _look_up(x: Any) -> bool:
     dtype = getattr(x, "dtype", None)
     if dtype is None:
         return False
-    answer = _half[dtype] = backend_of(x).dtype_name(dtype) in ("float16", "bfloat16")
+    known = _half.setdefault(type(x), {})  # dtypes of two libraries are not to be compared
+    answer = known[dtype] = backend_of(x).dtype_name(dtype) in ("float16", "bfloat16")
     return answer
 
 
