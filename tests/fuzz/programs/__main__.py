@@ -11,6 +11,16 @@ from fuzz.programs.compare import run, shrunk
 from fuzz.programs.generate import Generator
 
 _OFTEN = 5000  # programs between two lines of progress
+_MEMORY = 4 << 30  # bytes that a program may ask for: a product of products may want any number
+
+
+def _limit_memory() -> None:
+    """Let what is too large raise a `MemoryError`, in the plain function too, which is skipped."""
+    try:
+        import resource
+    except ImportError:  # not on this system
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 def main() -> int:
@@ -20,6 +30,7 @@ def main() -> int:
     parser.add_argument("--library", default="numpy", choices=["numpy", "array_api_strict"])
     parser.add_argument("--failures", type=int, default=10, help="stop after so many")
     arguments = parser.parse_args()
+    _limit_memory()
     counts: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     failures, start = 0, time.perf_counter()

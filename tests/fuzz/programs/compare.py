@@ -78,6 +78,8 @@ def _run(program: Program) -> Outcome:
                 kept = [_bits(x) for x in trees.leaves(results[0])]
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
+        if "MemoryError" in text:
+            return Outcome("skipped", "MemoryError")
         if text.startswith(_REFUSED):
             return Outcome("refused", text[:90])
         return Outcome(f"raises {type(error).__name__}", str(error))
