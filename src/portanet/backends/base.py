@@ -242,19 +242,16 @@ class Backend(DTypes):
         """Call one of two functions of arrays and keys, whichever a boolean array asks for."""
         return (true_function if predicate else false_function)(*operands)
 
-    def rehearse(self, function: Function, arrays: Sequence[Array]) -> Sequence[Array] | None:
+    def rehearse(self, function: Function, arrays: Sequence[Array]) -> None:
         """Call a function of arrays before it is compiled, for what it does besides.
 
-        It returns the outputs, or None where only stand-ins were computed. A function that uses
-        arrays of an outer derivative, batch or compilation raises
+        A function that uses arrays of an outer derivative, batch or compilation raises
         `portanet.tracing.record.record.Captured`.
         """
         from portanet.tracing.record.record import Captured
 
-        outputs = function(*arrays)
-        if any(map(self.is_traced, outputs)):
+        if any(map(self.is_traced, function(*arrays))):
             raise Captured
-        return outputs
 
     def untraced(self) -> AbstractContextManager[Any]:
         """Return a context in which arrays have their values also during `rehearse`."""
