@@ -10,7 +10,7 @@ from portanet.functional.indices import as_indices
 __all__ = ["label_smoothing", "one_hot"]
 
 
-def one_hot(labels: Any, classes: int, *, axis: int = -1, dtype: Any = "float32") -> Any:
+def one_hot(labels: Any, classes: int, *, axis: int = -1, dtype: object = "float32") -> Any:
     """Return a one at the place of each label along a new axis, and zeros elsewhere.
 
     Parameters
