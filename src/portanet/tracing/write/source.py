@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from portanet import trees
-from portanet.tracing.call.calling import Text, literal
 from portanet.tracing.plan import check
 from portanet.tracing.plan.blocks import Loop, in_loops
 from portanet.tracing.plan.outputs import output_texts
@@ -18,6 +17,7 @@ from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage, aligned, is_free, nbytes, rounded
 from portanet.tracing.program import Inner, Operation, Program, Variable
 from portanet.tracing.write.drawing import Drawing
+from portanet.tracing.write.trees import Text, literal
 from portanet.tracing.write.wording import Wording, seen
 
 _LARGE = 1 << 14  # entries of an array that is worth a statement to let go of
