@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from portanet.backends import backend_of, is_array
 from portanet.errors import BackendMismatchError
+from portanet.interface import backend_of, is_array
 from portanet.tape import Box
 
 _ANNOTATIONS = ("Any", "Array")

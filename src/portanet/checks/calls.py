@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
-from portanet.backends import backend_of, dtype_name, is_array
 from portanet.checks.arrays import ArrayCheck, given_arrays, require_array
 from portanet.errors import ArgumentError, BackendMismatchError, shown
+from portanet.interface import backend_of, dtype_name, is_array
 from portanet.random import Key
 
 _OF_ARGUMENTS = (

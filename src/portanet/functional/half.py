@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from portanet.backends import backend_of, is_array
+from portanet.interface import backend_of, is_array
 from portanet.tape import Box
 
 F = TypeVar("F", bound=Callable[..., Any])
