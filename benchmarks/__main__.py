@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import architectures, derivatives, functions, imports, overhead, training
+from benchmarks import (
+    architectures,
+    derivatives,
+    functions,
+    imports,
+    limit,
+    overhead,
+    programs,
+    training,
+)
 from benchmarks.report import machine
 
 BENCHMARKS = {
@@ -15,6 +24,8 @@ BENCHMARKS = {
     "lstm": architectures.lstm,
     "transformer": architectures.transformer,
     "minilm": architectures.minilm,
+    "limit": limit.limit,
+    "programs": programs.programs,
     "overhead": overhead.overhead,
     "untraced": overhead.untraced,
     "functions": functions.functions,
