@@ -88,9 +88,7 @@ class Place:
     surroundings: Surroundings
     known: Known | None
 
-    def step_after(
-        self, loss: Any, asked_for: bool, donated: tuple[int, ...]
-    ) -> Known | None:
+    def step_after(self, loss: Any, asked_for: bool, donated: tuple[int, ...]) -> Known | None:
         """Return the step that follows the one found here with the same model, None if unknown."""
         known = self.known
         if known is None or self.loss is not loss or known.asked_for is not asked_for:
@@ -129,9 +127,9 @@ class KnownSteps:
     ) -> Place | None:
         """Return where the jitted ``make(loss, *fixed)`` is, for an equal loss and equal `fixed`.
 
-        None, or a place without a step, if it should run as it is: if there would be another one nearly every time, or if what
-        `loss` or something of `around` reads may change without a sign and nobody has `asked_for`
-        it. `donated` are positions of its arguments.
+        None, or a place without a step, if it should run as it is: if there would be another one
+        nearly every time, or if what `loss` or something of `around` reads may change without a
+        sign and nobody has `asked_for` it. `donated` are positions of its arguments.
         """
         key = (id(loss), asked_for, donated, *map(id, fixed))
         place = self._places.get(key)
