@@ -10,11 +10,13 @@ from portanet.autodiff.hidden import refuse_hidden
 from portanet.tracing.call.arguments import bare
 from portanet.tracing.call.calling import matcher
 from portanet.tracing.call.hoist import Hoisted
+from portanet.tracing.loops.passes import with_short_loops
 from portanet.tracing.plan.fused import with_kernels
 from portanet.tracing.plan.near import with_near_inputs
 from portanet.tracing.plan.simplify import simplify
 from portanet.tracing.program import Program
 from portanet.tracing.record.record import record
+from portanet.tracing.write import branch_source, loop_source  # noqa: F401  how they are written
 from portanet.tracing.write.source import Source, Writer
 
 
@@ -129,7 +131,8 @@ def make(
         return LibraryReplay(hoisted, built[0], match), trees.unflatten(built[0], outputs)
     program, outputs = record(flattened, inputs, backend.xp)
     forms = backend.jit == "source"
-    program = simplify(program, backend.xp if forms else None)
+    folds = backend.xp if forms else None
+    program = simplify(with_short_loops(program, backend.xp, folds), folds)
     free = [program.inputs[places.index(i)] for i in donated]
     if forms:
         program = with_near_inputs(program)
