@@ -6,4 +6,14 @@ from portanet.tape.custom import Operation, custom
 from portanet.tape.namespace import Namespace
 from portanet.tape.trace import jvp, vjp
 
-__all__ = ["Box", "Namespace", "Operation", "checkpoint", "custom", "detached", "jvp", "strip", "vjp"]
+__all__ = [
+    "Box",
+    "Namespace",
+    "Operation",
+    "checkpoint",
+    "custom",
+    "detached",
+    "jvp",
+    "strip",
+    "vjp",
+]

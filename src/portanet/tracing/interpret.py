@@ -9,15 +9,20 @@ from portanet.random import Key
 from portanet.tape.box import Box, seen
 from portanet.tape.calls import strip_all
 from portanet.tape.custom import CustomRule
+from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Constant
 from portanet.tape.trace import call
 from portanet.tracing.compound import Compound
 from portanet.tracing.program import HostFunction, Operation, Variable, replaced
 from portanet.tracing.record.host import RecordedKey, RecordedNumber
+from portanet.tracing.record.record import is_made_of_others
 
 
 def interpret(operations: Iterable[Operation], values: MutableMapping[Variable, Any]) -> None:
-    """Run operations on arrays of any traces; `values` holds what they read and gets the results."""
+    """Run operations on arrays of any traces.
+
+    `values` holds what they read, and gets their results.
+    """
     for operation in operations:
         values[operation.result] = evaluated(operation, values)
 
@@ -58,13 +63,15 @@ def reached(operations: Iterable[Operation], sources: Iterable[Variable]) -> set
 
 
 def has_rules(operations: Iterable[Operation]) -> bool:
-    """Whether there are operations with derivatives of their own among others, at any depth."""
+    """Whether there are operations, at any depth, that a program to be run does not keep whole."""
     for operation in operations:
         primitive = operation.primitive
         if isinstance(primitive, Compound):
             if any(has_rules(program.operations) for program in primitive.programs):
                 return True
-        elif isinstance(getattr(primitive, "rule", None), CustomRule):
+        elif isinstance(primitive, Primitive) and (
+            isinstance(primitive.rule, CustomRule) or is_made_of_others(primitive)
+        ):
             return True
     return False
 

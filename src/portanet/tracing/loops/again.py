@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from portanet.tracing.loops.body import BodyTrace, plain
 from portanet.tracing.interpret import current, interpret
+from portanet.tracing.loops.body import BodyTrace, plain
 from portanet.tracing.program import Operation, Variable
 
 

@@ -21,9 +21,7 @@ def run_batched(loop: Any, trace: BatchTrace, args: Sequence[Any]) -> list[Any]:
         if i >= k + n:
             values[i] = xp.moveaxis(values[i], 1, 0)
     body, inner = Body(loop, values), BatchTrace(trace.size)
-    boxes = [
-        xp.batch_box(x, inner, None) if i in batched else x for i, x in enumerate(body.boxes)
-    ]
+    boxes = [xp.batch_box(x, inner, None) if i in batched else x for i, x in enumerate(body.boxes)]
     outputs = body.run(boxes)
     for i in range(n):
         if k + i in batched and not inner.owns(outputs[i]):  # the next step expects one

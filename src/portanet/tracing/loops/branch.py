@@ -136,7 +136,9 @@ class Branch(Compound):
         some = sorted(directions[0].keys() | directions[1].keys())
         for side, own in zip(found, directions, strict=True):
             zeros_like = self.xp.raw.zeros_like
-            side.outputs += [own[i] if i in own else zeros_like(plain(side.outputs[i])) for i in some]
+            side.outputs += [
+                own[i] if i in own else zeros_like(plain(side.outputs[i])) for i in some
+            ]
         results = bound(self.backend, found, [*primals, *tangents])
         count = len(results) - len(some)
         pushed = dict(zip(some, results[count:], strict=True))
@@ -152,7 +154,9 @@ class Branch(Compound):
         found = set()
         for program in self.sides:
             known = reached(program.operations, (program.inputs[i - 1] for i in active))
-            found |= {i for i, y in enumerate(program.outputs) if isinstance(y, Variable) and y in known}
+            found |= {
+                i for i, y in enumerate(program.outputs) if isinstance(y, Variable) and y in known
+            }
         note = trace.note(_Pull(self), results, values, {}, argnums, notes)
         bundle = Bundle(results, trace, note)
         return [

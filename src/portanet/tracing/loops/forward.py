@@ -7,9 +7,9 @@ from typing import Any
 
 from portanet.tape.box import Box
 from portanet.tape.trace import ForwardTrace
+from portanet.tracing.interpret import is_floating
 from portanet.tracing.loops.again import Body
 from portanet.tracing.loops.body import plain
-from portanet.tracing.interpret import is_floating
 
 
 def run_forward(loop: Any, trace: ForwardTrace, args: Sequence[Any]) -> list[Any]:

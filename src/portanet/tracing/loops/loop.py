@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet.interface.loops import unstack
+from portanet.tracing.compound import Compound
+from portanet.tracing.interpret import current, has_rules, interpret, reached
 from portanet.tracing.loops.again import Body, reads
 from portanet.tracing.loops.batched import run_batched
 from portanet.tracing.loops.body import BodyTrace
-from portanet.tracing.compound import Compound
-from portanet.tracing.interpret import current, has_rules, interpret, reached
 from portanet.tracing.loops.forward import run_forward
 from portanet.tracing.loops.reverse import run_reverse
 from portanet.tracing.plan.simplify import without_unused
@@ -170,7 +170,9 @@ class Loop(Compound):
         found = set(sources)
         while True:
             known = reached(self.operations, (inputs[i] for i in found))
-            more = {k + i for i, y in enumerate(self.last) if isinstance(y, Variable) and y in known}
+            more = {
+                k + i for i, y in enumerate(self.last) if isinstance(y, Variable) and y in known
+            }
             if more <= found:
                 return found
             found |= more
@@ -203,9 +205,7 @@ class Loop(Compound):
             live = found
         k = len(self.constants)
         kept = [
-            i
-            for i, v in enumerate(self.inputs)
-            if (i - k in live if k <= i < k + n else v in read)
+            i for i, v in enumerate(self.inputs) if (i - k in live if k <= i < k + n else v in read)
         ]
         stacked = [i - n for i in others if i < m]
         chosen = dataclasses.replace(

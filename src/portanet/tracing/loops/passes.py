@@ -61,7 +61,9 @@ def _with_kept_rows(program: Program, inside: bool = False) -> Program:
 
 def _with_compounds(program: Program, change: Any) -> Program:
     operations = [
-        replace(op, primitive=change(op.primitive, op)) if isinstance(op.primitive, Compound) else op
+        replace(op, primitive=change(op.primitive, op))
+        if isinstance(op.primitive, Compound)
+        else op
         for op in program.operations
     ]
     return Program(program.inputs, operations, program.outputs)

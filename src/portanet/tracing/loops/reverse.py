@@ -16,9 +16,9 @@ from portanet.tape.bundle import Bundle
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
 from portanet.tape.trace import ReverseTrace
+from portanet.tracing.interpret import is_floating
 from portanet.tracing.loops.again import Body, reads
 from portanet.tracing.loops.body import plain
-from portanet.tracing.interpret import is_floating
 from portanet.tracing.plan.simplify import without_repeats
 from portanet.tracing.program import HostFunction, Opaque, Operation, Program, Variable
 
@@ -126,9 +126,7 @@ class Backward:
         self.carried = [i for i in active if k <= i < k + n]
         start = len(self.trace.program.operations)
         seeds = self._seeds(cotangents)
-        found = self.trace.run(
-            pullback._inner.pull, seeds, [pullback._roots[i] for i in active]
-        )
+        found = self.trace.run(pullback._inner.pull, seeds, [pullback._roots[i] for i in active])
         parts = dict(zip(active, found, strict=True))
         for i in self.carried:
             if parts[i] is None:
@@ -172,7 +170,7 @@ class Backward:
         folds = loop.xp if loop.backend.jit == "source" else None
         program = without_repeats(Program([], operations, outputs), folds)
         boxes = of._body.boxes
-        constants, init, columns = loop.grouped(of._values)
+        constants, _, columns = loop.grouped(of._values)
         names, _, row_names = loop.grouped(trace.noted(boxes))
         self.constants.update(zip(names, constants, strict=True))
         self.constants.update({trace._variable(own): x for x, own in trace.captured})

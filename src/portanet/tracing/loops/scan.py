@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet.interface import is_array_of
-from portanet.tracing.loops.body import BodyTrace, plain
 from portanet.tracing.interpret import is_array
+from portanet.tracing.loops.body import BodyTrace, plain
 from portanet.tracing.loops.loop import Loop
 from portanet.tracing.record.record import recording
 

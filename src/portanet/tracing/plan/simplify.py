@@ -10,8 +10,7 @@ import numpy as np
 
 from portanet.tracing.compound import Compound
 from portanet.tracing.plan.transposes import with_folded_transposes
-from portanet.tracing.program import Operation, Program, Variable, replaced, variables
-from portanet.tracing.program import HostFunction
+from portanet.tracing.program import HostFunction, Operation, Program, Variable, replaced, variables
 
 _FILLED = {"empty_like", "ones_like", "zeros_like"}
 

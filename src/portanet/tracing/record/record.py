@@ -79,7 +79,7 @@ class RecordTrace(Trace):
             raise Captured
         if isinstance(primitive.rule, CustomRule):
             return self._ruled(primitive, args)
-        if primitive.generic is not None and not _is_one_call(primitive):
+        if not self.keeps_rules and is_made_of_others(primitive):
             return primitive.generic(*args, **kwargs)
         values = [replaced(self._value, x) for x in args]
         operands = [replaced(self._variable, x) for x in args]
@@ -193,11 +193,13 @@ recording: ContextVar[RecordTrace | None] = ContextVar("portanet_recording", def
 """The innermost recording that a function runs in."""
 
 
-def _is_one_call(primitive: Any) -> bool:
-    """Whether a function is recorded as such, and not as what its generic body does."""
+def is_made_of_others(primitive: Any) -> bool:
+    """Whether a function is recorded as what its generic body does, and not as such."""
+    if primitive.generic is None:
+        return False
     native = primitive.compute is not primitive.generic
     known = is_known(primitive.name) and is_standard(primitive)
-    return known and (native or primitive.name in SEVERAL)
+    return not (known and (native or primitive.name in SEVERAL))
 
 
 def _check_size(name: str, operands: Sequence[Any]) -> None:

@@ -142,7 +142,9 @@ class LoopWriter(Writer):
         name = f"p{j}"
         if whole:
             first, before, after = (n, "[1:]", "[:-1]") if reverse else (0, "[:-1]", "[1:]")
-            kept = all(i in self.loop.kept for i, s in enumerate(self.loop.stacked) if s is v or s is y)
+            kept = all(
+                i in self.loop.kept for i, s in enumerate(self.loop.stacked) if s is v or s is y
+            )
             self._make(name, (n + 1, *v.shape), v, kept)
             self._setup.append(f"{name}[{first}] = i{j}")
             self._stacks.setdefault(v, f"{name}{before}")
