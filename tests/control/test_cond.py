@@ -143,9 +143,7 @@ MODES = {
     "reverse of reverse": lambda w, x: pn.grad(lambda x: sum_of(pn.grad(loss, 1)(w, x) ** 2))(x),
     "batch of weights": lambda w, x: pn.vmap(lambda w: loss(w, x))(stacked(w, 2.0 * w)),
     "batch": lambda w, x: pn.vmap(lambda x: loss(w, x))(stacked(x, -x, 0.5 * x)),
-    "batch of gradients": lambda w, x: pn.vmap(pn.grad(loss, (0, 1)), (None, 0))(
-        w, stacked(x, -x)
-    ),
+    "batch of gradients": lambda w, x: pn.vmap(pn.grad(loss, (0, 1)), (None, 0))(w, stacked(x, -x)),
     "gradient of a batch": lambda w, x: pn.grad(
         lambda x: sum_of(pn.vmap(lambda x: loss(w, x))(stacked(x, -x)))
     )(x),

@@ -20,6 +20,7 @@ from portanet.tracing.compound import Compound
 from portanet.tracing.interpret import evaluated
 from portanet.tracing.loops.again import reads
 from portanet.tracing.loops.loop import Loop
+from portanet.tracing.loops.passes import has_compounds
 from portanet.tracing.plan.simplify import without_unused
 from portanet.tracing.program import HostFunction, Opaque, Operation, Program, Variable, replaced
 from portanet.tracing.record.record import RecordTrace
@@ -34,7 +35,7 @@ _LINEAR = {"expand_dims", "matrix_transpose", "permute_dims", "reshape", "squeez
 
 def with_motion(program: Program, xp: Any) -> Program:
     """Take out of the loops of a program what is better done before or after them."""
-    if not any(isinstance(op.primitive, Compound) for op in program.operations):
+    if not has_compounds(program):
         return program
     operations: list[Operation] = []
     same: dict[Variable, Any] = {}

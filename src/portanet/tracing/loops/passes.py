@@ -1,4 +1,4 @@
-"""The passes over a program with loops, before it is planned as any other."""
+"""Passes over the programs that loops and branches are made of."""
 
 from __future__ import annotations
 
@@ -7,35 +7,24 @@ from typing import Any
 
 from portanet.tracing.compound import Compound
 from portanet.tracing.loops.loop import Loop
-from portanet.tracing.loops.motion import with_motion
 from portanet.tracing.plan.simplify import without_repeats, without_unused
 from portanet.tracing.program import Operation, Program, Variable
 
 
-def with_short_loops(program: Program, xp: Any, folds: Any) -> Program:
-    """Let loops and branches do no more than has to be done in each of their steps.
+def with_short_bodies(program: Program, folds: Any) -> Program:
+    """Compute nothing twice within the programs that operations are made of.
 
     `folds` makes arrays in the place of those of which only the shape matters, see
     `without_repeats`.
     """
-    if not any(isinstance(op.primitive, Compound) for op in program.operations):
-        return program
-    program = without_unused(program)
-    program = without_unused(_in_bodies(program, folds))
-    program = without_unused(without_repeats(with_motion(program, xp), folds))
-    return _with_kept_rows(program)
-
-
-def _in_bodies(program: Program, folds: Any) -> Program:
-    """Compute nothing twice within the programs that operations are made of."""
 
     def shortened(body: Program) -> Program:
-        return without_unused(without_repeats(_in_bodies(body, folds), folds))
+        return without_unused(without_repeats(with_short_bodies(body, folds), folds))
 
-    return _with_compounds(program, lambda compound, _: compound.mapped(shortened))
+    return without_unused(_with_compounds(program, lambda compound, _: compound.mapped(shortened)))
 
 
-def _with_kept_rows(program: Program, inside: bool = False) -> Program:
+def with_kept_rows(program: Program, inside: bool = False) -> Program:
     """Let loops stack what no result of the program looks at in memory that is kept.
 
     What a body hands out, `inside`, is copied.
@@ -49,7 +38,7 @@ def _with_kept_rows(program: Program, inside: bool = False) -> Program:
                 places.setdefault(op.args[0], set()).add(op.args[1])
 
     def changed(compound: Compound, op: Operation) -> Compound:
-        compound = compound.mapped(lambda body: _with_kept_rows(body, isinstance(compound, Loop)))
+        compound = compound.mapped(lambda body: with_kept_rows(body, isinstance(compound, Loop)))
         if not isinstance(compound, Loop):
             return compound
         given, n = places.get(op.result, set()), len(compound.last)
@@ -59,7 +48,14 @@ def _with_kept_rows(program: Program, inside: bool = False) -> Program:
     return _with_compounds(program, changed)
 
 
+def has_compounds(program: Program) -> bool:
+    """Whether there are loops or branches in a program."""
+    return any(isinstance(op.primitive, Compound) for op in program.operations)
+
+
 def _with_compounds(program: Program, change: Any) -> Program:
+    if not has_compounds(program):
+        return program
     operations = [
         replace(op, primitive=change(op.primitive, op))
         if isinstance(op.primitive, Compound)
