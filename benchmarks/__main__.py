@@ -6,6 +6,7 @@ import argparse
 
 from benchmarks import (
     architectures,
+    cost_model,
     derivatives,
     functions,
     imports,
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "jacobian": derivatives.jacobian,
     "physics": derivatives.physics,
     "import": imports.imports,
+    "constants": cost_model.cost_model,
 }
 
 
