@@ -45,6 +45,11 @@ def test_sums_and_means(shape, dtype):
         np.testing.assert_allclose(part, plain[1], rtol=4 * tolerance, atol=tolerance * scale)
 
 
+def test_the_sum_of_a_number_takes_an_axis():
+    for x in (np.float64(2.5), np.asarray(2.5)):
+        assert pn.jit(lambda x: np.sum(x * 2.0, axis=0))(x) == 5.0
+
+
 def test_what_is_not_finite_stays_in_its_row():
     x = np.ones((64, 8), np.float32)
     x[3, 2], x[5, 1], x[7, 0] = np.inf, np.nan, -np.inf

@@ -64,11 +64,11 @@ def _product(result: Any, x: Any, axis: Any) -> Form | None:
     """Return the form of a sum over neighbouring axes as a product with ones, None if none pays."""
     shape = x.shape
     rank = len(shape)
+    if not rank or not x.size or str(x.dtype) not in ("float32", "float64"):
+        return None
     axes = range(rank) if axis is None else (axis,) if isinstance(axis, int) else axis
     summed = sorted(a % rank for a in axes)
-    if not summed or summed[-1] - summed[0] >= len(summed) or not x.size:
-        return None
-    if str(x.dtype) not in ("float32", "float64"):
+    if not summed or summed[-1] - summed[0] >= len(summed):
         return None
     before, after = shape[: summed[0]], shape[summed[-1] + 1 :]
     n = math.prod(shape[summed[0] : summed[-1] + 1])
