@@ -11,6 +11,7 @@ from portanet.errors import ArgumentError, HyperparameterError, ParameterTreeErr
 from portanet.optimizers.base import with_fields
 from portanet.optimizers.chains import OptimizerChain
 from portanet.optimizers.scheduler import Scheduler
+from portanet.optimizers.wrappers import Wrapper
 from portanet.optimizers.state import OptimizerState
 
 S = TypeVar("S")
@@ -91,6 +92,8 @@ def adjust(state: S, lr: float | None = None, /, *, path: str | None = None, **f
 
 def _check_unambiguous(rule: Any, fields: dict[str, Any]) -> None:
     """One rule of a chain has each field: two learning rates mean different things."""
+    if isinstance(rule, Wrapper):
+        return _check_unambiguous(rule.rule, fields)
     for name in fields if isinstance(rule, OptimizerChain) else ():
         owners = [member for member in rule.rules if name in _field_names(member)]
         if len(owners) > 1:
@@ -105,6 +108,8 @@ def _field_names(rule: Any) -> set[str]:
         return {name for member in rule.rules for name in _field_names(member)}
     if isinstance(rule, Scheduler):
         return _field_names(rule.rule) - dict(rule.schedules).keys()
+    if isinstance(rule, Wrapper):
+        return _field_names(rule.rule) | (_names_of(type(rule)) - {"rule"})
     return _names_of(type(rule))
 
 
@@ -116,10 +121,13 @@ def _names_of(kind: Any) -> set[str]:
 def _replaced(rule: Any, fields: dict[str, Any]) -> Any:
     if isinstance(rule, OptimizerChain):
         return OptimizerChain(*(_replaced(member, fields) for member in rule.rules))
-    if isinstance(rule, Scheduler):
-        free = {name: fields[name] for name in _field_names(rule) & fields.keys()}
-        return with_fields(rule, {"rule": _replaced(rule.rule, free)})
     own = {name: value for name, value in fields.items() if name in _field_names(rule)}
+    if isinstance(rule, Scheduler):
+        return with_fields(rule, {"rule": _replaced(rule.rule, own)})
+    if isinstance(rule, Wrapper):
+        inner = {name: value for name, value in own.items() if name in _field_names(rule.rule)}
+        own = {name: value for name, value in own.items() if name not in inner}
+        own["rule"] = _replaced(rule.rule, inner)
     return dataclasses.replace(rule, **own) if own else rule
 
 
