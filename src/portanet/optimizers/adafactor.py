@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.errors import DTypeError
+from portanet.interface import array_namespace
 from portanet.optimizers.base import Array, Rule, cast, zero_mean
 from portanet.optimizers.complex_parts import is_complex
 from portanet.tracing.record.host import Counter
@@ -87,7 +87,7 @@ class Adafactor(Rule):
     def __post_init__(self) -> None:
         checks.non_negative(self, "lr", "weight_decay")
         checks.positive(self, "clip", "decay_power")
-        checks.pair(self, "epsilons")
+        checks.pairs(self, "epsilons")
         if min(self.epsilons) <= 0:
             checks.refuse(self, "epsilons > 0", self.epsilons)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks, trees
-from portanet.backends import array_namespace
 from portanet.errors import ArgumentError, HyperparameterError, shown
+from portanet.interface import array_namespace
 from portanet.optimizers.base import Array, Rule, RuleState, bits, cast_like
 from portanet.optimizers.chains import OptimizerChain
 from portanet.optimizers.complex_parts import as_given

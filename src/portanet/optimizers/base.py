@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from portanet import checks
-from portanet.backends import array_namespace
+from portanet.interface import array_namespace
 from portanet.tracing.record.host import RecordedNumber
 
 Array = Any

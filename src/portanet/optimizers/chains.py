@@ -119,7 +119,7 @@ def chain(*rules: Rule) -> OptimizerChain:
     Examples
     --------
     >>> import portanet as pn
-    >>> pn.optimizers.chain(pn.optimizers.ClipGradient(0.5), pn.optimizers.SGD(0.1))
-    OptimizerChain(ClipGradient(limit=0.5), SGD(lr=0.1, momentum=0.0, nesterov=False))
+    >>> pn.optimizers.chain(pn.optimizers.ClipGradient(0.5), pn.optimizers.Momentum(0.1))
+    OptimizerChain(ClipGradient(limit=0.5), Momentum(lr=0.1, momentum=0.9))
     """
     return OptimizerChain(*rules)

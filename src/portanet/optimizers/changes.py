@@ -11,8 +11,8 @@ from portanet.errors import ArgumentError, HyperparameterError, ParameterTreeErr
 from portanet.optimizers.base import with_fields
 from portanet.optimizers.chains import OptimizerChain
 from portanet.optimizers.scheduler import Scheduler
-from portanet.optimizers.wrappers import Wrapper
 from portanet.optimizers.state import OptimizerState
+from portanet.optimizers.wrappers import Wrapper
 
 S = TypeVar("S")
 
@@ -52,10 +52,10 @@ def adjust(state: S, lr: float | None = None, /, *, path: str | None = None, **f
     >>> state = pn.optimizers.setup(pn.optimizers.SGD(0.1), {"weight": np.zeros(2)})
     >>> pn.optimizers.adjust(state, 0.01)
     OptimizerState
-      weight  SGD(lr=0.01, momentum=0.0, nesterov=False)
+      weight  SGD(lr=0.01, momentum=0.0, nesterov=False, dampening=0.0)
     >>> pn.optimizers.adjust(state, momentum=0.9, nesterov=True)
     OptimizerState
-      weight  SGD(lr=0.1, momentum=0.9, nesterov=True)
+      weight  SGD(lr=0.1, momentum=0.9, nesterov=True, dampening=0.0)
     """
     if lr is not None:
         if "lr" in fields:
@@ -159,8 +159,8 @@ def freeze(state: S, path: str | None = None) -> S:
     >>> state = pn.optimizers.setup(pn.optimizers.SGD(0.1), ps)
     >>> pn.optimizers.freeze(state, "layer_1")
     OptimizerState
-      layer_1.weight  SGD(lr=0.1, momentum=0.0, nesterov=False)  (frozen)
-      layer_2.weight  SGD(lr=0.1, momentum=0.0, nesterov=False)
+      layer_1.weight  SGD(lr=0.1, momentum=0.0, nesterov=False, dampening=0.0)  (frozen)
+      layer_2.weight  SGD(lr=0.1, momentum=0.0, nesterov=False, dampening=0.0)
     """
     return _on_optimizer_state(state, lambda inner: _with_flag(inner, path, True))
 

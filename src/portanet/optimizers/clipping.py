@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
+from portanet.interface import array_namespace
 from portanet.optimizers.base import Array, Rule, RuleState, bits, cast
 
 
@@ -149,7 +149,8 @@ def _factor(gs: Sequence[Array], limit: float) -> Array | None:
     entries over the largest one, or over the limit, so that none overflows.
     """
     xp = array_namespace(*gs)
-    wide = [xp.astype(g, xp.float32) if bits(xp, g.dtype) < 32 else g for g in gs if 0 not in g.shape]
+    filled = [g for g in gs if 0 not in g.shape]
+    wide = [xp.astype(g, xp.float32) if bits(xp, g.dtype) < 32 else g for g in filled]
     if not wide:
         return None
     dtype = max((g.dtype for g in wide), key=lambda dtype: bits(xp, dtype))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from portanet.backends import array_namespace, backend_of
+from portanet.interface import array_namespace, backend_of
 
 Array = Any
 

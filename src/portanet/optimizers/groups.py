@@ -52,10 +52,11 @@ class Groups(Rule):
     ... )
     >>> ps = {"body": {"weight": np.ones((2, 2)), "bias": np.ones(2)}, "head": np.ones(2)}
     >>> state = opt.setup(opt.chain(opt.ClipGlobalNorm(1.0), rule), ps)
-    >>> state["head"].rule
-    OptimizerChain(ClipGlobalNorm(limit=1.0), SGD(lr=0.1))
-    >>> type(state["body"]["weight"].rule.rules[1]).__name__
-    'Muon'
+    >>> for path, leaf in zip(state.paths(), pn.trees.leaves(state.rules)):
+    ...     print(path, type(leaf.rules[1]).__name__)
+    body.bias Adam
+    body.weight Muon
+    head SGD
     """
 
     groups: tuple[tuple[Where, Rule], ...]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from portanet import checks
-from portanet.backends import array_namespace
+from portanet.interface import array_namespace
 from portanet.optimizers.base import Array, cast
 from portanet.optimizers.moments import Moments, MomentState
 from portanet.optimizers.norms import norm

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.errors import DTypeError, ShapeError
+from portanet.interface import array_namespace
 from portanet.optimizers.base import Array, Rule, cast, zero_mean
 from portanet.optimizers.complex_parts import is_complex
 from portanet.optimizers.norms import norm

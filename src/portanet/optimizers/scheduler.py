@@ -51,8 +51,6 @@ class Scheduler(Wrapper):
     >>> import portanet as pn
     >>> halving = pn.optimizers.schedules.ExponentialDecay(1.0, decay=0.5)
     >>> rule = pn.optimizers.Scheduler(pn.optimizers.SGD(), lr=halving)
-    >>> rule
-    Scheduler(SGD(lr=1.0, momentum=0.0, nesterov=False), lr=ExponentialDecay(start=1.0, decay=0.5))
     >>> ps = {"weight": np.asarray([4.0])}
     >>> state = pn.optimizers.setup(rule, ps)
     >>> for _ in range(3):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
+from portanet.interface import array_namespace
 from portanet.optimizers.base import Array, Rule, cast, zero_mean
 from portanet.optimizers.moments import check_betas
 
@@ -71,8 +70,7 @@ class Rprop(Rule):
 
     def __post_init__(self) -> None:
         checks.positive(self, "lr")
-        _check_pair(self, "factors")
-        _check_pair(self, "limits")
+        checks.pairs(self, "factors", "limits")
         if not 0 < self.factors[0] < 1 < self.factors[1]:
             checks.refuse(self, "0 < factors[0] < 1 < factors[1]", self.factors)
         if not 0 < self.limits[0] <= self.limits[1]:
@@ -163,14 +161,3 @@ class Lion(Rule):
         direction = xp.sign((1.0 - beta1) * wide + beta1 * mean)
         decayed = cast(xp, direction, x.dtype) + self.weight_decay * x
         return ((1.0 - beta2) * wide + beta2 * mean,), self.lr * decayed
-
-
-def _check_pair(rule: Any, name: str) -> None:
-    pair = getattr(rule, name)
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        checks.refuse(rule, f"{name} is a pair of numbers", pair)
-    if any(isinstance(n, bool) or not isinstance(n, int | float) for n in pair):
-        checks.refuse(rule, f"{name} is a pair of numbers", pair)
-    if not all(map(math.isfinite, pair)):
-        checks.refuse(rule, f"{name} are finite", pair)
-    object.__setattr__(rule, name, tuple(map(float, pair)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from portanet import trees
-from portanet.backends import array_namespace, backend_of, dtype_name, same_dtype
 from portanet.errors import (
     ArgumentError,
     DTypeError,
@@ -15,6 +14,7 @@ from portanet.errors import (
     ShapeError,
     shown,
 )
+from portanet.interface import array_namespace, backend_of, dtype_name, same_dtype
 from portanet.optimizers.base import Rule, RuleState, apply_rules
 from portanet.optimizers.chains import OptimizerChain
 from portanet.optimizers.complex_parts import as_given, as_real, is_complex
