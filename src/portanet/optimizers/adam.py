@@ -9,9 +9,8 @@ from typing import Any
 from portanet import checks
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace, backend_of
-from portanet.optimizers.base import Array
+from portanet.optimizers.base import Array, is_recorded
 from portanet.optimizers.moments import Moments, MomentState
-from portanet.tracing.record.host import RecordedNumber
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,15 @@ class Adam(Moments):
         """Apply the rules; a library that can step many arrays at once does so."""
         rule, (mean, _, step) = rules[0], states[0]
         together = backend_of(mean, *gs).kernels.get("adam_update_all")
-        alike = together is not None and all(
-            r is rule and _same(s[2], step) and s[0].dtype == mean.dtype == g.dtype
-            for r, s, g in zip(rules, states, gs, strict=True)
+        # Steps that are recorded may differ in other calls, and are no numbers for such a kernel.
+        recorded = is_recorded(step)
+        alike = (
+            together is not None
+            and not recorded
+            and all(
+                r is rule and s[2] == step and s[0].dtype == mean.dtype == g.dtype
+                for r, s, g in zip(rules, states, gs, strict=True)
+            )
         )
         if together is None or not alike:
             return super().apply_all(rules, states, xs, gs)
@@ -169,8 +174,3 @@ def adam_update(
     mean = (1.0 - beta1) * g + beta1 * mean
     square = (1.0 - beta2) * (g * g) + beta2 * square
     return mean, square, mean / (xp.sqrt(square) + epsilon) * lr
-
-
-def _same(step: Any, other: Any) -> bool:
-    """Whether two parameters have taken as many steps; of two that are recorded none knows."""
-    return step is other or (not isinstance(step, RecordedNumber) and step == other)

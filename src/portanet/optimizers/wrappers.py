@@ -17,10 +17,11 @@ from portanet.optimizers.base import (
     cast_like,
     check_rule,
     each_once,
+    is_recorded,
     with_fields,
     zero_mean,
 )
-from portanet.tracing.record.host import Counter, RecordedNumber
+from portanet.tracing.record.host import Counter
 
 
 @dataclass(frozen=True)
@@ -131,14 +132,14 @@ class Accumulate(Wrapper):
         return new_states, steps
 
     def _may_step(self, count: Any) -> bool:
-        return isinstance(count, RecordedNumber) or (count + 1) % self.every == 0
+        return is_recorded(count) or (count + 1) % self.every == 0
 
     def _stepped(self, before: Any, inner: RuleState, step: Array) -> tuple[RuleState, Array]:
         """Return the state and the step of an update at which the inner rule steps."""
         count, total, inner_before = before
         xp = array_namespace(step, total)
         nothing, empty = xp.zeros_like(step), xp.zeros_like(total)
-        if not isinstance(count, RecordedNumber):
+        if not is_recorded(count):
             return (count + 1, empty, inner), step
         due = (count + 1) // self.every - count // self.every  # 1 at each `every`th, else 0
         return (
@@ -151,7 +152,7 @@ def selected(due: Any, new: Any, old: Any) -> Any:
     """Return the tree `new` where a recorded number is 1, and `old` where it is 0."""
 
     def leaf(new: Any, old: Any) -> Any:
-        if isinstance(old, Counter | RecordedNumber):
+        if isinstance(old, Counter) or is_recorded(old):
             return old + (new - old) * due
         xp = array_namespace(new, old)
         return xp.where(xp.zeros_like(new) + due > 0.5, new, old)
