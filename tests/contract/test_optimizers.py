@@ -49,19 +49,9 @@ def _gradients(backend, dtype, seed):
     return place(backend, _tree(seed) | {"steps": None, "name": None}, dtype)
 
 
-def _setup(make, ps):
-    """Set up a rule for all parameters: some are made for a part of them."""
-    rule = make()
-    if isinstance(rule, optimizers.Muon):
-        rule = optimizers.Groups({"layer_1.weight": rule}, optimizers.SGD(0.1))
-    if isinstance(rule, optimizers.Masked):
-        rule = optimizers.chain(rule, optimizers.SGD(0.1))
-    return optimizers.setup(rule, ps)
-
-
 def _train(backend, make, dtype, steps=3):
     ps = _parameters(backend, dtype)
-    state = _setup(make, ps)
+    state = optimizers.setup(make(), ps)
     for seed in range(1, steps + 1):
         state, ps = optimizers.update(state, ps, _gradients(backend, dtype, seed))
     return state, ps
@@ -81,7 +71,7 @@ def test_dtypes_and_devices_are_kept(backend, make):
     for dtype in dtypes(backend):
 
         def step(ps, gradients):
-            return optimizers.update(_setup(make, ps), ps, gradients)
+            return optimizers.update(optimizers.setup(make(), ps), ps, gradients)
 
         both = _parameters(backend, dtype), _gradients(backend, dtype, 1)
         function, floats = of_floats(lambda *both: step(*both)[1], *both)
@@ -95,7 +85,7 @@ def test_dtypes_and_devices_are_kept(backend, make):
 
 def test_structures_are_kept(backend, make):
     ps = _parameters(backend, "float32")
-    state = _setup(make, ps)
+    state = optimizers.setup(make(), ps)
     new_state, new = optimizers.update(state, ps, _gradients(backend, "float32", 1))
     assert shapes(new) == shapes(ps)
     assert shapes(new_state) == shapes(state)
@@ -105,7 +95,7 @@ def test_structures_are_kept(backend, make):
 
 def test_nothing_is_changed_and_steps_repeat(backend, make):
     ps, gradients = _parameters(backend, "float32"), _gradients(backend, "float32", 1)
-    state = _setup(make, ps)
+    state = optimizers.setup(make(), ps)
     state, ps = optimizers.update(state, ps, gradients)
     before = Snapshot(ps, gradients, state)
     first, second = (optimizers.update(state, ps, gradients) for _ in range(2))
@@ -122,7 +112,7 @@ def test_steps_are_those_on_numpy(backend, make, dtype):
 
 def test_the_steps_move_with_the_gradient_and_a_missing_one_rests(backend, make):
     ps, gradients = _parameters(backend, "float64"), _gradients(backend, "float64", 1)
-    state = _setup(make, ps)
+    state = optimizers.setup(make(), ps)
     gradients["scalar"] = None
     state, new = optimizers.update(state, ps, gradients)
     _, new = optimizers.update(state, new, gradients)

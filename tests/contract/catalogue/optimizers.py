@@ -1,4 +1,4 @@
-"""Cases of optimizers."""
+"""Cases of optimizers, each for a tree with a matrix at ``layer_1.weight``."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ RULES: dict[str, Callable[[], opt.Rule]] = {
     "Lion": lambda: opt.Lion(0.01, weight_decay=0.1),
     "LAMB": lambda: opt.LAMB(0.01, weight_decay=0.1),
     "Adafactor": lambda: opt.Adafactor(0.01, weight_decay=0.1),
-    "Muon": lambda: opt.Muon(0.01),
+    "Muon": lambda: opt.Groups({"layer_1.weight": opt.Muon(0.01)}, opt.SGD(0.1)),
     "Groups": lambda: opt.Groups({"layer_1": opt.Adam(0.01)}, opt.SGD(0.1)),
-    "Masked": lambda: opt.Masked(opt.WeightDecay(0.01), "layer_1.weight"),
+    "Masked": lambda: opt.chain(opt.Masked(opt.WeightDecay(0.01), "layer_1.weight"), opt.SGD(0.1)),
     "SignDecay": lambda: opt.SignDecay(0.01),
     "MovingAverage": lambda: opt.MovingAverage(0.9),
     "Accumulate": lambda: opt.Accumulate(opt.Adam(0.01), every=2),
