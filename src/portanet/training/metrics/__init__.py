@@ -1,0 +1,28 @@
+"""Metrics: how good predictions are, counted exactly over any number of batches."""
+
+from portanet.training.metrics.base import Metric
+from portanet.training.metrics.classification import (
+    Accuracy,
+    ConfusionMatrix,
+    F1Score,
+    Precision,
+    Recall,
+    TopKAccuracy,
+)
+from portanet.training.metrics.likelihood import Perplexity
+from portanet.training.metrics.ranking import ROCAUC
+from portanet.training.metrics.regression import MeanAbsoluteError, R2Score
+
+__all__ = [
+    "ROCAUC",
+    "Accuracy",
+    "ConfusionMatrix",
+    "F1Score",
+    "MeanAbsoluteError",
+    "Metric",
+    "Perplexity",
+    "Precision",
+    "R2Score",
+    "Recall",
+    "TopKAccuracy",
+]
