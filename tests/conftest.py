@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import portanet as pn
-from portanet.backends import registry
+from portanet.interface import registry
 
 NAMES = ("numpy", "array_api_strict", "torch", "jax", "cupy")
 

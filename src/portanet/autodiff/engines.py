@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from portanet.backends import Backend, TapeBackend, backend_of
 from portanet.errors import ArgumentError, BackendMismatchError, shown
+from portanet.interface import Backend, backend_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class AutoAutograd:
     """
 
     def accepts(self, backend: Backend) -> bool:
-        return isinstance(backend, TapeBackend)
+        return not backend.differentiates_itself
 
 
 @dataclass(frozen=True)

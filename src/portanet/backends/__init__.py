@@ -3,8 +3,9 @@
 A third party names its own under the entry-point group ``portanet.backends``, or calls `register`.
 """
 
-from portanet.backends.base import Backend
-from portanet.backends.registry import (
+from portanet.backends.tape_backend import TapeBackend
+from portanet.interface import (
+    Backend,
     array_namespace,
     available,
     backend_of,
@@ -17,7 +18,6 @@ from portanet.backends.registry import (
     register,
     same_dtype,
 )
-from portanet.backends.tape_backend import TapeBackend
 
 __all__ = [
     "Backend",

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, overload
 
 from portanet import checks, tape
-from portanet.backends import backend_of, is_array
-from portanet.backends.generic import GENERIC
+from portanet.interface import backend_of, is_array
 from portanet.tape.rule import Rule
 
 F = TypeVar("F", bound=Callable[..., Any])
 Body = Callable[..., Any]
+GENERIC: dict[str, Body] = {}
+"""The generic bodies of kernels, by name: what a native body leaves to them."""
 
 
 @overload

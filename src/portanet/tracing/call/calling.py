@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet import trees
-from portanet.backends import is_array
+from portanet.interface import is_array
 from portanet.tracing.call.arguments import Static
 
 _STATIC = (bool, int, str, bytes)

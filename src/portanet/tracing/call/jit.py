@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
-from portanet.backends import backend_of, is_array
 from portanet.errors import ArgumentError, PortanetError
+from portanet.interface import backend_of, is_array
+from portanet.tape.trace import Captured
 from portanet.tracing.call import replays
 from portanet.tracing.call.anew import warn_user
 from portanet.tracing.call.arguments import Marked
 from portanet.tracing.call.cache import Cache, CacheInfo
 from portanet.tracing.call.chance import Chance
 from portanet.tracing.call.signature import refuse_changing, signature
-from portanet.tracing.record.record import Captured
 from portanet.tracing.watch.surroundings import Surroundings
 
 

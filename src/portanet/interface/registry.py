@@ -6,8 +6,8 @@ import importlib
 from functools import cache
 from typing import Any, TypeVar
 
-from portanet.backends.base import Backend
 from portanet.errors import ArgumentError, BackendMismatchError, BackendNotAvailableError
+from portanet.interface.backend import Backend
 from portanet.tape import Box
 
 B = TypeVar("B", bound=Backend)
