@@ -86,7 +86,7 @@ class Device:
                     f"{_path(tree, i)}: {self} cannot hold dtype {dtype_name(x)}: convert the "
                     'tree first, for example with pn.astype(tree, "float32")'
                 ) from error
-            if dtype_name(leaves[i]) != dtype_name(x):
+            if leaves[i] is not x and dtype_name(leaves[i]) != dtype_name(x):
                 raise DTypeError(
                     f"{_path(tree, i)}: {target.name} has no dtype {dtype_name(x)}: convert the "
                     f'tree first with pn.astype(tree, "{dtype_name(leaves[i])}")'

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from portanet import trees
-from portanet.backends import is_array
 from portanet.errors import ShapeError
+from portanet.interface import is_array
 
 
 class MaskedBatch(NamedTuple):

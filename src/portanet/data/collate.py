@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from portanet import checks, trees
-from portanet.backends import array_namespace, backend_of, is_array
 from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
+from portanet.interface import array_namespace, backend_of, is_array
 
 
 def stack(samples: Sequence[Any]) -> Any:

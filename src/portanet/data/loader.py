@@ -169,9 +169,9 @@ class DataLoader:
         position = self._position
         try:
             for i, batch in enumerate(batches, first + 1):
-                done = i == len(self)
-                position.epoch, position.batch = (epoch + 1, 0) if done else (epoch, i)
+                position.epoch, position.batch = epoch, i
                 yield batch
+            position.epoch, position.batch = epoch + 1, 0
         finally:
             batches.close()
 

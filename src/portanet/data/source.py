@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from portanet import trees
-from portanet.backends import backend_of, is_array
 from portanet.data.batch import common_length
 from portanet.data.collate import stack
 from portanet.devices import Device, get_device
 from portanet.errors import ArgumentError, shown
+from portanet.interface import backend_of, is_array
 
 Indices = slice | np.ndarray
 
@@ -62,7 +62,7 @@ def _taken(leaves: list[Any], indices: np.ndarray, length: int) -> list[Any]:
 class SampleSource:
     """A dataset with ``len(dataset)`` and ``dataset[i]``, and how its samples make a batch."""
 
-    device = None
+    device: Device | None = None
 
     def __init__(self, dataset: Any, collate: Callable[[Sequence[Any]], Any] | None) -> None:
         self._dataset = dataset

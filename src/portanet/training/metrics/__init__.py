@@ -1,14 +1,8 @@
 """Metrics: how good predictions are, counted exactly over any number of batches."""
 
+from portanet.training.metrics.accuracy import Accuracy, TopKAccuracy
 from portanet.training.metrics.base import Metric
-from portanet.training.metrics.classification import (
-    Accuracy,
-    ConfusionMatrix,
-    F1Score,
-    Precision,
-    Recall,
-    TopKAccuracy,
-)
+from portanet.training.metrics.confusion import ConfusionMatrix, F1Score, Precision, Recall
 from portanet.training.metrics.likelihood import Perplexity
 from portanet.training.metrics.ranking import ROCAUC
 from portanet.training.metrics.regression import MeanAbsoluteError, R2Score

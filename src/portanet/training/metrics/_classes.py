@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.checks import finite, integers
 from portanet.errors import IndexRangeError, ShapeError
+from portanet.interface import array_namespace
 from portanet.training.metrics.base import Metric
 
 
@@ -47,7 +47,7 @@ class ClassMetric(Metric):
         labels = labels_of(xp, prediction, target)
         return {"guesses": xp.argmax(prediction, axis=-1), "labels": labels}
 
-    def kept(self, measured: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def kept(self, measured: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """Return the guesses and the labels that count, as vectors."""
         guesses, labels = measured["guesses"].reshape(-1), measured["labels"].reshape(-1)
         if self.ignore_index is None:
@@ -84,3 +84,9 @@ def counted(guesses: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray
         )
     pairs = labels.astype(np.int64) * classes + guesses
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+
+def check_samples(count: Any) -> None:
+    """Refuse a metric of nothing."""
+    if not count:
+        raise ShapeError("a metric has at least one sample that counts: got none")

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from portanet.backends import backend_of
 from portanet.errors import ArgumentError, ShapeError, shown
+from portanet.interface import backend_of
 
 Total = dict[str, Any]
 """What a metric has counted so far: NumPy arrays by name, or lists of them to be joined."""
@@ -43,10 +43,10 @@ class Metric(ABC):
 
     @abstractmethod
     def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
-        """Return arrays with an entry for each sample along their first axis."""
+        """Return arrays with an entry for each sample along their first axis, and integers."""
 
     @abstractmethod
-    def add(self, total: Total | None, measured: Mapping[str, np.ndarray]) -> Total:
+    def add(self, total: Total | None, measured: Mapping[str, Any]) -> Total:
         """Return the total with a batch that was measured added to it; None is no total yet."""
 
     @abstractmethod
@@ -66,16 +66,21 @@ class Metric(ABC):
         return self.result(self.add(None, on_host(self.measure(prediction, target), mask)))
 
 
-def on_host(measured: Mapping[str, Any], mask: Any) -> dict[str, np.ndarray]:
+def on_host(measured: Mapping[str, Any], mask: Any) -> dict[str, Any]:
     """Return measured arrays as NumPy's, without the samples that a mask excludes."""
-    found = {name: to_numpy(x) for name, x in measured.items()}
-    if mask is None:
-        return found
-    kept = to_numpy(mask)
-    for name, x in found.items():
-        if x.shape[:1] != kept.shape:
-            raise ShapeError(f"mask.shape == {name}.shape[:1]: {kept.shape} != {x.shape[:1]}")
-    return {name: x[kept] for name, x in found.items()}
+    kept = None if mask is None else to_numpy(mask)
+    return {name: _of_kept(name, x, kept) for name, x in measured.items()}
+
+
+def _of_kept(name: str, x: Any, kept: np.ndarray | None) -> Any:
+    if isinstance(x, int):
+        return x
+    x = to_numpy(x)
+    if kept is None:
+        return x
+    if x.shape[:1] != kept.shape:
+        raise ShapeError(f"mask.shape == {name}.shape[:1]: {kept.shape} != {x.shape[:1]}")
+    return x[kept]
 
 
 def to_numpy(x: Any) -> np.ndarray:
@@ -92,6 +97,7 @@ def named(metrics: Any) -> dict[str, Metric]:
     """Return metrics by name: a mapping as it is, others by their own names."""
     if isinstance(metrics, Metric):
         metrics = [metrics]
+    found: list[tuple[Any, Any]]
     if isinstance(metrics, Mapping):
         found = list(metrics.items())
     elif isinstance(metrics, Sequence) and not isinstance(metrics, str):

@@ -1,21 +1,18 @@
-"""Metrics of classes: right and wrong ones."""
+"""Metrics of classes: the share of right ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from portanet import checks
-from portanet.backends import array_namespace
-from portanet.checks import integers, one_of
-from portanet.errors import ShapeError
-from portanet.training.metrics._classes import ClassMetric, counted, labels_of
+from portanet.checks import integers
+from portanet.interface import array_namespace, device_of
+from portanet.training.metrics._classes import ClassMetric, check_samples, labels_of
 from portanet.training.metrics.base import Total
-
-Average = Literal["macro", "micro", "weighted", "none"]
 
 
 def _right(total: Total | None, right: np.ndarray) -> Total:
@@ -27,13 +24,8 @@ def _right(total: Total | None, right: np.ndarray) -> Total:
 
 
 def _share(total: Total) -> float:
-    _check_samples(total["samples"])
+    check_samples(total["samples"])
     return float(total["right"]) / float(total["samples"])
-
-
-def _check_samples(count: Any) -> None:
-    if not count:
-        raise ShapeError("a metric has at least one sample that counts: got none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +53,7 @@ class Accuracy(ClassMetric):
     0.667
     """
 
-    def add(self, total: Total | None, measured: Mapping[str, np.ndarray]) -> Total:
+    def add(self, total: Total | None, measured: Mapping[str, Any]) -> Total:
         guesses, labels = self.kept(measured)
         return _right(total, guesses == labels)
 
@@ -106,7 +98,7 @@ class TopKAccuracy(ClassMetric):
         xp = array_namespace(prediction, target)
         checks.real_floating("prediction", prediction)
         labels = labels_of(xp, prediction, target)
-        classes = xp.arange(prediction.shape[-1], dtype=labels.dtype, device=prediction.device)
+        classes = xp.arange(prediction.shape[-1], dtype=labels.dtype, device=device_of(prediction))
         own = xp.expand_dims(labels, axis=-1) == classes
         lowest = xp.full_like(prediction, -float("inf"))
         score = xp.max(xp.where(own, prediction, lowest), axis=-1, keepdims=True)
@@ -114,47 +106,8 @@ class TopKAccuracy(ClassMetric):
         right = xp.logical_and(rank < self.k, xp.any(own, axis=-1))
         return {"guesses": right, "labels": labels}
 
-    def add(self, total: Total | None, measured: Mapping[str, np.ndarray]) -> Total:
+    def add(self, total: Total | None, measured: Mapping[str, Any]) -> Total:
         return _right(total, self.kept(measured)[0])
 
     def result(self, total: Total) -> float:
         return _share(total)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConfusionMatrix(ClassMetric):
-    """How many samples of which class (row) were taken for which (column).
-
-    The result is an array of int64 of shape (classes, classes). Shapes, and what a `threshold` and
-    an `ignore_index` are, as for `Accuracy`.
-
-    Raises
-    ------
-    IndexRangeError
-        If a label is none of the classes.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import portanet as pn
-    >>> scores = np.asarray([0.9, 0.2, 0.7])
-    >>> pn.training.metrics.ConfusionMatrix(threshold=0.5)(scores, np.asarray([1, 0, 0]))
-    array([[1, 1],
-           [0, 1]])
-    """
-
-    larger_is_better = None
-
-    def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
-        measured = super().measure(prediction, target)
-        classes = 2 if self.threshold is not None else prediction.shape[-1]
-        return {**measured, "classes": _Count(classes)}
-
-    def add(self, total: Total | None, measured: Mapping[str, np.ndarray]) -> Total:
-        guesses, labels = self.kept(measured)
-        counts = counted(guesses, labels, int(measured["classes"]))
-        return {"counts": counts if total is None else total["counts"] + counts}
-
-    def result(self, total: Total) -> Any:
-        _check_samples(np.sum(total["counts"]))
-        return total["counts"]
