@@ -12,7 +12,7 @@ from portanet.data.batch import common_length
 from portanet.data.collate import stack
 from portanet.devices import Device, get_device
 from portanet.errors import ArgumentError, shown
-from portanet.interface import backend_of, is_array
+from portanet.interface import array_namespace, backend_of, is_array
 
 Indices = slice | np.ndarray
 
@@ -43,12 +43,17 @@ class ArraySource:
 
     def take(self, indices: Indices) -> Any:
         if isinstance(indices, slice):
-            leaves = [x[indices, ...] for x in self._leaves]
+            leaves = [_copied(x[indices, ...]) for x in self._leaves]
         elif self.device is not None and self.device.backend == "numpy":
             leaves = [x[indices] for x in self._leaves]
         else:
             leaves = _taken(self._leaves, indices, self._length)
         return trees.unflatten(self._structure, leaves)
+
+
+def _copied(x: Any) -> Any:
+    """Return a batch of its own: what is written into it does not reach the data."""
+    return array_namespace(x).asarray(x, copy=True)
 
 
 def _taken(leaves: list[Any], indices: np.ndarray, length: int) -> list[Any]:
