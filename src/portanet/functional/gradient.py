@@ -12,7 +12,7 @@ from portanet.interface import is_array
 @kernel
 def detach(x: Any) -> Any:
     """Return an array without its derivatives."""
-    return tape.strip(x)
+    return tape.detached(x)
 
 
 def stop_gradient(x: object) -> Any:
