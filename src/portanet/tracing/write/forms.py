@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.tracing.program import Operation
-from portanet.tracing.record.host import HostFunction
+from portanet.tracing.program import HostFunction, Operation
 from portanet.tracing.write.form import Form, kind_of
 from portanet.tracing.write.sums import mean_of, reduction, sum_of
 
