@@ -7,6 +7,7 @@ from portanet.training.history import History
 from portanet.training.run import Run
 from portanet.training.state import TrainState
 from portanet.training.step import apply_gradients, compute_gradients, train_step
+from portanet.training.steps import train_steps
 
 __all__ = [
     "History",
@@ -20,4 +21,5 @@ __all__ = [
     "metrics",
     "predict",
     "train_step",
+    "train_steps",
 ]
