@@ -11,7 +11,7 @@ from portanet.interface import array_namespace
 from portanet.tracing.call.jit import jit
 from portanet.training.gradients import checked
 from portanet.training.minimization.line_search import Probe, StrongWolfe
-from portanet.training.minimization.objective import Problem
+from portanet.training.minimization.problem import Problem
 from portanet.training.minimization.progress import Progress
 
 Array = Any

@@ -11,7 +11,7 @@ from portanet.autodiff import jacobian
 from portanet.errors import DTypeError, ShapeError
 from portanet.interface import array_namespace, backend_of, dtype_name, is_array, same_dtype
 from portanet.training.gradients import checked_triple
-from portanet.training.minimization.objective import Problem
+from portanet.training.minimization.problem import Problem
 from portanet.training.minimization.progress import Progress
 
 Array = Any

@@ -11,7 +11,7 @@ import numpy as np
 from portanet.errors import ArgumentError, NonFiniteError, shown
 from portanet.training.minimization.lbfgs import lbfgs
 from portanet.training.minimization.least_squares import gauss_newton, levenberg_marquardt
-from portanet.training.minimization.objective import Problem
+from portanet.training.minimization.problem import Problem
 from portanet.training.minimization.progress import Minimum, Progress
 from portanet.training.state import TrainState
 
@@ -109,10 +109,9 @@ def minimize(
     ...     x, y = data
     ...     prediction, st = model(x, ps, st)
     ...     return prediction - y, st, {}
-    >>> ts, minimum = pn.training.minimize(
-    ...     ts, residuals, (x, np.sin(x)), method="levenberg_marquardt", gtol=1e-6, ftol=0.0
-    ... )
-    >>> minimum.converged, minimum.value < 1e-7
+    >>> method = "levenberg_marquardt"
+    >>> ts, minimum = pn.training.minimize(ts, residuals, (x, np.sin(x)), method=method)
+    >>> minimum.converged, minimum.value < 1e-6
     (True, True)
     """
     if not isinstance(method, str) or method not in _METHODS:

@@ -10,7 +10,7 @@ from portanet.autodiff.gradients import evaluate
 from portanet.errors import ShapeError
 from portanet.interface import backend_of
 from portanet.training.gradients import checked
-from portanet.training.minimization.objective import Problem
+from portanet.training.minimization.problem import Problem
 from portanet.training.state import TrainState
 
 
