@@ -5,6 +5,7 @@ A third party names its own under the entry-point group ``portanet.backends``, o
 
 from portanet.backends.base import Backend
 from portanet.backends.registry import (
+    adapter_of,
     array_namespace,
     available,
     backend_of,
@@ -16,12 +17,15 @@ from portanet.backends.registry import (
     is_floating,
     register,
     same_dtype,
+    standing_in,
+    takes_over,
 )
 from portanet.backends.tape_backend import TapeBackend
 
 __all__ = [
     "Backend",
     "TapeBackend",
+    "adapter_of",
     "array_namespace",
     "available",
     "backend_of",
@@ -33,4 +37,6 @@ __all__ = [
     "is_floating",
     "register",
     "same_dtype",
+    "standing_in",
+    "takes_over",
 ]

@@ -45,10 +45,14 @@ class Backend(DTypes):
     fuses : bool
         Whether ``"calls"`` does chains of elementwise operations by single kernels, which
         ``elementwise_kernel`` makes of a `portanet.tracing.plan.fused.Text`.
+    differentiates_itself : bool
+        Whether the library has derivatives of its own, in the place of the tape's.
     compiles_slowly : bool
         Whether that takes so long that only functions given to `portanet.jit` are worth it.
     hides_traces : bool
         Whether arrays that are being differentiated are of the same class as others.
+    plain : Backend or None
+        The adapter of the same arrays whose place this one takes at times, if it is not its own.
     observes : str
         What `observe` shows operations of: ``"calls"`` as they run, or ``"programs"`` made of a
         function first, during which there are no values.
@@ -66,9 +70,11 @@ class Backend(DTypes):
     jit: ClassVar[str] = "none"
     wide_kernels: ClassVar[frozenset[str]] = frozenset()
     fuses: ClassVar[bool] = False
+    differentiates_itself: ClassVar[bool] = True
     compiles_slowly: ClassVar[bool] = False
     hides_traces: ClassVar[bool] = False
     observes: ClassVar[str] = "calls"
+    plain: Backend | None = None
     modules: ClassVar[tuple[str, ...]]
     distribution: ClassVar[str]
 

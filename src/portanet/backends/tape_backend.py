@@ -13,6 +13,7 @@ class TapeBackend(Backend):
     """A library without differentiation of its own: the tape supplies it."""
 
     jit = "calls"
+    differentiates_itself = False
 
     def vjp(
         self, function: Function, primals: Sequence[Array]

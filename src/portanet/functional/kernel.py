@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar, overload
 
 from portanet import checks, tape
-from portanet.backends import backend_of, is_array
+from portanet.backends import adapter_of, backend_of, is_array, takes_over
 from portanet.backends.generic import GENERIC
 from portanet.tape.rule import Rule
 
@@ -66,6 +66,13 @@ def _dispatching(function: Body, rule: Rule | None) -> Body:
             bodies[type(x)] = body
         return body
 
+    def lead(x: Any, others: Iterable[Any]) -> Body | None:
+        """Return the body of an array for whose library that of `x` is not enough, if any."""
+        for other in others:
+            if isinstance(other, tape.Box) and takes_over(other, x):
+                return find(other)
+        return None
+
     def dispatch_one(x: Any) -> Any:
         body = bodies.get(type(x)) or find(x)
         try:
@@ -76,6 +83,8 @@ def _dispatching(function: Body, rule: Rule | None) -> Body:
     def dispatch(x: Any, *args: Any, **options: Any) -> Any:
         body = bodies.get(type(x)) or find(x)
         try:
+            if options:
+                body = lead(x, options.values()) or body
             return body(x, *args, **options)
         except Exception as error:
             checks.raise_refusal(function, error, (x, *args), options)
@@ -88,7 +97,12 @@ def _dispatching(function: Body, rule: Rule | None) -> Body:
                 own = type(other)
                 if own is not kind and (kind, own) not in mates:
                     backend_of(x, other)
-                    mates.add((kind, own))
+                    if takes_over(other, x):
+                        body = find(other)
+                    else:
+                        mates.add((kind, own))
+            if options:
+                body = lead(x, options.values()) or body
             return body(x, *args, **options)
         except Exception as error:
             checks.raise_refusal(function, error, (x, *args), options)
@@ -110,7 +124,7 @@ def _leading_arrays(parameters: Sequence[inspect.Parameter]) -> int:
 def _choose(generic: Body, x: Any, rule: Rule | None, alone: bool) -> Body:
     """Return the body for the type of `x`; `alone` if there is no other argument."""
     name = kernel_name(generic)
-    backend = backend_of(x)
+    backend = adapter_of(x) or backend_of(x)
     plain = backend.kernels.get(name, generic)
     xp = backend.xp
     if not isinstance(xp, tape.Namespace):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import trees
-from portanet.backends import TapeBackend, array_namespace, backend_of
+from portanet.backends import array_namespace, backend_of
 from portanet.optimizers import OptimizerState
 from portanet.tracing.record.host import Counter
 from portanet.training.rules import bare, numbers_of
@@ -90,7 +90,7 @@ def layout_of(ts: TrainState) -> Layout | None:
     leaves, structure = trees.flatten(ts.parameters)
     if not leaves or len(state.rules) != len(leaves):
         return None
-    if not isinstance(backend_of(*leaves), TapeBackend):
+    if backend_of(*leaves).differentiates_itself:
         return None
     rule, first = state.rules[0], leaves[0]
     if rule is None or not rule.joinable or any(state.frozen):

@@ -152,7 +152,7 @@ EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
 
 def _take_transpose(xp: Any, g: Any, x: Any, indices: Any, *, axis: int | None = None) -> Any:
     if axis is None and x.ndim > 1:
-        return xp.reshape(xp.scatter_take(g, indices, 0, (x.size,)), x.shape)
+        return xp.reshape(xp.scatter_take(g, indices, 0, (math.prod(x.shape),)), x.shape)
     return xp.scatter_take(g, indices, axes_of(axis, x.ndim)[0], x.shape)
 
 

@@ -1,0 +1,162 @@
+"""The tape over a library that differentiates by itself: its arrays, our derivatives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NoReturn
+
+from portanet import tape
+from portanet.backends import Backend, TapeBackend, standing_in
+from portanet.errors import TracedValueError
+
+Array = Any
+Function = Callable[..., Sequence[Array]]
+
+
+def _of_plain(name: str) -> Any:
+    """Return a method that calls the one of the library's own adapter."""
+
+    def method(self: Taped, *args: Any, **options: Any) -> Any:
+        return getattr(self.plain, name)(*args, **options)
+
+    method.__name__ = name
+    return method
+
+
+def taped(backend: Backend) -> Backend:
+    """Return the adapter of the arrays of `backend` whose derivatives come from the tape."""
+    if not backend.differentiates_itself:
+        return backend
+    found = _known.get(backend)
+    return _known.setdefault(backend, Taped(backend)) if found is None else found
+
+
+_known: dict[Backend, Backend] = {}
+
+
+class Taped(TapeBackend):
+    """The arrays of another adapter, `plain`, with the derivatives of the tape.
+
+    While it runs a function it stands in for `plain`: all arrays of the library belong to it, so
+    that plain ones can meet traced ones in every function.
+    """
+
+    jit = "none"
+
+    def __init__(self, plain: Backend) -> None:
+        self.plain = plain
+        self.name, self.modules, self.distribution = (  # pyright: ignore
+            plain.name, plain.modules, plain.distribution,
+        )  # fmt: skip
+        self.hides_traces = plain.hides_traces  # pyright: ignore
+
+    @cached_property
+    def xp(self) -> tape.Namespace:
+        native, functions = self.plain.kernels, {}
+        if "checked_index" in native:
+            functions["checked_index"] = native["checked_index"]
+        if "add_at" in native:
+            functions["scatter_getitem"] = self._scatter_getitem
+        return tape.Namespace(self.name, self.plain.xp, functions, _TapedArray, adapter=self)
+
+    @property
+    def kernels(self) -> Mapping[str, Callable[..., Any]]:
+        return self.plain.kernels
+
+    unavailable_reason = _of_plain("unavailable_reason")
+    version = _of_plain("version")
+    holds = _of_plain("holds")
+    devices = _of_plain("devices")
+    accelerators = _of_plain("accelerators")
+    parse_device = _of_plain("parse_device")
+    device_name = _of_plain("device_name")
+    dtype = _of_plain("dtype")
+    dtype_name = _of_plain("dtype_name")
+    from_numpy = _of_plain("from_numpy")
+    receive = _of_plain("receive")
+    fingerprint = _of_plain("fingerprint")
+    synchronize = _of_plain("synchronize")
+    untraced = _of_plain("untraced")
+
+    def device_of(self, x: Array) -> Any:
+        return self.plain.device_of(_inside(x))
+
+    def is_traced(self, x: Array) -> bool:
+        return isinstance(x, tape.Box) or self.plain.is_traced(x)
+
+    def to_numpy(self, x: Array) -> Any:
+        return x.__array__() if isinstance(x, tape.Box) else self.plain.to_numpy(x)
+
+    def transfer(self, x: Array, device: Any) -> Array:
+        if isinstance(x, tape.Box):
+            return super().transfer(x, device)
+        return self.plain.transfer(x, device)
+
+    def uniform(self, words: tuple[int, int], shape: tuple[int, ...], like: Array) -> Array:
+        return self.plain.uniform(words, shape, _inside(like))
+
+    def normal(self, words: tuple[int, int], shape: tuple[int, ...], like: Array) -> Array:
+        return self.plain.normal(words, shape, _inside(like))
+
+    def vjp(
+        self, function: Function, primals: Sequence[Array]
+    ) -> tuple[list[Array], Callable[[Sequence[Array | None]], list[Array | None]]]:
+        outputs, pull = super().vjp(self._run_by(function), primals)
+        return outputs, self._run_by(pull)
+
+    def jvp(
+        self, function: Function, primals: Sequence[Array], tangents: Sequence[Array]
+    ) -> tuple[list[Array], list[Array | None]]:
+        return super().jvp(self._run_by(function), primals, tangents)
+
+    def vmap(
+        self, function: Function, arrays: Sequence[Array], axes: Sequence[int | None]
+    ) -> list[Array | None]:
+        return super().vmap(self._run_by(function), arrays, axes)
+
+    def _run_by(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function during which this stands in for the library's own adapter."""
+
+        def run(*args: Any) -> Any:
+            with standing_in(self):
+                try:
+                    return function(*args)
+                except TypeError as error:
+                    if isinstance(error, TracedValueError) or "_TapedArray" not in str(error):
+                        raise
+                    raise TracedValueError(
+                        f"a function of {self.name} was given an array that pn.AutoTape() "
+                        "differentiates, which only the functions of pn.array_namespace(x) and "
+                        f"pn.functional take: {error}"
+                    ) from error
+
+        return run
+
+    def _scatter_getitem(self, g: Array, key: Any, shape: tuple[int, ...]) -> Array:
+        zeros = self.plain.xp.zeros(shape, dtype=g.dtype, device=self.plain.device_of(g))
+        return self.plain.kernels["add_at"](zeros, g, index=key)
+
+
+def _inside(x: Any) -> Any:
+    """Return the plain array inside any boxes, with the axis of a batch that it is in."""
+    while isinstance(x, tape.Box):
+        x = x.value
+    return x
+
+
+class _TapedArray(tape.Box):
+    """The base of the boxes: an array of the standard and nothing of the library's own."""
+
+    __slots__ = ()
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)  # torch's is a method
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"an array that pn.AutoTape() differentiates is one of the standard, without {name!r}: "
+            "use the functions of pn.array_namespace(x)"
+        )
