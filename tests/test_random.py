@@ -11,8 +11,8 @@ import pytest
 
 import portanet as pn
 from portanet import trees
-from portanet.backends import host_random
 from portanet.errors import HyperparameterError
+from portanet.interface import host_random
 from portanet.random import Key
 
 

@@ -21,7 +21,6 @@ from portanet import (
     trees,
 )
 from portanet.autodiff import *  # noqa: F403
-from portanet.backends import array_namespace
 from portanet.core import (
     Container,
     Layer,
@@ -69,6 +68,7 @@ from portanet.functional import (
     tanh_shrink,
     threshold_relu,
 )
+from portanet.interface import array_namespace
 from portanet.parameters.precision import astype
 from portanet.parameters.ravel import map_parameters, ravel
 from portanet.random import replicate

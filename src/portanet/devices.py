@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 from portanet import tape, trees
-from portanet.backends import Backend, available, backend_of, dtype_name, get_backend, is_array
 from portanet.errors import (
     ArgumentError,
     BackendNotAvailableError,
@@ -18,6 +17,7 @@ from portanet.errors import (
     TracedValueError,
     shown,
 )
+from portanet.interface import Backend, available, backend_of, dtype_name, get_backend, is_array
 
 __all__ = ["Device", "cpu_device", "device", "get_device", "gpu_device"]
 

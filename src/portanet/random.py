@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends import backend_of
 from portanet.errors import (
     ArgumentError,
     BackendMismatchError,
@@ -22,6 +21,7 @@ from portanet.errors import (
     HyperparameterError,
     shown,
 )
+from portanet.interface import backend_of
 
 
 @dataclass(frozen=True, slots=True)

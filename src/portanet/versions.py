@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 
-from portanet.backends import available, get_backend
+from portanet.interface import available, get_backend
 
 __all__ = ["show_versions"]
 

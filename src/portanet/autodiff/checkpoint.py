@@ -8,7 +8,7 @@ from typing import Any
 
 from portanet.autodiff import arguments
 from portanet.autodiff.layout import Layout, is_floating
-from portanet.backends import backend_of
+from portanet.interface import backend_of
 
 
 def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.autodiff.layout import Call, Layout, signature
-from portanet.backends import Backend
 from portanet.errors import ArgumentError, NoDerivativeError
+from portanet.interface import Backend
 from portanet.tape import Operation
 
 

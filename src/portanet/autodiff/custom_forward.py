@@ -8,8 +8,8 @@ from typing import Any
 from portanet.autodiff.custom import Custom, Results, pair
 from portanet.autodiff.flat import zeros_for_missing
 from portanet.autodiff.layout import fitted
-from portanet.backends import Backend
 from portanet.errors import ArgumentError
+from portanet.interface import Backend
 from portanet.tape import Operation
 
 

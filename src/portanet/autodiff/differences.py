@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from portanet.backends import Backend
+from portanet.interface import Backend
 
 Array = Any
 Function = Callable[..., Sequence[Array]]

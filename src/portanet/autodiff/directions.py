@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from portanet.backends import Backend
+from portanet.interface import Backend
 
 Blocks = list[list[Any]]
 

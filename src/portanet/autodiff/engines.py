@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from portanet.autodiff.differences import Differences
 from portanet.autodiff.taped import taped
-from portanet.backends import Backend, backend_of
 from portanet.errors import ArgumentError, shown
+from portanet.interface import Backend, backend_of
 
 Array = Any
 Function = Callable[..., Sequence[Array]]

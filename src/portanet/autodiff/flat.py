@@ -10,7 +10,8 @@ import numpy as np
 from portanet import trees
 from portanet.autodiff.hidden import refuse_hidden
 from portanet.autodiff.implicit import Param
-from portanet.backends import (
+from portanet.errors import DTypeError, ShapeError
+from portanet.interface import (
     Backend,
     array_namespace,
     backend_of,
@@ -19,7 +20,6 @@ from portanet.backends import (
     is_floating,
     same_dtype,
 )
-from portanet.errors import DTypeError, ShapeError
 
 
 def primals(tree: Any, name: str) -> tuple[list[Any], trees.TreeStructure]:

@@ -9,8 +9,8 @@ from typing import Any
 from portanet import trees
 from portanet.autodiff import arguments, flat, implicit
 from portanet.autodiff.engines import Engine, choose
-from portanet.backends import Backend, backend_of, is_array
 from portanet.errors import ArgumentError, BackendMismatchError, DTypeError, ShapeError
+from portanet.interface import Backend, backend_of, is_array
 
 
 def value_and_grad(

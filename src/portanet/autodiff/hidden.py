@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from portanet import trees
-from portanet.backends import backend_of, is_array
 from portanet.errors import TracedValueError
+from portanet.interface import backend_of, is_array
 from portanet.random import Key
 from portanet.tape import Box
 

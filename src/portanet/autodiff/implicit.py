@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from portanet import trees
-from portanet.backends import array_namespace, is_array
 from portanet.errors import DTypeError, ParameterTreeError, TracedValueError
+from portanet.interface import array_namespace, is_array
 from portanet.tape.box import Box, strip
 from portanet.tape.trace import call
 

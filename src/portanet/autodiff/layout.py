@@ -8,8 +8,8 @@ from typing import Any
 
 from portanet import trees
 from portanet.autodiff.implicit import Param
-from portanet.backends import Backend, backend_of, is_array, is_floating, same_dtype
 from portanet.errors import BackendMismatchError, DTypeError, ShapeError
+from portanet.interface import Backend, backend_of, is_array, is_floating, same_dtype
 
 
 class Layout:

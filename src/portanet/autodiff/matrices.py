@@ -9,8 +9,8 @@ from typing import Any
 from portanet import trees
 from portanet.autodiff import arguments, directions, flat
 from portanet.autodiff.engines import Differentiator, Engine, choose
-from portanet.backends import Backend, is_array_of
 from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
+from portanet.interface import Backend, is_array_of
 
 
 def jacobian(

@@ -9,7 +9,7 @@ from typing import Any
 from portanet import trees
 from portanet.autodiff import arguments, flat
 from portanet.autodiff.engines import Engine, choose
-from portanet.backends import array_namespace
+from portanet.interface import array_namespace
 from portanet.errors import ShapeError
 
 

@@ -8,15 +8,26 @@ from functools import cached_property
 from typing import Any, NoReturn
 
 from portanet import tape
-from portanet.backends import Backend, TapeBackend, standing_in
-from portanet.errors import TracedValueError
+from portanet.errors import PortanetError, TracedValueError
+from portanet.interface import Backend, standing_in
+from portanet.tape import batch
+from portanet.tape.observe import ObserveTrace
 
 Array = Any
 Function = Callable[..., Sequence[Array]]
 
+_known: dict[Backend, Backend] = {}
+
+
+def taped(backend: Backend) -> Backend:
+    """Return the adapter of the arrays of `backend` whose derivatives come from the tape."""
+    if not backend.differentiates_itself:
+        return backend
+    return _known.get(backend) or _known.setdefault(backend, Taped(backend))
+
 
 def _of_plain(name: str) -> Any:
-    """Return a method that calls the one of the library's own adapter."""
+    """Return a method that is the one of the library's own adapter."""
 
     def method(self: Taped, *args: Any, **options: Any) -> Any:
         return getattr(self.plain, name)(*args, **options)
@@ -25,32 +36,20 @@ def _of_plain(name: str) -> Any:
     return method
 
 
-def taped(backend: Backend) -> Backend:
-    """Return the adapter of the arrays of `backend` whose derivatives come from the tape."""
-    if not backend.differentiates_itself:
-        return backend
-    found = _known.get(backend)
-    return _known.setdefault(backend, Taped(backend)) if found is None else found
-
-
-_known: dict[Backend, Backend] = {}
-
-
-class Taped(TapeBackend):
+class Taped(Backend):
     """The arrays of another adapter, `plain`, with the derivatives of the tape.
 
     While it runs a function it stands in for `plain`: all arrays of the library belong to it, so
     that plain ones can meet traced ones in every function.
     """
 
-    jit = "none"
+    differentiates_itself = False
+    plain: Backend
 
     def __init__(self, plain: Backend) -> None:
         self.plain = plain
-        self.name, self.modules, self.distribution = (  # pyright: ignore
-            plain.name, plain.modules, plain.distribution,
-        )  # fmt: skip
-        self.hides_traces = plain.hides_traces  # pyright: ignore
+        for trait in ("name", "modules", "distribution", "hides_traces"):
+            setattr(self, trait, getattr(plain, trait))
 
     @cached_property
     def xp(self) -> tape.Namespace:
@@ -90,9 +89,7 @@ class Taped(TapeBackend):
         return x.__array__() if isinstance(x, tape.Box) else self.plain.to_numpy(x)
 
     def transfer(self, x: Array, device: Any) -> Array:
-        if isinstance(x, tape.Box):
-            return super().transfer(x, device)
-        return self.plain.transfer(x, device)
+        return x.to_device(device) if isinstance(x, tape.Box) else self.plain.transfer(x, device)
 
     def uniform(self, words: tuple[int, int], shape: tuple[int, ...], like: Array) -> Array:
         return self.plain.uniform(words, shape, _inside(like))
@@ -103,18 +100,33 @@ class Taped(TapeBackend):
     def vjp(
         self, function: Function, primals: Sequence[Array]
     ) -> tuple[list[Array], Callable[[Sequence[Array | None]], list[Array | None]]]:
-        outputs, pull = super().vjp(self._run_by(function), primals)
+        outputs, pull = tape.vjp(self._run_by(function), primals, self._box)
         return outputs, self._run_by(pull)
 
     def jvp(
         self, function: Function, primals: Sequence[Array], tangents: Sequence[Array]
     ) -> tuple[list[Array], list[Array | None]]:
-        return super().jvp(self._run_by(function), primals, tangents)
+        return tape.jvp(self._run_by(function), primals, tangents, self._box)
 
     def vmap(
         self, function: Function, arrays: Sequence[Array], axes: Sequence[int | None]
     ) -> list[Array | None]:
-        return super().vmap(self._run_by(function), arrays, axes)
+        return batch.vmap(self._run_by(function), arrays, axes, self.xp)
+
+    def custom(self, operation: tape.Operation, arrays: Sequence[Array]) -> list[Array]:
+        return tape.custom(operation, arrays, self.xp)
+
+    def checkpoint(self, function: Function, arrays: Sequence[Array]) -> Sequence[Array]:
+        return tape.checkpoint(function, arrays, self)
+
+    def observe(
+        self, function: Function, arrays: Sequence[Array], observer: Callable[..., Any]
+    ) -> Sequence[Array]:
+        trace = ObserveTrace(observer, self.xp)
+        return [trace.lower(y) for y in function(*map(trace.lift, arrays))]
+
+    def _box(self, x: Array) -> type[tape.Box]:
+        return self.xp.box
 
     def _run_by(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function during which this stands in for the library's own adapter."""
@@ -124,12 +136,12 @@ class Taped(TapeBackend):
                 try:
                     return function(*args)
                 except TypeError as error:
-                    if isinstance(error, TracedValueError) or "_TapedArray" not in str(error):
+                    if isinstance(error, PortanetError) or _TapedArray.__name__ not in str(error):
                         raise
                     raise TracedValueError(
-                        f"a function of {self.name} was given an array that pn.AutoTape() "
-                        "differentiates, which only the functions of pn.array_namespace(x) and "
-                        f"pn.functional take: {error}"
+                        f"a function of {self.name}'s own was given an array that pn.AutoTape() "
+                        "differentiates: use those of pn.array_namespace(x) and pn.functional, or "
+                        f"leave ad out ({error})"
                     ) from error
 
         return run
@@ -147,7 +159,7 @@ def _inside(x: Any) -> Any:
 
 
 class _TapedArray(tape.Box):
-    """The base of the boxes: an array of the standard and nothing of the library's own."""
+    """The base of the boxes: an array of the standard, with nothing of the library's own."""
 
     __slots__ = ()
 

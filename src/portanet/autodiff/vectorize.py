@@ -10,8 +10,8 @@ import optree
 
 from portanet import trees
 from portanet.autodiff import flat
-from portanet.backends import backend_of, is_array
 from portanet.errors import ArgumentError, ShapeError, shown
+from portanet.interface import backend_of, is_array
 
 Axes = Any
 

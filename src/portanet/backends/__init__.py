@@ -3,9 +3,9 @@
 A third party names its own under the entry-point group ``portanet.backends``, or calls `register`.
 """
 
-from portanet.backends.base import Backend
-from portanet.backends.registry import (
-    adapter_of,
+from portanet.backends.tape_backend import TapeBackend
+from portanet.interface import (
+    Backend,
     array_namespace,
     available,
     backend_of,
@@ -17,15 +17,11 @@ from portanet.backends.registry import (
     is_floating,
     register,
     same_dtype,
-    standing_in,
-    takes_over,
 )
-from portanet.backends.tape_backend import TapeBackend
 
 __all__ = [
     "Backend",
     "TapeBackend",
-    "adapter_of",
     "array_namespace",
     "available",
     "backend_of",
@@ -37,6 +33,4 @@ __all__ = [
     "is_floating",
     "register",
     "same_dtype",
-    "standing_in",
-    "takes_over",
 ]

@@ -6,7 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import tape
-from portanet.backends.base import Array, Backend, Function
+from portanet.interface.backend import Array, Backend, Function
+from portanet.tape import batch
+from portanet.tape.observe import ObserveTrace
+from portanet.tracing.record.branches import is_recorded, recorded_cond
+from portanet.tracing.record.scans import recorded_scan
 
 
 class TapeBackend(Backend):
@@ -34,9 +38,7 @@ class TapeBackend(Backend):
     def vmap(
         self, function: Function, arrays: Sequence[Array], axes: Sequence[int | None]
     ) -> list[Array | None]:
-        from portanet.tape.batch import vmap
-
-        return vmap(function, arrays, axes, self.xp)
+        return batch.vmap(function, arrays, axes, self.xp)
 
     def scan(
         self,
@@ -45,18 +47,13 @@ class TapeBackend(Backend):
         xs: Sequence[Array],
         length: int,
         reverse: bool,
-    ) -> tuple[list[Array], list[Array]]:
-        """Run a loop of Python; inside `jit`, record one step and replay it where that can be."""
-        from portanet.tracing.record.scans import recorded_scan
-
-        recorded = recorded_scan(self, step, carry, xs, length, reverse)
-        return super().scan(step, carry, xs, length, reverse) if recorded is None else recorded
+    ) -> tuple[list[Array], list[Array]] | None:
+        """Inside `jit`, record one step and replay it where that can be."""
+        return recorded_scan(self, step, carry, xs, length, reverse)
 
     def observe(
         self, function: Function, arrays: Sequence[Array], observer: Callable[..., Any]
     ) -> Sequence[Array]:
-        from portanet.tape.observe import ObserveTrace
-
         trace = ObserveTrace(observer, self.xp)
         return [trace.lower(y) for y in function(*map(trace.lift, arrays))]
 
@@ -68,8 +65,6 @@ class TapeBackend(Backend):
         operands: Sequence[Array],
     ) -> list[Array]:
         """Choose by the value; inside `jit`, in each replay."""
-        from portanet.tracing.record.branches import is_recorded, recorded_cond
-
         if is_recorded(predicate):
             return recorded_cond(self, predicate, true_function, false_function, operands)
         return super().cond(predicate, true_function, false_function, operands)

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from portanet.backends import backend_of, dtype_name, is_array
 from portanet.errors import ArgumentError, BackendMismatchError, shown
+from portanet.interface import backend_of, dtype_name, is_array
 from portanet.random import Key
 from portanet.tape import Box
 

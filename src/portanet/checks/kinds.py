@@ -6,9 +6,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from portanet.backends import array_namespace, backend_of, dtype_name, same_dtype
 from portanet.checks.calls import require_array
 from portanet.errors import DeviceError, DTypeError
+from portanet.interface import array_namespace, backend_of, dtype_name, same_dtype
 
 
 def same_kind(name: str, x: Any, other_name: str, other: Any) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
-from portanet.backends import is_array, same_dtype
 from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
+from portanet.interface import is_array, same_dtype
 from portanet.random import Key
 
 

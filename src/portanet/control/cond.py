@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from portanet.backends import backend_of, is_array
 from portanet.control._carry import Carry, Results, check_function
 from portanet.errors import ArgumentError, DTypeError, ShapeError
+from portanet.interface import backend_of, is_array
 
 
 def cond(

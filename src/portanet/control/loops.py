@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet import trees
-from portanet.backends import backend_of, is_array
 from portanet.control._carry import check_function
 from portanet.control.scan import scan
 from portanet.errors import ArgumentError, shown
+from portanet.interface import backend_of, is_array
 
 
 def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any) -> Any:

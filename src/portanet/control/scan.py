@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
-from portanet.backends import backend_of, fallbacks, is_array
 from portanet.control._carry import Carry, Results, check_function
 from portanet.errors import ArgumentError, ShapeError, shown
+from portanet.interface import backend_of, is_array, loops
 
 
 def scan(
@@ -90,8 +90,9 @@ def scan(
         return carry.split(outcome[0]), results.split(outcome[1])
 
     arrays = [x for x in (*carry.values, *columns) if is_array(x)]
-    run = backend_of(*arrays).scan if arrays else fallbacks.scan
-    values, ys = run(step, carry.values, columns, steps, reverse)
+    run = step, carry.values, columns, steps, reverse
+    found = backend_of(*arrays).scan(*run) if arrays else None
+    values, ys = loops.scan(*run) if found is None else found
     return carry.join(values), results.join(ys)
 
 

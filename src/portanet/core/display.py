@@ -6,15 +6,12 @@ import dataclasses
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from portanet import trees
-from portanet.core.lazy import Unresolved, is_unresolved
-
-if TYPE_CHECKING:
-    from portanet.core.layer import Layer
+from portanet.core.unresolved import Unresolved, is_unresolved
 
 INDENT = "    "
 GAP = 3
@@ -36,6 +33,21 @@ class Argument(NamedTuple):
     name: str
     value: Any
     keyword: bool
+
+
+class Printed(Protocol):
+    """What is asked of a layer to print it."""
+
+    @property
+    def display_name(self) -> str: ...
+
+    def arguments(self) -> list[Argument]: ...
+
+    def children(self) -> Mapping[str, Any]: ...
+
+    def initial_parameters(self, rng: np.random.Generator, /) -> Any: ...
+
+    def initial_states(self, rng: np.random.Generator, /) -> Any: ...
 
 
 class Line(NamedTuple):
@@ -61,7 +73,7 @@ def dataclass_arguments(layer: Any) -> list[Argument]:
     return arguments
 
 
-def constructor_call(layer: Layer) -> str:
+def constructor_call(layer: Printed) -> str:
     """Return the call that makes `layer`, without the options that have their default."""
     given = (
         f"{name}={spelled(value)}" if keyword else spelled(value)
@@ -90,7 +102,7 @@ def count_numbers(tree: Any) -> int:
     return sum(math.prod(getattr(leaf, "shape", ())) for leaf in leaves)
 
 
-def tree(layer: Layer) -> str:
+def tree(layer: Printed) -> str:
     """Return the printed tree of a model: each layer with its counts, and the totals."""
     rng = np.random.default_rng(0)
     ps, st = layer.initial_parameters(rng), layer.initial_states(rng)
@@ -105,7 +117,7 @@ def tree(layer: Layer) -> str:
     )
 
 
-def _body(layer: Layer, ps: Any, st: Any, indent: str) -> Iterator[Line]:
+def _body(layer: Printed, ps: Any, st: Any, indent: str) -> Iterator[Line]:
     children = layer.children()
     for name, value, _ in layer.arguments():
         if not _holds_layers(value):
@@ -115,7 +127,7 @@ def _body(layer: Layer, ps: Any, st: Any, indent: str) -> Iterator[Line]:
         yield from _child(names, children[names[0]], ps, st, indent)
 
 
-def _child(names: list[str], layer: Layer, ps: Any, st: Any, indent: str) -> Iterator[Line]:
+def _child(names: list[str], layer: Printed, ps: Any, st: Any, indent: str) -> Iterator[Line]:
     own_ps, own_st = _entry(ps, names[0]), _entry(st, names[0])
     copies = len(names)
     label = names[0] if copies == 1 else f"{names[0]}-{names[-1].rpartition('_')[2]}"
@@ -129,7 +141,7 @@ def _child(names: list[str], layer: Layer, ps: Any, st: Any, indent: str) -> Ite
     yield Line(f"{indent}),", "")
 
 
-def _runs(children: Mapping[str, Layer], ps: Any, st: Any) -> list[list[str]]:
+def _runs(children: Mapping[str, Printed], ps: Any, st: Any) -> list[list[str]]:
     """Group the names of equal children in a row that are numbered in a row and hold as much."""
     held = {name: _counts(_entry(ps, name), _entry(st, name)) for name in children}
     runs: list[list[str]] = []

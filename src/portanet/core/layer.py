@@ -102,6 +102,9 @@ class Layer(ABC):
     sizes_by_input: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
     """How hyperparameters that may be None follow from the input."""
 
+    _join: ClassVar[Any]
+    """Makes one layer of two in a row, which is a `Chain`; its file supplies it."""
+
     @property
     def unresolved(self) -> tuple[str, ...]:
         """The names of the hyperparameters that wait for an input; see `resolve`."""
@@ -121,10 +124,10 @@ class Layer(ABC):
         return display.dataclass_arguments(self)
 
     def __rshift__(self, other: Layer | Callable[..., Any]) -> Layer:
-        return _composed(self, other)
+        return self._join(self, other) if callable(other) else NotImplemented
 
     def __rrshift__(self, other: Callable[..., Any]) -> Layer:
-        return _composed(other, self)
+        return self._join(other, self) if callable(other) else NotImplemented
 
     @within_depth
     def __repr__(self) -> str:
@@ -186,11 +189,3 @@ def _hashable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(map(_hashable, value))
     return value
-
-
-def _composed(first: Any, second: Any) -> Layer:
-    if not (callable(first) and callable(second)):
-        return NotImplemented
-    from portanet.layers.containers.chain import compose  # Chain stands above the contract
-
-    return compose(first, second)

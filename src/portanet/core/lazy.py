@@ -6,50 +6,19 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from portanet import checks, trees
-from portanet.backends import backend_of, is_array
 from portanet.core.depth import within_depth
+from portanet.core.layer import Layer
 from portanet.core.modes import test_mode
+from portanet.core.unresolved import Finished, Search, Unresolved
 from portanet.errors import HyperparameterError, shown
-
-if TYPE_CHECKING:
-    from portanet.core.layer import Layer
-
+from portanet.interface import backend_of, is_array
 
 Class = TypeVar("Class", bound=type)
-
-
-class Unresolved:
-    """Stands in a tree for what a layer will hold once the sizes of its input are known."""
-
-    def __init__(self, layer: Layer) -> None:
-        self.layer = layer
-        self.known: Layer | None = None
-        self.search: Search | None = None
-
-    def __repr__(self) -> str:
-        return f"Unresolved({self.layer!r})"
-
-
-class Search:
-    """The run that finds out the sizes; it ends when the last layer knows its own."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-    def note(self, place: Unresolved, known: Layer) -> None:
-        place.known = known
-        self.left -= 1
-        if not self.left:
-            raise Finished
-
-
-class Finished(BaseException):
-    """Every size is known: nothing more has to be computed."""
 
 
 def last_size(x: Any) -> int:
@@ -112,11 +81,6 @@ def met(layer: Layer, x: Any, ps: Any, st: Any) -> tuple[Layer, Any, Any]:
     rng = np.random.default_rng(0)
     st = known.initial_states(rng) if isinstance(st, Unresolved) else st
     return known, known.initial_parameters(rng), test_mode(st)
-
-
-def is_unresolved(tree: Any) -> bool:
-    """Whether a layer in a tree waits for its input."""
-    return any(isinstance(leaf, Unresolved) for leaf in trees.leaves(tree))
 
 
 def refuse_unresolved(path: tuple[str, ...], tree: Any) -> None:

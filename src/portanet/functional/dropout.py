@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from portanet import random
-from portanet.backends import array_namespace
+from portanet.interface import array_namespace
 
 __all__ = ["alpha_dropout", "dropout"]
 

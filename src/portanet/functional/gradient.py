@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from portanet import tape, trees
-from portanet.backends import is_array
 from portanet.functional.kernel import kernel
+from portanet.interface import is_array
 
 
 @kernel

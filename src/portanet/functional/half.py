@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from portanet.backends import backend_of
+from portanet.interface import backend_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 _half: dict[type, dict[Any, bool]] = {}

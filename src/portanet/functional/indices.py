@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from portanet.backends import array_namespace, backend_of, device_of
 from portanet.errors import DTypeError
 from portanet.functional.kernel import kernel
+from portanet.interface import array_namespace, backend_of, device_of
 
 
 def as_indices(x: Any) -> Any:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar, overload
 
 from portanet import checks, tape
-from portanet.backends import adapter_of, backend_of, is_array, takes_over
-from portanet.backends.generic import GENERIC
+from portanet.interface import adapter_of, backend_of, is_array, takes_over
 from portanet.tape.rule import Rule
 
 F = TypeVar("F", bound=Callable[..., Any])
 Body = Callable[..., Any]
+GENERIC: dict[str, Body] = {}
+"""The generic bodies of kernels, by name: what a native body leaves to them."""
 
 
 @overload

@@ -14,10 +14,10 @@ import numpy as np
 
 from portanet import trees
 from portanet.autodiff import custom_vjp
-from portanet.backends import backend_of, is_array, is_floating
 from portanet.core import Argument, Layer, surround
 from portanet.errors import HyperparameterError, NonFiniteError, TracedValueError, shown
 from portanet.functional import stop_gradient
+from portanet.interface import backend_of, is_array, is_floating
 from portanet.tape import Box
 from portanet.tracing.program import replaced
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from portanet import trees
-from portanet.backends import backend_of
 from portanet.core import Layer, resolve, setup, surround, test_mode
 from portanet.core.depth import within_depth
 from portanet.core.display import constructor_call, count_numbers
 from portanet.core.lazy import on_host
 from portanet.errors import HyperparameterError, shown
+from portanet.interface import backend_of
 from portanet.tape.observe import ObserveTrace
 
 _HEAD = ("layer", "output", "parameters", "states", "bytes", "multiply-adds")

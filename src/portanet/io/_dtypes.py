@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends import backend_of
 from portanet.errors import BackendNotAvailableError, DTypeError
+from portanet.interface import backend_of
 
 _NARROW = {
     "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",

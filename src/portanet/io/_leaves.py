@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from portanet import devices
-from portanet.backends import backend_of, is_array
 from portanet.devices import Device
 from portanet.errors import ArgumentError, DTypeError, PortanetError, shown
+from portanet.interface import backend_of, is_array
 from portanet.io import _dtypes
 from portanet.parameters import precision
 from portanet.random import Key

@@ -1,12 +1,14 @@
 """The layers, one folder a family."""
 
+from portanet.core import Chain, WrappedFunction
 from portanet.layers.attention.decoder import TransformerDecoderLayer
 from portanet.layers.attention.encoder import TransformerEncoderLayer
 from portanet.layers.attention.multi_head import MultiHeadAttention
 from portanet.layers.attention.stack import TransformerStack
 from portanet.layers.containers.branches import BranchLayer, PairwiseFusion, Parallel
-from portanet.layers.containers.chain import Chain, RepeatedLayer, SkipConnection
 from portanet.layers.containers.maxout import Maxout
+from portanet.layers.containers.repeated_layer import RepeatedLayer
+from portanet.layers.containers.skip_connection import SkipConnection
 from portanet.layers.embeddings.embedding import Embedding, EmbeddingBag
 from portanet.layers.embeddings.learned import LearnedPositionalEmbedding
 from portanet.layers.embeddings.periodic import PeriodicEmbedding
@@ -49,7 +51,7 @@ from portanet.layers.spatial.padding import (
 from portanet.layers.spatial.pooling import LPPool, MaxPool, MeanPool
 from portanet.layers.spatial.transposed_convolution import ConvTranspose
 from portanet.layers.spatial.upsampling import PixelShuffle, PixelUnshuffle, Upsample
-from portanet.layers.utility.functions import NoOp, WrappedFunction
+from portanet.layers.utility.no_op import NoOp
 from portanet.layers.utility.reverse import ReverseSequence
 from portanet.layers.utility.shapes import Flatten, Reshape, SelectDim
 from portanet.layers.wrappers.frozen import Frozen

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal, overload
 
 from portanet import trees
-from portanet.backends import array_namespace
 from portanet.checks import one_of, real_floating, same_kind, same_shape
 from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.functional.half import is_half, rounded, widened
+from portanet.interface import array_namespace
 
 Reduction = Literal["mean", "sum", "none"]
 

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.errors import ShapeError
 from portanet.functional.losses.labels import label_smoothing, one_hot
+from portanet.interface import array_namespace
 from portanet.losses._base import check_pair
 
 

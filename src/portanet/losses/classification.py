@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from portanet.backends import device_of
 from portanet.checks import flags, integers, non_negative, probabilities, refuse
 from portanet.errors import DTypeError, ShapeError
 from portanet.functional import label_smoothing, log_sigmoid, log_softmax
 from portanet.functional.indices import as_indices
 from portanet.functional.losses.labels import is_class, is_own
 from portanet.functional.losses.reductions import times_log
+from portanet.interface import device_of
 from portanet.losses._base import Loss, Reduction
 from portanet.losses._classes import (
     check_classes,

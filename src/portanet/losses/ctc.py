@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.errors import ShapeError
 from portanet.functional import ctc_loss
+from portanet.interface import array_namespace
 from portanet.losses._base import Loss, Reduction, parts
 
 

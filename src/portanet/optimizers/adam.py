@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace, backend_of
 from portanet.functional.kernel import kernel
+from portanet.interface import array_namespace, backend_of
 from portanet.optimizers.base import Array, Rule, cast, zero_mean
 from portanet.tracing.record.host import Counter, RecordedNumber
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
-from portanet.backends import array_namespace
+from portanet.interface import array_namespace
 
 Array = Any
 RuleState = Any

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import optree
 
 from portanet import trees
-from portanet.backends import is_array
 from portanet.errors import ParameterTreeError
+from portanet.interface import is_array
 from portanet.optimizers.base import Rule, RuleState
 from portanet.optimizers.hyperparameters import hyperparameters, with_hyperparameters
 from portanet.trees import Tree, TreeStructure

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from portanet import trees
-from portanet.backends import array_namespace, dtype_name, same_dtype
 from portanet.errors import (
     ArgumentError,
     DTypeError,
@@ -14,6 +13,7 @@ from portanet.errors import (
     ShapeError,
     shown,
 )
+from portanet.interface import array_namespace, dtype_name, same_dtype
 from portanet.optimizers.base import Rule
 from portanet.optimizers.state import (
     OptimizerState,

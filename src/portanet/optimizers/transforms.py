@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
+from portanet.interface import array_namespace
 from portanet.optimizers.base import Array, Rule, RuleState, bits, cast
 
 

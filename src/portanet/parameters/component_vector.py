@@ -9,8 +9,8 @@ from typing import Any
 import optree
 
 from portanet import trees
-from portanet.backends import array_namespace, backend_of
 from portanet.errors import ChildNameError, ParameterTreeError, ShapeError, shown
+from portanet.interface import array_namespace, backend_of
 from portanet.parameters.component_layout import Layout, layout_of, names
 from portanet.parameters.ravel import check_vector, join
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from portanet import trees
-from portanet.backends import Backend, backend_of, is_array
 from portanet.errors import DTypeError, shown
+from portanet.interface import Backend, backend_of, is_array
 
 __all__ = ["astype"]
 

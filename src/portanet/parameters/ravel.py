@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
-from portanet.backends import array_namespace, backend_of, is_array, same_dtype
 from portanet.errors import (
     ArgumentError,
     BackendMismatchError,
@@ -16,6 +15,7 @@ from portanet.errors import (
     ShapeError,
     shown,
 )
+from portanet.interface import array_namespace, backend_of, is_array, same_dtype
 from portanet.trees import Tree
 
 Array = Any

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from portanet.once import once
+from portanet.tape.batched import Batched
 from portanet.tape.box import Box, set_arithmetic
 from portanet.tape.bundle import Several, bundled
 from portanet.tape.calls import composite, constant, of_types, refusing
@@ -90,8 +91,6 @@ class Namespace:
     @once
     def batch_box(self) -> type[Box]:
         """The class of the boxes of a batch."""
-        from portanet.tape.batch import Batched
-
         return type(f"Batched_{self.box.__name__}", (Batched, self.box), {"__slots__": ()})
 
     def __repr__(self) -> str:

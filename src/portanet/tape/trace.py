@@ -21,6 +21,10 @@ from portanet.tape.scattered import Scattered, summed
 _order = itertools.count(1)
 
 
+class Captured(Exception):
+    """The function uses an array from around it of an outer trace or of another library."""
+
+
 _FIRST, _SECOND, _BOTH, _ALL = (0,), (1,), (0, 1), (0, 1, 2)
 
 

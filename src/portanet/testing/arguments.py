@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from numbers import Real
 from typing import Any, NoReturn
 
-from portanet.backends import is_array
 from portanet.checks import LARGEST
 from portanet.errors import ArgumentError, shown
+from portanet.interface import is_array
 
 
 def refuse(relation: str, value: Any) -> NoReturn:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 import portanet as pn
-from portanet.backends import Backend, array_namespace, backend_of, get_backend
 from portanet.errors import BackendMismatchError, DeviceError, DTypeError
+from portanet.interface import Backend, array_namespace, backend_of, get_backend
 from portanet.testing import arguments
 from portanet.testing.compare import assert_close, assert_same_kind, move, require, to_numpy
 from portanet.testing.layers import check_layer

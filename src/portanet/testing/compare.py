@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from portanet import trees
-from portanet.backends import backend_of, get_backend, is_array
 from portanet.errors import shown
+from portanet.interface import backend_of, get_backend, is_array
 from portanet.testing import arguments
 
 

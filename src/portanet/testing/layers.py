@@ -10,9 +10,9 @@ import numpy as np
 
 import portanet as pn
 from portanet import trees
-from portanet.backends import available, backend_of, is_array
 from portanet.core import test_mode, train_mode
 from portanet.errors import PortanetError
+from portanet.interface import available, backend_of, is_array
 from portanet.testing import arguments
 from portanet.testing.compare import Snapshot, assert_close, assert_same_kind, move, require
 from portanet.testing.rules import check_rule, is_floating

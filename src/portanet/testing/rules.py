@@ -9,7 +9,7 @@ import numpy as np
 
 from portanet import trees
 from portanet.autodiff import grad, hvp, jvp, vjp
-from portanet.backends import backend_of, is_array, is_floating
+from portanet.interface import backend_of, is_array, is_floating
 from portanet.parameters.precision import astype
 from portanet.testing import arguments
 from portanet.testing.compare import assert_close, assert_same_kind, move, require

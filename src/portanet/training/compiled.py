@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet import optimizers, trees
-from portanet.backends import backend_of, is_array
 from portanet.errors import ArgumentError, TracedValueError
+from portanet.interface import backend_of, is_array
 from portanet.optimizers import OptimizerState
 from portanet.training.flat import Flat, Layout
 from portanet.training.gradients import gradients

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import trees
-from portanet.backends import array_namespace, backend_of
+from portanet.interface import array_namespace, backend_of
 from portanet.optimizers import OptimizerState
 from portanet.tracing.record.host import Counter
 from portanet.training.rules import bare, numbers_of

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.autodiff.gradients import evaluate
-from portanet.backends import is_array
 from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
+from portanet.interface import is_array
 from portanet.trees import Tree
 
 Array = Any

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from portanet import tape
-from portanet.backends.base import Array, Backend
 from portanet.backends.tape_backend import TapeBackend
+from portanet.interface.backend import Array, Backend
 
 _DISTRIBUTIONS = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")
 

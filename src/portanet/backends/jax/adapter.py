@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from portanet import tape
-from portanet.backends.base import Array, Backend, Function
 from portanet.errors import DeviceError, DTypeError, TracedValueError
+from portanet.interface.backend import Array, Backend, Function
 from portanet.random import Key
 from portanet.tape.rule import Rule
 
@@ -154,10 +154,10 @@ class JaxBackend(Backend):
         xs: Sequence[Array],
         length: int,
         reverse: bool,
-    ) -> tuple[list[Array], list[Array]]:
+    ) -> tuple[list[Array], list[Array]] | None:
         """Run a compiled loop; one of Python where the carry holds a key, a value of the host."""
         if any(isinstance(x, Key) for x in carry):
-            return super().scan(step, carry, xs, length, reverse)
+            return None
         return self._jax.lax.scan(step, list(carry), list(xs), length, reverse)
 
     def observe(

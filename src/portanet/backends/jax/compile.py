@@ -9,7 +9,8 @@ import jax
 from jax.core import Tracer
 
 from portanet.errors import TracedValueError
-from portanet.tracing.record.record import Captured, Recorded
+from portanet.tape.trace import Captured
+from portanet.tracing.record.record import Recorded
 
 _SIZE = (
     "an index by a condition inside pn.jit: the shape of its result depends on values, which "

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from portanet.backends.generic import GENERIC
+from portanet.functional.kernel import GENERIC
 
 _GELU = math.sqrt(8.0 / math.pi)
 _CUBIC = 0.044715

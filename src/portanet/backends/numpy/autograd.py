@@ -26,7 +26,7 @@ from autograd.tracer import notrace_primitives
 
 from portanet import tape
 from portanet.errors import NoDerivativeError, TracedValueError
-from portanet.tape.batch import Batched
+from portanet.tape.batched import Batched
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule, cast, conj, fit
 from portanet.tracing.record.record import recorded_box

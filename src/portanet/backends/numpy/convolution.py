@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from portanet.backends.generic import GENERIC
+from portanet.functional.kernel import GENERIC
 
 Array = np.ndarray
 _add_up: Any = np.add.reduce  # NumPy's types know no `out` of None

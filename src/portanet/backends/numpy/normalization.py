@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends.generic import GENERIC
+from portanet.functional.kernel import GENERIC
 
 Axes = tuple[int, ...]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from portanet import tape
-from portanet.backends.base import Array, Backend, Function
 from portanet.errors import DTypeError, TracedValueError
+from portanet.interface.backend import Array, Backend, Function
 
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _FLOATING = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")

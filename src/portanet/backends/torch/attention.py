@@ -13,8 +13,8 @@ import torch
 from torch._C._functorch import is_batchedtensor
 from torch.nn import functional
 
-from portanet.backends.generic import GENERIC
 from portanet.backends.torch.modes import transformed
+from portanet.functional.kernel import GENERIC
 
 Tensor = torch.Tensor
 

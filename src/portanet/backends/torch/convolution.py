@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from portanet.backends.generic import GENERIC
+from portanet.functional.kernel import GENERIC
 
 Tensor = torch.Tensor
 _LARGE = 64  # entries of a window, of which the sum one by one loses digits

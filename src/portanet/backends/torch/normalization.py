@@ -13,8 +13,8 @@ import torch
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 from torch.nn import functional
 
-from portanet.backends.generic import GENERIC
 from portanet.backends.torch.modes import transformed
+from portanet.functional.kernel import GENERIC
 
 Tensor = torch.Tensor
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from portanet.backends.generic import GENERIC
 from portanet.backends.torch.modes import transformed
+from portanet.functional.kernel import GENERIC
 
 Tensor = torch.Tensor
 _VF: Any = torch._VF

@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.errors import ShapeError
 from portanet.functional.activations.sigmoids import sigmoid, softplus
 from portanet.functional.kernel import kernel
 from portanet.functional.special.error_function import erfc, limited
+from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise
 
 __all__ = ["gelu", "gelu_erf", "glu", "lisht", "mish", "silu"]

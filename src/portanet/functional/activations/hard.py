@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from portanet.backends import array_namespace
 from portanet.functional.kernel import kernel
+from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise, Explicit
 
 __all__ = ["hard_sigmoid", "hard_swish", "hard_tanh", "soft_shrink"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from portanet import random
-from portanet.backends import array_namespace
 from portanet.functional.kernel import kernel
+from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise, Explicit
 
 __all__ = ["identity", "leaky_relu", "relu", "relu6", "rrelu", "threshold_relu"]

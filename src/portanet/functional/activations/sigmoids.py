@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from portanet.backends import array_namespace
 from portanet.functional.kernel import kernel
+from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise
 
 __all__ = ["log_cosh", "log_sigmoid", "sigmoid", "softplus", "softsign", "tanh", "tanh_shrink"]

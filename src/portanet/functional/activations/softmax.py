@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from portanet.backends import array_namespace
 from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
+from portanet.interface import array_namespace
 from portanet.tape.rule import Explicit
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from portanet import tape
-from portanet.backends import array_namespace, backend_of, device_of, is_array
 from portanet.errors import ArgumentError, DTypeError, ShapeError, TracedValueError
 from portanet.functional.indices import checked_index
+from portanet.interface import array_namespace, backend_of, device_of, is_array
 
 _WHOLE = slice(None)
 _HOST = np.ndarray | np.integer

@@ -7,9 +7,9 @@ import math
 import operator
 from typing import Any
 
-from portanet.backends import array_namespace, backend_of, device_of
 from portanet.functional.half import rounded, widened
 from portanet.functional.kernel import kernel
+from portanet.interface import array_namespace, backend_of, device_of
 from portanet.tape.rule import Explicit
 from portanet.tape.segmented import reduced
 

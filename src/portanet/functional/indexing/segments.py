@@ -6,7 +6,6 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
-from portanet.backends import array_namespace, dtype_name
 from portanet.checks import integral, rank_at_least
 from portanet.errors import ArgumentError, DTypeError, ShapeError
 from portanet.functional.indexing.rows import (
@@ -18,6 +17,7 @@ from portanet.functional.indexing.rows import (
     sum_rows,
 )
 from portanet.functional.indices import checked_index
+from portanet.interface import array_namespace, dtype_name
 
 __all__ = ["segment_max", "segment_mean", "segment_min", "segment_prod", "segment_sum"]
 

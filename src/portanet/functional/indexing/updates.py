@@ -9,14 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends import (
-    array_namespace,
-    backend_of,
-    device_of,
-    dtype_name,
-    is_array,
-    same_dtype,
-)
 from portanet.errors import ArgumentError, DTypeError, ShapeError
 from portanet.functional.indexing.keys import basic_key, is_mask, may_repeat, parts_of, places_of
 from portanet.functional.indexing.rows import (
@@ -28,6 +20,14 @@ from portanet.functional.indexing.rows import (
     sum_rows,
 )
 from portanet.functional.kernel import kernel
+from portanet.interface import (
+    array_namespace,
+    backend_of,
+    device_of,
+    dtype_name,
+    is_array,
+    same_dtype,
+)
 
 _ENTRYWISE: dict[str, Callable[[Any, Any, Any], Any]] = {
     "set": lambda xp, x, y: y,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from portanet.backends import array_namespace
 from portanet.functional.kernel import kernel
+from portanet.interface import array_namespace
 from portanet.tape import einsum as sums
 
 __all__ = ["einsum"]

@@ -6,12 +6,12 @@ import functools
 import math
 from typing import Any
 
-from portanet.backends import array_namespace, device_of
 from portanet.errors import ArgumentError, shown
 from portanet.functional.half import rounded, widened
 from portanet.functional.indexing.rows import largest_rows, mean_rows, sum_rows
 from portanet.functional.indices import indices_below
 from portanet.functional.kernel import kernel
+from portanet.interface import array_namespace, device_of
 
 _REDUCTIONS = {"max": largest_rows, "mean": mean_rows, "sum": sum_rows}
 

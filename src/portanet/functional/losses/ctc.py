@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from portanet.backends import array_namespace, device_of
 from portanet.control import scan
 from portanet.functional.activations.softmax import log_softmax, logsumexp
 from portanet.functional.gradient import stop_gradient
@@ -13,6 +12,7 @@ from portanet.functional.half import in_float32
 from portanet.functional.indices import as_indices
 from portanet.functional.kernel import kernel
 from portanet.functional.losses.labels import is_class
+from portanet.interface import array_namespace, device_of
 
 __all__ = ["ctc_loss"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from portanet.backends import array_namespace, backend_of, device_of
 from portanet.functional.indices import as_indices
+from portanet.interface import array_namespace, backend_of, device_of
 
 __all__ = ["label_smoothing", "one_hot"]
 

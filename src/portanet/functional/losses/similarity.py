@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from portanet.backends import array_namespace
 from portanet.functional.half import in_float32
+from portanet.interface import array_namespace
 
 
 @in_float32

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from portanet.backends import array_namespace
 from portanet.functional.gradient import stop_gradient
 from portanet.functional.half import is_half, rounded, widened
 from portanet.functional.kernel import kernel
 from portanet.functional.normalization.features import affine
+from portanet.interface import array_namespace
 
 __all__ = ["batch_norm", "instance_norm"]
 

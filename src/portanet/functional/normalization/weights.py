@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.errors import HyperparameterError, shown
 from portanet.functional.gradient import stop_gradient
 from portanet.functional.half import in_float32
+from portanet.interface import array_namespace
 
 __all__ = ["spectral_norm", "weight_norm"]
 

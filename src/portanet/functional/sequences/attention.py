@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from portanet import checks, random
-from portanet.backends import array_namespace
 from portanet.errors import ArgumentError, ShapeError
 from portanet.functional.activations.softmax import softmax, softmax_scale
 from portanet.functional.dropout import dropout as drop
 from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.functional.sequences.masks import bias_of, check_mask, without_excluded
+from portanet.interface import array_namespace
 from portanet.tape.rule import Explicit
 
 __all__ = ["attention_weights", "scaled_dot_product_attention"]

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace, device_of
 from portanet.errors import ShapeError
+from portanet.interface import array_namespace, device_of
 
 __all__ = ["causal_mask"]
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.errors import ShapeError
 from portanet.functional.gradient import stop_gradient
 from portanet.functional.half import in_float32
 from portanet.functional.spatial.geometry import Geometry, Sizes, each_axis, geometry
 from portanet.functional.spatial.pooling import root_of_sum
 from portanet.functional.spatial.windows import window_max, window_sum
+from portanet.interface import array_namespace
 
 __all__ = ["adaptive_lp_pool", "adaptive_max_pool", "adaptive_mean_pool"]
 

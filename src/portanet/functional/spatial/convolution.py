@@ -10,7 +10,6 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from portanet.backends import array_namespace, backend_of
 from portanet.errors import ShapeError
 from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
@@ -24,6 +23,7 @@ from portanet.functional.spatial.geometry import (
 )
 from portanet.functional.spatial.patch_products import Cut, patch_product, patch_spread
 from portanet.functional.spatial.patches import add_patches, window_patches
+from portanet.interface import array_namespace, backend_of
 
 __all__ = ["conv", "conv_transpose"]
 

@@ -7,9 +7,9 @@ import math
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace, device_of
 from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.functional.half import in_float32
+from portanet.interface import array_namespace, device_of
 
 __all__ = ["grid_sample"]
 

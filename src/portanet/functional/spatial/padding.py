@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from portanet.backends import array_namespace, device_of
 from portanet.errors import HyperparameterError, ShapeError, shown
 from portanet.functional.kernel import kernel
+from portanet.interface import array_namespace, device_of
 
 __all__ = ["pad"]
 

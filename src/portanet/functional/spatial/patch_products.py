@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from portanet.backends import array_namespace
 from portanet.functional.kernel import kernel
 from portanet.functional.spatial.padding import pad
+from portanet.interface import array_namespace
 from portanet.tape.rule import Multilinear, Rule, conj
 
 

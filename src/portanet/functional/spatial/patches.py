@@ -7,10 +7,10 @@ import math
 import operator
 from typing import Any
 
-from portanet.backends import array_namespace, device_of
 from portanet.functional.kernel import kernel
 from portanet.functional.spatial.geometry import Geometry, padded_input
 from portanet.functional.spatial.padding import pad
+from portanet.interface import array_namespace, device_of
 from portanet.tape.rule import Linear
 
 

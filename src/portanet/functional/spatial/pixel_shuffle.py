@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.errors import ShapeError
 from portanet.functional.spatial.geometry import Sizes, each_axis
+from portanet.interface import array_namespace
 
 __all__ = ["pixel_shuffle", "pixel_unshuffle"]
 

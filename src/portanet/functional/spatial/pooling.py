@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace, device_of
 from portanet.errors import HyperparameterError, shown
 from portanet.functional.half import in_float32
 from portanet.functional.spatial.geometry import Geometry, Padding, Sizes, geometry
 from portanet.functional.spatial.windows import window_max, window_sum
+from portanet.interface import array_namespace, device_of
 
 __all__ = ["lp_pool", "max_pool", "mean_pool"]
 

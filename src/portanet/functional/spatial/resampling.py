@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from portanet.backends import array_namespace, device_of
 from portanet.functional.kernel import kernel
+from portanet.interface import array_namespace, device_of
 from portanet.tape.rule import Linear
 
 

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.errors import ShapeError
 from portanet.functional.spatial.geometry import Padding, Sizes, geometry
 from portanet.functional.spatial.patches import add_patches, patches_shape, window_patches
+from portanet.interface import array_namespace
 
 __all__ = ["fold", "unfold"]
 

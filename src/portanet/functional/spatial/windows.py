@@ -13,11 +13,11 @@ from itertools import islice
 from operator import add
 from typing import Any
 
-from portanet.backends import array_namespace
 from portanet.functional.gradient import detach
 from portanet.functional.kernel import kernel
 from portanet.functional.spatial.geometry import Geometry, padded_input
 from portanet.functional.spatial.patches import add_patches, patches_shape
+from portanet.interface import array_namespace
 from portanet.tape.rule import Explicit, Linear
 
 _BLOCK = 64  # terms added one after another: of more, about as many blocks are summed so

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from portanet.backends import array_namespace
 from portanet.functional.half import widened
 from portanet.functional.kernel import kernel
+from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise
 
 __all__ = ["erf", "erfc"]

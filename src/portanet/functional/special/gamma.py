@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from portanet.backends import array_namespace
 from portanet.errors import HyperparameterError, shown
 from portanet.functional.half import widened
 from portanet.functional.kernel import kernel
+from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise
 
 __all__ = ["digamma", "lgamma", "polygamma"]

@@ -7,11 +7,10 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from portanet import checks
-from portanet.core import Layer
+from portanet.core import Chain, Layer
 from portanet.errors import ShapeError
 from portanet.functional import gelu
 from portanet.layers.attention.multi_head import MultiHeadAttention
-from portanet.layers.containers.chain import Chain
 from portanet.layers.containers.described import Described
 from portanet.layers.linear.dense import Dense
 from portanet.layers.normalization.layer import LayerNorm

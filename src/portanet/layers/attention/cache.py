@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from portanet import checks, trees
-from portanet.backends import array_namespace, device_of, is_array
 from portanet.core import Layer
 from portanet.errors import ArgumentError, ParameterTreeError, ShapeError, shown
 from portanet.functional.indices import value_on_host
 from portanet.functional.sequences.masks import check_mask
+from portanet.interface import array_namespace, device_of, is_array
 
 __all__ = ["with_cache"]
 

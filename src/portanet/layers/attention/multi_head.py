@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.core import Layer
 from portanet.errors import ShapeError
 from portanet.functional import attention_weights, scaled_dot_product_attention
 from portanet.functional.sequences.attention import average
 from portanet.initializers import glorot_uniform
+from portanet.interface import array_namespace
 from portanet.layers.attention.cache import Cache
 from portanet.layers.containers.described import Described
 from portanet.layers.linear.dense import Dense

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet.core import Argument, Layer
+from portanet.core.named import NamedLayers
 from portanet.errors import HyperparameterError, ShapeError, shown
-from portanet.layers.containers.named import NamedLayers
 
 
 @dataclass(frozen=True, init=False)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.errors import HyperparameterError
+from portanet.interface import array_namespace
 from portanet.layers.containers.branches import Branches
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.core import Layer
 from portanet.errors import ShapeError
 from portanet.functional.indices import indices_below
 from portanet.functional.linear.embedding import bag_of_rows, rows_at
 from portanet.initializers import normal
+from portanet.interface import array_namespace
 
 
 @dataclass(frozen=True)

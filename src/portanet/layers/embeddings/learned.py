@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from portanet import checks
-from portanet.backends import array_namespace, device_of
 from portanet.core import Layer
 from portanet.functional.linear.embedding import rows_at
 from portanet.initializers import normal
+from portanet.interface import array_namespace, device_of
 from portanet.layers.embeddings._positions import check_length, check_positions
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.core import Layer
 from portanet.errors import ShapeError
 from portanet.functional.half import in_float32
+from portanet.interface import array_namespace
 
 
 @dataclass(frozen=True)

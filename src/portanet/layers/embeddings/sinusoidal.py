@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.core import Layer
 from portanet.functional.half import in_float32
+from portanet.interface import array_namespace
 from portanet.layers.embeddings._positions import check_even
 
 

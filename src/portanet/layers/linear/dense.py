@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.core import Layer, call_resolved, last_size, sized_by_input
 from portanet.functional import identity, linear
 from portanet.initializers import gain, kaiming_uniform, ones, zeros
+from portanet.interface import array_namespace
 from portanet.layers._weights import bias_of, symmetric
 
 

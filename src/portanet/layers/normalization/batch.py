@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.core import Layer, call_resolved, last_size, sized_by_input
 from portanet.errors import ShapeError
 from portanet.functional import batch_norm, identity, instance_norm
 from portanet.functional.half import is_half
+from portanet.interface import array_namespace
 from portanet.layers.normalization._affine import affine_parameters, initial_affine
 
 

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from portanet import checks
-from portanet.backends import array_namespace, device_of
 from portanet.control import scan
 from portanet.core import Layer, call_resolved, last_size, sized_by_input
 from portanet.errors import HyperparameterError, ShapeError, shown
 from portanet.functional import linear
 from portanet.initializers import zeros
+from portanet.interface import array_namespace, device_of
 from portanet.layers._weights import symmetric
 from portanet.layers.recurrent._input import parts_of_carry
 

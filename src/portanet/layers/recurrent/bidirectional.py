@@ -9,8 +9,8 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.core import Container, Layer
+from portanet.interface import array_namespace
 from portanet.layers.containers.described import Described
 from portanet.layers.recurrent._input import carries, input_parts
 from portanet.layers.recurrent.recurrence import Recurrence

@@ -7,10 +7,10 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.control import scan
 from portanet.core import Container, Layer, met
 from portanet.errors import ArgumentError, DTypeError, ShapeError
+from portanet.interface import array_namespace
 from portanet.layers.recurrent._cell import RecurrentCell
 from portanet.layers.recurrent._input import input_parts
 

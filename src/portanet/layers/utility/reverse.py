@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace, device_of
 from portanet.core import Layer
 from portanet.errors import ShapeError
 from portanet.functional.indices import indices_below
+from portanet.interface import array_namespace, device_of
 
 
 @dataclass(frozen=True)

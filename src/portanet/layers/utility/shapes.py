@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.backends import array_namespace
 from portanet.core import Layer
 from portanet.errors import ShapeError
+from portanet.interface import array_namespace
 
 
 @dataclass(frozen=True)

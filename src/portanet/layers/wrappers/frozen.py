@@ -10,7 +10,7 @@ import numpy as np
 
 from portanet import checks
 from portanet.core import Layer
-from portanet.core.lazy import is_unresolved
+from portanet.core.unresolved import is_unresolved
 from portanet.errors import HyperparameterError, ParameterTreeError, shown
 from portanet.layers.wrappers._paths import entry_at, paths_of, with_entries, without
 

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from portanet import checks, trees
-from portanet.backends import array_namespace
-from portanet.core import Container
+from portanet.core import Container, as_layer
 from portanet.core.lazy import refuse_unresolved
 from portanet.errors import ShapeError
-from portanet.layers.utility.functions import as_layer
+from portanet.interface import array_namespace
 from portanet.parameters.ravel import ravel
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks, trees
-from portanet.backends import array_namespace, is_array
-from portanet.core import Container
+from portanet.core import Container, as_layer
 from portanet.errors import DTypeError
-from portanet.layers.utility.functions import as_layer
+from portanet.interface import array_namespace, is_array
 from portanet.parameters.precision import astype
 
 

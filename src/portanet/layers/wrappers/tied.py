@@ -10,7 +10,7 @@ import numpy as np
 
 from portanet import trees
 from portanet.core import Argument, Layer
-from portanet.core.lazy import Unresolved
+from portanet.core.unresolved import Unresolved
 from portanet.errors import HyperparameterError, ParameterTreeError, ShapeError, shown
 from portanet.layers.wrappers._paths import entry_at, paths_of, with_entries, without
 

@@ -13,9 +13,10 @@ from contextvars import ContextVar
 from typing import Any
 
 from portanet import trees
-from portanet.backends import is_array_of
 from portanet.errors import TracedValueError
+from portanet.interface import is_array_of
 from portanet.random import Key
+from portanet.tape.trace import Captured
 from portanet.tracing.program import Opaque, Operation, Program, Variable
 from portanet.tracing.record.host import (
     KEPT,
@@ -25,7 +26,6 @@ from portanet.tracing.record.host import (
     draw_operation,
     recorded_number,
 )
-from portanet.tracing.record.record import Captured
 from portanet.tracing.write.source import Writer
 
 

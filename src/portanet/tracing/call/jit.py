@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
-from portanet.backends import backend_of, is_array
 from portanet.errors import ArgumentError, PortanetError
+from portanet.interface import backend_of, is_array
+from portanet.tape.trace import Captured
 from portanet.tracing.call import replays
 from portanet.tracing.call.anew import warn_user
 from portanet.tracing.call.arguments import Marked
 from portanet.tracing.call.cache import Cache, CacheInfo
 from portanet.tracing.call.chance import Chance
 from portanet.tracing.call.signature import refuse_changing, signature
-from portanet.tracing.record.record import Captured
 from portanet.tracing.watch.surroundings import Surroundings
 
 
@@ -233,6 +233,12 @@ class Jitted:
             v0 = sin(a0)        float64 (3,)   buffer 0   until v1
             v1 = add(v0, 1.0)   float64 (3,)   result
             return v1
+        operations after each pass:
+            recorded: 2
+            constants and common subexpressions: 2
+            transposes into products: 2
+            dead code: 2
+            copies of inputs that are viewed often: 2
         """
         replay = self._look_up(args, kwargs, run=False)[0]
         return "run as it is" if replay is None else replay.explanation()

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends import backend_of, is_array
 from portanet.errors import ArgumentError
+from portanet.interface import backend_of, is_array
 from portanet.random import Key
 from portanet.tape import Box
 from portanet.tracing.record.host import Counter, RecordedKey, RecordedNumber, Varying

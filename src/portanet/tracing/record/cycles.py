@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from portanet.backends.fallbacks import unstack
 from portanet.errors import NoDerivativeError
+from portanet.interface.loops import unstack
+from portanet.random import Key
 from portanet.tape.box import Box, seen
 from portanet.tape.bundle import Bundle
 from portanet.tape.primitive import Primitive
@@ -172,8 +173,6 @@ _PART: Any = Primitive("part", lambda bundle, i: bundle[i], Rule(), None, Bundle
 
 def _value(x: Any) -> Any:
     if isinstance(x, RecordedKey):
-        from portanet.random import Key
-
         return Key(x.words)
     return x.value if isinstance(x, Box | RecordedNumber) else x
 

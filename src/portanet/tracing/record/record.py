@@ -14,7 +14,7 @@ from portanet.tape.box import Box
 from portanet.tape.bundle import Bundle
 from portanet.tape.custom import CustomRule
 from portanet.tape.lifted import Lifted
-from portanet.tape.trace import Trace, run
+from portanet.tape.trace import Captured, Trace, run
 from portanet.tracing.plan.fused_words import SEVERAL
 from portanet.tracing.program import Opaque, Operation, Program, Variable, replaced, variables
 from portanet.tracing.record.host import (
@@ -28,10 +28,6 @@ from portanet.tracing.record.host import (
 from portanet.tracing.record.sharing import looked_at
 from portanet.tracing.standard import is_standard
 from portanet.tracing.write.forms import is_known
-
-
-class Captured(Exception):
-    """The function uses an array from around it of an outer trace or of another library."""
 
 
 class Recorded(Lifted):

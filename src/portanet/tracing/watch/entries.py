@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from portanet.backends import backend_of
+from portanet.interface import backend_of
 
 MISSING: Any = object()
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))

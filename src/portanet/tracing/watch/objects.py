@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends import backend_of, is_array
+from portanet.interface import backend_of, is_array
 from portanet.tracing.watch import kinds
 from portanet.tracing.watch.entries import (
     Attribute,

@@ -10,8 +10,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from portanet.backends.base import Backend
 from portanet.errors import ArgumentError, BackendMismatchError, BackendNotAvailableError
+from portanet.interface.backend import Backend
 from portanet.tape import Box
 
 B = TypeVar("B", bound=Backend)

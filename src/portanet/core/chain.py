@@ -1,4 +1,4 @@
-"""Layers one after the other, around each other, and again and again."""
+"""`Chain`: layers one after the other; `>>` makes one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, overload
 
-from portanet import checks
-from portanet.core import Container, Layer, output_shape
+from portanet.core.counts import output_shape
+from portanet.core.layer import Layer
+from portanet.core.named import NamedLayers
 from portanet.errors import HyperparameterError
-from portanet.layers.containers.named import NamedLayers
-from portanet.layers.utility.functions import as_layer
 
 
 @dataclass(frozen=True, init=False)
@@ -116,100 +115,4 @@ def compose(first: Any, second: Any) -> Chain:
     return Chain(named)
 
 
-@dataclass(frozen=True)
-class SkipConnection(Container):
-    r"""A layer and a way around it: :math:`y = \mathrm{connection}(f(x), x)`.
-
-    Parameters
-    ----------
-    layers : Layer or callable
-        The transformation :math:`f`.
-    connection : Layer or callable
-        What joins the two: a function of two arguments, the transformed input first, or a layer,
-        which gets them as one tuple.
-
-    Notes
-    -----
-    Parameters and states: ``layers``, and ``connection`` if that is a layer.
-
-    References
-    ----------
-    .. [1] He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", CVPR 2016.
-
-    Examples
-    --------
-    >>> import operator
-    >>> import numpy as np
-    >>> import portanet as pn
-    >>> model = pn.SkipConnection(np.square, operator.add)
-    >>> model(np.asarray([1.0, 3.0]), *pn.setup(0, model))[0]
-    array([ 2., 12.])
-    """
-
-    layers: Any
-    connection: Any
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "layers", as_layer(self.layers, "SkipConnection"))
-        checks.functions(self, "connection")
-
-    def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        y, layers = self.run("layers", x, ps, st)
-        if not isinstance(self.connection, Layer):
-            return self.connection(y, x), {"layers": layers}
-        y, connection = self.run("connection", (y, x), ps, st)
-        return y, {"layers": layers, "connection": connection}
-
-
-@dataclass(frozen=True)
-class RepeatedLayer(Container):
-    r"""One layer applied again and again, with the same parameters.
-
-    :math:`y_0 = x`, :math:`y_i = f(y_{i-1})` for :math:`i = 1, \dots, n`; with input injection
-    :math:`y_i = f((y_{i-1}, x))`. The output is :math:`y_n`.
-
-    Parameters
-    ----------
-    model : Layer or callable
-        The layer :math:`f`.
-    repeats : int
-        How often it is applied, at least once.
-    input_injection : bool
-        Whether each application gets the tuple of the last output and the input.
-
-    Notes
-    -----
-    Parameters and states: ``model``. The states pass from one application to the next.
-
-    Raises
-    ------
-    HyperparameterError
-        If `repeats` is below 1 or not an integer.
-
-    References
-    ----------
-    .. [1] Bai, Kolter and Koltun, "Deep Equilibrium Models", NeurIPS 2019.
-
-    Examples
-    --------
-    >>> import portanet as pn
-    >>> model = pn.RepeatedLayer(lambda x: 2 * x, repeats=3)
-    >>> model(1.0, *pn.setup(0, model))[0]
-    8.0
-    """
-
-    model: Any
-    repeats: int = 10
-    input_injection: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "model", as_layer(self.model, "RepeatedLayer"))
-        checks.integers(self, "repeats")
-        checks.flags(self, "input_injection")
-
-    def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        y = x
-        for _ in range(self.repeats):
-            y, state = self.run("model", (y, x) if self.input_injection else y, ps, st)
-            st = {"model": state}
-        return y, st
+Layer._join = staticmethod(compose)

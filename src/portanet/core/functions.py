@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.core import Layer
+from portanet.core.layer import Layer
 from portanet.errors import HyperparameterError, shown
 
 
@@ -47,28 +47,6 @@ class WrappedFunction(Layer):
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         return self.function(x), st
-
-
-@dataclass(frozen=True)
-class NoOp(Layer):
-    """The layer that returns its input.
-
-    Notes
-    -----
-    No parameters and no states.
-
-    Examples
-    --------
-    >>> import portanet as pn
-    >>> pn.NoOp()("anything", {}, {})
-    ('anything', {})
-    """
-
-    def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
-        return x, st
-
-    def output_shape(self, input_shape: Any) -> Any:
-        return input_shape
 
 
 def as_layer(value: Any, owner: str) -> Layer:

@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from portanet import tape
-from portanet.backends import fallbacks, host_random
-from portanet.backends.dtypes import DTypes
 from portanet.errors import BackendNotAvailableError, DeviceError, NoDerivativeError
+from portanet.interface import fallbacks, host_random
+from portanet.interface.dtypes import DTypes
 from portanet.once import once
 from portanet.tape.rule import Rule
+from portanet.tape.trace import Captured
 
 Array = Any
 Function = Callable[..., Sequence[Array]]
@@ -45,10 +46,10 @@ class Backend(DTypes):
     fuses : bool
         Whether ``"calls"`` does chains of elementwise operations by single kernels, which
         ``elementwise_kernel`` makes of a `portanet.tracing.plan.fused.Text`.
-    differentiates_itself : bool
-        Whether the library has derivatives of its own, in the place of the tape's.
     compiles_slowly : bool
         Whether that takes so long that only functions given to `portanet.jit` are worth it.
+    differentiates_itself : bool
+        Whether `vjp` and `jvp` are the library's own, and not those of the tape.
     hides_traces : bool
         Whether arrays that are being differentiated are of the same class as others.
     plain : Backend or None
@@ -70,8 +71,8 @@ class Backend(DTypes):
     jit: ClassVar[str] = "none"
     wide_kernels: ClassVar[frozenset[str]] = frozenset()
     fuses: ClassVar[bool] = False
-    differentiates_itself: ClassVar[bool] = True
     compiles_slowly: ClassVar[bool] = False
+    differentiates_itself: ClassVar[bool] = True
     hides_traces: ClassVar[bool] = False
     observes: ClassVar[str] = "calls"
     plain: Backend | None = None
@@ -222,12 +223,13 @@ class Backend(DTypes):
         xs: Sequence[Array],
         length: int,
         reverse: bool,
-    ) -> tuple[list[Array], list[Array]]:
+    ) -> tuple[list[Array], list[Array]] | None:
         """Run ``carry, y = step(carry, x)`` along axis 0 of `xs`; return the last carry and the ys.
 
-        All are flat lists. A carry may hold random keys. Here it is a loop of Python.
+        All are flat lists. A carry may hold random keys. None, as here, leaves it to a loop of
+        Python.
         """
-        return fallbacks.scan(step, carry, xs, length, reverse)
+        return None
 
     def observe(
         self, function: Function, arrays: Sequence[Array], observer: Callable[..., Any]
@@ -252,10 +254,8 @@ class Backend(DTypes):
         """Call a function of arrays before it is compiled, for what it does besides.
 
         A function that uses arrays of an outer derivative, batch or compilation raises
-        `portanet.tracing.record.record.Captured`.
+        `portanet.tape.trace.Captured`.
         """
-        from portanet.tracing.record.record import Captured
-
         if any(map(self.is_traced, function(*arrays))):
             raise Captured
 

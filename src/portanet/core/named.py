@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from portanet.core import Argument, Container, Layer
+from portanet.core.container import Container
+from portanet.core.display import Argument
+from portanet.core.functions import as_layer
+from portanet.core.layer import Layer
 from portanet.errors import ChildNameError, HyperparameterError, shown
-from portanet.layers.utility.functions import as_layer
 
 
 @dataclass(frozen=True, init=False)

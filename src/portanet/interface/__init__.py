@@ -1,0 +1,37 @@
+"""What a backend is, and the registry that finds one by its arrays or by its name."""
+
+from portanet.interface.backend import Backend
+from portanet.interface.registry import (
+    adapter_of,
+    array_namespace,
+    available,
+    backend_of,
+    device_of,
+    dtype_name,
+    get_backend,
+    is_array,
+    is_array_of,
+    is_floating,
+    register,
+    same_dtype,
+    standing_in,
+    takes_over,
+)
+
+__all__ = [
+    "Backend",
+    "adapter_of",
+    "array_namespace",
+    "available",
+    "backend_of",
+    "device_of",
+    "dtype_name",
+    "get_backend",
+    "is_array",
+    "is_array_of",
+    "is_floating",
+    "register",
+    "same_dtype",
+    "standing_in",
+    "takes_over",
+]
