@@ -12,6 +12,7 @@ from portanet.errors import PortanetError, TracedValueError
 from portanet.interface import Backend, standing_in
 from portanet.tape import batch
 from portanet.tape.observe import ObserveTrace
+from portanet.tape.rules.indexing import has_integer_array
 
 Array = Any
 Function = Callable[..., Sequence[Array]]
@@ -56,8 +57,9 @@ class Taped(Backend):
         native, functions = self.plain.kernels, {}
         if "checked_index" in native:
             functions["checked_index"] = native["checked_index"]
-        if "add_at" in native:
+        if {"add_at", "add_rows"} <= native.keys():  # its arrays may be none that can be written
             functions["scatter_getitem"] = self._scatter_getitem
+            functions["scatter_sum"] = self._scatter_sum
         return tape.Namespace(self.name, self.plain.xp, functions, _TapedArray, adapter=self)
 
     @property
@@ -140,15 +142,29 @@ class Taped(Backend):
                         raise
                     raise TracedValueError(
                         f"a function of {self.name}'s own was given an array that pn.AutoTape() "
-                        "differentiates: use those of pn.array_namespace(x) and pn.functional, or "
-                        f"leave ad out ({error})"
+                        "differentiates: use those of xp = pn.array_namespace(x), taken inside "
+                        f"the function, and of pn.functional, or leave ad out ({error})"
                     ) from error
 
         return run
 
     def _scatter_getitem(self, g: Array, key: Any, shape: tuple[int, ...]) -> Array:
-        zeros = self.plain.xp.zeros(shape, dtype=g.dtype, device=self.plain.device_of(g))
-        return self.plain.kernels["add_at"](zeros, g, index=key)
+        if not has_integer_array(key):
+            return self._scatter_sum(g, keys=(key,), shape=shape)
+        raw, size = self.plain.xp, math.prod(shape)
+        places = raw.reshape(raw.arange(size, device=self.plain.device_of(g)), shape)[key]
+        places, rows = raw.reshape(places, (-1,)), raw.reshape(g, (-1,))
+        return raw.reshape(self.plain.kernels["add_rows"](rows, places, size), shape)
+
+    def _scatter_sum(
+        self, *parts: Array, keys: Sequence[Any], shape: tuple[int, ...]
+    ) -> Array:
+        total = self.plain.xp.zeros(
+            shape, dtype=parts[0].dtype, device=self.plain.device_of(parts[0])
+        )
+        for part, key in zip(parts, keys, strict=True):
+            total = self.plain.kernels["add_at"](total, part, index=key)
+        return total
 
 
 def _inside(x: Any) -> Any:
@@ -170,5 +186,5 @@ class _TapedArray(tape.Box):
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(
             f"an array that pn.AutoTape() differentiates is one of the standard, without {name!r}: "
-            "use the functions of pn.array_namespace(x)"
+            "use the functions of xp = pn.array_namespace(x)"
         )
