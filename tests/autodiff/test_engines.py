@@ -103,8 +103,8 @@ class TestVerbs:
         value, _, expected = pn.training.train_step(pn.MSELoss(), data, ts, jit=False)
         same, _, found = pn.training.train_step(pn.MSELoss(), data, ts, ad=ad)
         assert float(backend.to_numpy(same)) == pytest.approx(float(backend.to_numpy(value)))
-        pairs = zip(pn.trees.leaves(found.parameters), pn.trees.leaves(expected.parameters))
-        for p, q in pairs:
+        leaves = map(pn.trees.leaves, (found.parameters, expected.parameters))
+        for p, q in zip(*leaves, strict=True):
             close(backend, p, backend.to_numpy(q), ad)
 
     def test_auxiliary_results_are_those_of_the_point_itself(self, backend, arrays, ad):

@@ -86,18 +86,19 @@ class Differences:
             """Return the derivative of the product with the cotangents along one entry."""
             x = primals[place]
             ahead, behind = x + probe, x - probe
-            values = [function(*primals[:place], y, *primals[place + 1 :]) for y in (ahead, behind)]
-            slopes = self._slopes(*values, xp.sum(xp.abs(ahead - behind)))
+            before, after = primals[:place], primals[place + 1 :]
+            above, below = (function(*before, y, *after) for y in (ahead, behind))
+            slopes = self._slopes(above, below, xp.sum(xp.abs(ahead - behind)))
             return functools.reduce(
                 lambda a, b: a + b, (self._product(cotangents[i], slopes[i]) for i in given)
             )
 
         gradients: list[Array | None] = []
         for place, x in enumerate(primals):
-            probes = list(self._probes(x, step))
-            gradient = self._joined([slope(place, probe) for probe in probes], x)
+            gradient = self._joined([slope(place, probe) for probe in self._probes(x, step)], x)
             if self._is_complex(x):
-                gradient = gradient + 1j * self._joined([slope(place, 1j * p) for p in probes], x)
+                turned = [slope(place, 1j * probe) for probe in self._probes(x, step)]
+                gradient = gradient + 1j * self._joined(turned, x)
             gradients.append(gradient)
         return gradients
 

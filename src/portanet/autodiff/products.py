@@ -9,8 +9,8 @@ from typing import Any
 from portanet import trees
 from portanet.autodiff import arguments, flat
 from portanet.autodiff.engines import Engine, choose
-from portanet.interface import array_namespace
 from portanet.errors import ShapeError
+from portanet.interface import array_namespace
 
 
 def vjp(

@@ -134,7 +134,7 @@ class Taped(Backend):
         """Return a function during which this stands in for the library's own adapter."""
 
         def run(*args: Any) -> Any:
-            with standing_in(self):
+            with standing_in(self, self.plain):
                 try:
                     return function(*args)
                 except TypeError as error:
@@ -156,9 +156,7 @@ class Taped(Backend):
         places, rows = raw.reshape(places, (-1,)), raw.reshape(g, (-1,))
         return raw.reshape(self.plain.kernels["add_rows"](rows, places, size), shape)
 
-    def _scatter_sum(
-        self, *parts: Array, keys: Sequence[Any], shape: tuple[int, ...]
-    ) -> Array:
+    def _scatter_sum(self, *parts: Array, keys: Sequence[Any], shape: tuple[int, ...]) -> Array:
         total = self.plain.xp.zeros(
             shape, dtype=parts[0].dtype, device=self.plain.device_of(parts[0])
         )

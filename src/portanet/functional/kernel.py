@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from portanet import checks, tape
-from portanet.interface import adapter_of, backend_of, is_array, takes_over
+from portanet.interface import adapter_of, backend_of, is_array
 from portanet.tape.rule import Rule
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,8 +24,9 @@ def kernel(*, rule: Rule) -> Callable[[F], F]: ...
 def kernel(function: Any = None, /, *, rule: Rule | None = None) -> Any:
     """Make a function choose its body by the library of its first argument.
 
-    Whatever is annotated ``Any`` or ``Array`` is an array, and is checked to be one. What a
-    library says of bad arguments is turned into an error of the family.
+    Whatever is annotated ``Any`` or ``Array`` is an array, and is checked to be one, and of the
+    library of the first. What a library says of bad arguments is turned into an error of the
+    family.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ def kernel_name(function: Body) -> str:
 def _dispatching(function: Body, rule: Rule | None) -> Body:
     GENERIC.setdefault(kernel_name(function), function)
     bodies: dict[type, Body] = {}
-    mates: set[tuple[type, type]] = set()  # classes of one library, or of numbers beside it
     parameters = list(inspect.signature(function).parameters.values())
     alone = len(parameters) == 1
-    others = max(_leading_arrays(parameters) - 1, 0)
+    check = checks.ArrayCheck(function)
+    seen = check.seen
 
     def find(x: Any) -> Body:
         checks.require_array(f"{function.__name__}: {parameters[0].name}", x)
@@ -66,13 +66,6 @@ def _dispatching(function: Body, rule: Rule | None) -> Body:
         if is_array(x):
             bodies[type(x)] = body
         return body
-
-    def lead(x: Any, others: Iterable[Any]) -> Body | None:
-        """Return the body of an array for whose library that of `x` is not enough, if any."""
-        for other in others:
-            if isinstance(other, tape.Box) and takes_over(other, x):
-                return find(other)
-        return None
 
     def dispatch_one(x: Any) -> Any:
         body = bodies.get(type(x)) or find(x)
@@ -84,42 +77,25 @@ def _dispatching(function: Body, rule: Rule | None) -> Body:
     def dispatch(x: Any, *args: Any, **options: Any) -> Any:
         body = bodies.get(type(x)) or find(x)
         try:
-            if options:
-                body = lead(x, options.values()) or body
             return body(x, *args, **options)
         except Exception as error:
             checks.raise_refusal(function, error, (x, *args), options)
 
     def dispatch_several(x: Any, *args: Any, **options: Any) -> Any:
-        kind = type(x)
-        body = bodies.get(kind) or find(x)
+        body = bodies.get(type(x)) or find(x)
+        if options or (type(x), *map(type, args)) not in seen:
+            leader = check((x, *args), options)
+            body = body if leader is None else find(leader)
         try:
-            for other in args[:others]:
-                own = type(other)
-                if own is not kind and (kind, own) not in mates:
-                    backend_of(x, other)
-                    if takes_over(other, x):
-                        body = find(other)
-                    else:
-                        mates.add((kind, own))
-            if options:
-                body = lead(x, options.values()) or body
             return body(x, *args, **options)
         except Exception as error:
             checks.raise_refusal(function, error, (x, *args), options)
 
-    chosen = dispatch_one if alone else dispatch_several if others else dispatch
+    several = sum(map(checks.is_of_array, parameters)) > 1
+    chosen = dispatch_one if alone else dispatch_several if several else dispatch
     chosen = functools.wraps(function)(chosen)
     chosen.checked = True  # pyright: ignore[reportAttributeAccessIssue]
     return chosen
-
-
-def _leading_arrays(parameters: Sequence[inspect.Parameter]) -> int:
-    """Return how many arrays come first among the parameters that may be given by position."""
-    kinds = (
-        p.kind <= p.POSITIONAL_OR_KEYWORD and p.annotation in checks.ARRAYS for p in parameters
-    )
-    return sum(1 for _ in itertools.takewhile(bool, kinds))
 
 
 def _choose(generic: Body, x: Any, rule: Rule | None, alone: bool) -> Body:
@@ -139,7 +115,7 @@ def _choose(generic: Body, x: Any, rule: Rule | None, alone: bool) -> Body:
 
 def _for_plain_arrays(native: Body, generic: Body) -> Body:
     def body(*args: Any, **options: Any) -> Any:
-        traced = any(isinstance(x, tape.Box) for x in args)
+        traced = any(isinstance(x, tape.Box) for x in (*args, *options.values()))
         return (generic if traced else native)(*args, **options)
 
     return body

@@ -31,17 +31,17 @@ _by_type: dict[type, Backend | None] = {}
 _namespaces: dict[type, Any] = {}
 
 
-_NOBODY: Mapping[Backend, Backend] = MappingProxyType({})
-_stand_ins: ContextVar[Mapping[Backend, Backend]] = ContextVar("stand_ins", default=_NOBODY)
+_NONE: Mapping[Backend, Backend] = MappingProxyType({})
+_stand_ins: ContextVar[Mapping[Backend, Backend]] = ContextVar("stand_ins", default=_NONE)
 _standing_in: set[object] = set()  # one entry for each context of any thread with stand-ins
 
 
 @contextmanager
-def standing_in(backend: Backend) -> Iterator[None]:
-    """Let `backend` take the place of `backend.plain`, for this thread, while the context lasts."""
+def standing_in(backend: Backend, plain: Backend) -> Iterator[None]:
+    """Let `backend` take the place of `plain`, in this thread, while the context lasts."""
     entry = object()
     _standing_in.add(entry)
-    token = _stand_ins.set({**_stand_ins.get(), backend.plain: backend})
+    token = _stand_ins.set({**_stand_ins.get(), plain: backend})
     try:
         yield
     finally:
@@ -171,8 +171,9 @@ def _backend_of_type(kind: type) -> Backend | None:
 
 def _search(kind: type) -> Backend | None:
     xp = getattr(kind, "xp", None) if issubclass(kind, Box) else None
-    if getattr(xp, "adapter", None) is not None:
-        return xp.adapter
+    adapter = getattr(xp, "adapter", None)
+    if adapter is not None:
+        return adapter
     if xp is None and kind.__module__.partition(".")[0] in ("builtins", "portanet"):
         return None  # no adapter has to be loaded for that
     for name in names():
@@ -232,9 +233,9 @@ def backend_of(*arrays: Any) -> Backend:
         if found is None:
             found = backend
         elif backend is not found:
-            if found.plain is backend:
+            if backend is found.plain:
                 continue
-            if backend.plain is found:
+            if found is backend.plain:
                 found = backend
                 continue
             raise BackendMismatchError(

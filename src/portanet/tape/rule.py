@@ -8,7 +8,7 @@ holomorphic function they are multiplied by the conjugate of the derivative.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from portanet.errors import NoDerivativeError
@@ -103,6 +103,10 @@ class Rule:
         raise NoDerivativeError(
             f"{primitive.name} has no forward derivative: use reverse mode, pn.vjp"
         )
+
+
+class Constant(Rule):
+    """A function that is computed as if nothing were differentiated."""
 
 
 class Elementwise(Rule):

@@ -25,7 +25,9 @@ class _MeanSquaredError(Rule):
         prediction, target = args
         signed = [t if i == 0 else -t for i, t in zip(argnums, tangents, strict=True)]
         tangent = signed[0] if len(signed) == 1 else signed[0] + signed[1]
-        return primitive.xp.sum((prediction - target) * tangent) * (2.0 / math.prod(prediction.shape))
+        return primitive.xp.sum((prediction - target) * tangent) * (
+            2.0 / math.prod(prediction.shape)
+        )
 
 
 @in_float32
