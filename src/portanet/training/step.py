@@ -97,9 +97,7 @@ def apply_gradients(ts: TrainState, grads: Tree) -> TrainState:
     (1, array([0.2]))
     """
     check_state(ts)
-    assert ts.optimizer_state is not None
-    state, parameters = optimizers.update(ts.optimizer_state, ts.parameters, grads)
-    return ts.replaced(parameters=parameters, optimizer_state=state, step=ts.step + 1)
+    return _updated(ts, grads, ts.states)
 
 
 def train_step(
@@ -183,5 +181,13 @@ def train_step(
         done = compiled_step(loss, data, ts, slowly=jit is True, donate=donate)
         if done is not None:
             return done
-    grads, value, stats, ts = compute_gradients(loss, data, ts, ad=ad)
-    return value, stats, apply_gradients(ts, grads)
+    grads, value, states, stats = gradients(loss, ts.model, ts.parameters, ts.states, data, ad)
+    return value, stats, _updated(ts, grads, states)
+
+
+def _updated(ts: TrainState, grads: Tree, states: Tree) -> TrainState:
+    assert ts.optimizer_state is not None
+    state, parameters = optimizers.update(ts.optimizer_state, ts.parameters, grads)
+    return ts.replaced(
+        parameters=parameters, states=states, optimizer_state=state, step=ts.step + 1
+    )
