@@ -8,6 +8,7 @@ from portanet import optimizers
 from portanet.errors import ArgumentError, shown
 from portanet.training.compiled import compiled_step
 from portanet.training.gradients import Array, Loss, gradients
+from portanet.training.precision.loss_scale import overflowed
 from portanet.training.state import TrainState, check_state
 from portanet.trees import Tree
 
@@ -68,6 +69,8 @@ def compute_gradients(
 def apply_gradients(ts: TrainState, grads: Tree) -> TrainState:
     """Update the parameters with gradients and count the step.
 
+    In mixed precision nothing is done after gradients that were not finite.
+
     Parameters
     ----------
     ts : TrainState
@@ -98,6 +101,8 @@ def apply_gradients(ts: TrainState, grads: Tree) -> TrainState:
     """
     check_state(ts)
     assert ts.optimizer_state is not None
+    if overflowed(ts.model, ts.states):
+        return ts
     state, parameters = optimizers.update(ts.optimizer_state, ts.parameters, grads)
     return ts.replaced(parameters=parameters, optimizer_state=state, step=ts.step + 1)
 
