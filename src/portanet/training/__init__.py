@@ -12,6 +12,7 @@ from portanet.training.precision.model import MixedPrecision
 from portanet.training.run import Run
 from portanet.training.state import TrainState
 from portanet.training.step import apply_gradients, compute_gradients, train_step
+from portanet.training.steps import train_steps
 
 __all__ = [
     "History",
@@ -31,4 +32,5 @@ __all__ = [
     "predict",
     "scipy_objective",
     "train_step",
+    "train_steps",
 ]
