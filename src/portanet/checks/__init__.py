@@ -33,6 +33,7 @@ from portanet.checks.kinds import (
     real_floating,
     same_device,
     same_kind,
+    same_or_wide,
 )
 from portanet.checks.shapes import (
     axes,
@@ -94,6 +95,7 @@ __all__ = [
     "require_tree",
     "same_device",
     "same_kind",
+    "same_or_wide",
     "same_shape",
     "shape_of",
     "sizes",

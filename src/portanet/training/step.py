@@ -8,6 +8,7 @@ from portanet import optimizers
 from portanet.errors import ArgumentError, shown
 from portanet.training.compiled import compiled_step
 from portanet.training.gradients import Array, Loss, gradients
+from portanet.training.precision.loss_scale import overflowed
 from portanet.training.state import TrainState, check_state
 from portanet.trees import Tree
 
@@ -67,6 +68,8 @@ def compute_gradients(
 
 def apply_gradients(ts: TrainState, grads: Tree) -> TrainState:
     """Update the parameters with gradients and count the step.
+
+    In mixed precision nothing is done after gradients that were not finite.
 
     Parameters
     ----------
@@ -187,6 +190,8 @@ def train_step(
 
 def _updated(ts: TrainState, grads: Tree, states: Tree) -> TrainState:
     assert ts.optimizer_state is not None
+    if overflowed(ts.model, states):
+        return ts.replaced(states=states)
     state, parameters = optimizers.update(ts.optimizer_state, ts.parameters, grads)
     return ts.replaced(
         parameters=parameters, states=states, optimizer_state=state, step=ts.step + 1
