@@ -103,6 +103,13 @@ def is_smooth(x: Any) -> bool:
     return isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jnp.inexact)
 
 
+def _vector_norm(x: jax.Array, /, **options: Any) -> jax.Array:
+    """Compute ``jnp.linalg.vector_norm``, of 16 bits in float32: their squares overflow."""
+    if x.dtype not in (jnp.float16, jnp.bfloat16):
+        return jnp.linalg.vector_norm(x, **options)
+    return jnp.linalg.vector_norm(x.astype(jnp.float32), **options).astype(x.dtype)
+
+
 def namespace() -> Any:
     """Return ``jax.numpy`` with the tape's rules where JAX's own differ."""
     xp = _copy(jnp)
@@ -110,7 +117,7 @@ def namespace() -> Any:
     xp.linalg = _copy(jnp.linalg)
     for name in _RULED:
         setattr(xp, name, Ruled(name, getattr(jnp, name), RULES[name], xp))
-    xp.linalg.vector_norm = Ruled("vector_norm", jnp.linalg.vector_norm, NORMS["vector_norm"], xp)
+    xp.linalg.vector_norm = Ruled("vector_norm", _vector_norm, NORMS["vector_norm"], xp)
 
     clip_between = Ruled("clip", jnp.clip, EXTENSIONS["clip_between"][0], xp)
 
