@@ -10,7 +10,7 @@ from typing import Any
 from portanet.interface.loops import unstack
 from portanet.tracing.compound import Compound
 from portanet.tracing.interpret import current, has_rules, interpret, reached
-from portanet.tracing.loops.again import Body, reads
+from portanet.tracing.loops.again import LoopBody, reads
 from portanet.tracing.loops.batched import run_batched
 from portanet.tracing.loops.body import BodyTrace
 from portanet.tracing.loops.forward import run_forward
@@ -151,7 +151,7 @@ class Loop(Compound):
         """See `Compound`: where rules are not kept, the body is recorded anew without them."""
         if trace.keeps_rules or not has_rules(self.operations):
             return self, operands
-        body = Body(self, operands, keeps_rules=False)
+        body = LoopBody(self, operands, keeps_rules=False)
         outputs = body.run(body.boxes)
         return body.loop(outputs, {})[0], body.operands(operands)
 
