@@ -144,6 +144,8 @@ def _selected(branch: Any, values: Sequence[Any], own: Sequence[int], size: int)
 
 def only(xp: Any, mask: Any, x: Any) -> Any:
     """Return the entries of a batch where `mask` is true, with the first of them for all others."""
+    if mask.shape[0] == 0:
+        return x
     first = xp.reshape(xp.argmax(xp.astype(mask, xp.int8)), (1,))
     return chosen_by(xp, mask, x, xp.take(x, first, axis=0))
 
