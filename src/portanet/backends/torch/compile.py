@@ -26,6 +26,11 @@ _warned: list[str] = []
 _recording: ContextVar[bool] = ContextVar("portanet_torch_recording", default=False)
 
 
+def is_recording() -> bool:
+    """Whether torch writes down the operations of a function now."""
+    return _recording.get()
+
+
 class Compiled:
     """A function of lists of tensors and numbers, recorded and compiled at its first call."""
 
