@@ -43,8 +43,8 @@ def cond(
     and each replay runs one: give it what it works on as operands, since what it computes from
     arrays around it alone is computed before the choice.
 
-    Under `vmap` each entry chooses. On NumPy, CuPy and array_api_strict a branch then sees the
-    entries that choose it alone (others in their places too): what an entry does not choose reaches
+    Under `vmap` each entry chooses. A branch gets the operands of the entries that choose it alone,
+    with those of one of them in the places of the others: what an entry does not choose reaches
     neither its value nor its gradient. A branch that none chooses is not run.
 
     Examples

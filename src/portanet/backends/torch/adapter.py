@@ -156,12 +156,15 @@ class TorchBackend(Backend):
         operands: Sequence[Array],
     ) -> list[Array]:
         """Choose by the value; in a batch, for each entry; in the compiler, in each call."""
-        branch = predicate, true_function, false_function, operands
         if self._control.is_batched(predicate):
-            return self._control.batched_cond(*branch)
+            return self._control.batched_cond(
+                predicate, true_function, false_function, operands, self.cond
+            )
         if self._compile.is_recording():
-            return self._control.compiled_cond(*branch, self)
-        return super().cond(*branch)
+            return self._control.compiled_cond(
+                predicate, true_function, false_function, operands, self
+            )
+        return super().cond(predicate, true_function, false_function, operands)
 
     def while_loop(
         self,

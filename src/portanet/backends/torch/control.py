@@ -13,12 +13,16 @@ from typing import Any
 
 import torch
 from torch._C._functorch import (
+    _add_batch_dim,
     get_unwrapped,
     is_batchedtensor,
     is_functorch_wrapped_tensor,
     maybe_get_bdim,
+    maybe_get_level,
 )
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 from torch._higher_order_ops.cond import cond_op
+from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing, make_fx
 
 from portanet import tape
 from portanet.backends.torch.checkpoint import Collector, Replacing
@@ -46,17 +50,25 @@ def is_reversed(x: Any) -> bool:
 
 
 def batched_cond(
-    predicate: Any, true_function: Function, false_function: Function, operands: Sequence[Any]
+    predicate: Any,
+    true_function: Function,
+    false_function: Function,
+    operands: Sequence[Any],
+    single: Callable[..., list[Any]],
 ) -> list[Any]:
     """Let each entry of a batch choose; see `Backend.cond`.
 
-    A side that no entry chooses is not run.
+    A side that no entry chooses is not run: `single` is `cond` for a condition with one value.
     """
-    some, all_ = bool(_plain(predicate).any()), bool(_plain(predicate).all())
-    if not some or all_:
-        return list((true_function if some else false_function)(*operands))
-    left = true_function(*_only(predicate, operands))
-    right = false_function(*_only(torch.logical_not(predicate), operands))
+
+    def chosen(mask: Any, function: Function) -> list[Any]:
+        def nothing(*operands: Any) -> list[Any]:
+            return [torch.zeros_like(y) for y in function(*operands)]
+
+        return single(_plain(mask).any(), function, nothing, _only(mask, operands))
+
+    left = chosen(predicate, true_function)
+    right = chosen(torch.logical_not(predicate), false_function)
     return [torch.where(predicate, x, y) for x, y in zip(left, right, strict=True)]
 
 
@@ -167,8 +179,7 @@ class _Choice:
             return values
 
         def value(*parts: Any) -> list[Any]:
-            one, other = (self._tuple(side) for side in self.sides)
-            return list(cond_op(self.predicate, one, other, tuple(filled(parts))))
+            return _value(self.predicate, self.sides, filled(parts))
 
         def vjp(inputs: Any, outputs: Any, _: Any, cotangents: list[Any]) -> list[Any]:
             given = [i for i, g in enumerate(cotangents) if g is not None]
@@ -184,10 +195,6 @@ class _Choice:
 
         operation = tape.Operation("cond", value, lambda *x: (value(*x), []), vjp, jvp)
         return self.backend.custom(operation, [arrays[i] for i in smooth])
-
-    def _tuple(self, side: Function) -> Callable[..., tuple[Any, ...]]:
-        """Return a side as the compiler wants it: its results are no operands."""
-        return lambda *arrays: tuple(y.clone() for y in side(*arrays))
 
     def _derived(self, derive: Any, smooth: list[int], given: list[int]) -> _Choice:
         one, other = (derive(side, smooth, given) for side in self.sides)
@@ -232,3 +239,35 @@ class _Choice:
             return side(*filled)
 
         return of, [given[i] for i in smooth], values[end:]
+
+
+def _value(predicate: Any, sides: Sequence[Function], values: Sequence[Any]) -> list[Any]:
+    """Choose on tensors without derivatives, in whatever batches."""
+    levels = [maybe_get_level(x) for x in values if is_batchedtensor(x)]
+    if not levels:
+        one, other = (_graph(side, values) for side in sides)
+        with temporarily_clear_interpreter_stack():
+            return list(cond_op(predicate, one, other, tuple(values)))
+    level = max(levels)
+    own = [is_batchedtensor(x) and maybe_get_level(x) == level for x in values]
+    axes = tuple(maybe_get_bdim(x) if of else None for x, of in zip(values, own, strict=True))
+    inner = [get_unwrapped(x) if of else x for x, of in zip(values, own, strict=True)]
+
+    def batched(side: Function) -> Function:
+        return torch.func.vmap(lambda *entries: tuple(side(*entries)), axes)
+
+    results = _value(predicate, [batched(side) for side in sides], inner)
+    return [_add_batch_dim(y, 0, level) for y in results]
+
+
+def _graph(side: Function, values: Sequence[Any]) -> Any:
+    """Return a side as a graph of plain operations: within a branch torch derives nothing.
+
+    Its results are no operands, as the compiler asks.
+    """
+
+    def cloned(*arrays: Any) -> tuple[Any, ...]:
+        return tuple(y.clone() for y in side(*arrays))
+
+    with disable_proxy_modes_tracing(), temporarily_clear_interpreter_stack():
+        return make_fx(cloned)(*(x.detach() for x in values))
