@@ -67,7 +67,6 @@ def test_each_entry_of_a_batch_takes_its_own_steps(backend, jit):
     wrap = kinds(jit, backend)
 
     def count(a):
-        xp = pn.array_namespace(a)
         return pn.while_loop(lambda c: c[0] > 1.0, lambda c: (c[0] / 2.0, c[1] + 1.0), (a, a * 0.0))
 
     a = backend.asarray(A)
@@ -93,7 +92,7 @@ def test_a_bound_gives_reverse_mode(backend, jit):
 @pytest.mark.parametrize("jit", [False, True])
 def test_without_a_bound_reverse_mode_is_refused(backend, jit):
     wrap = kinds(jit, backend)
-    with pytest.raises(NoDerivativeError, match="without a bound.*: give max_steps, loop with"):
+    with pytest.raises(NoDerivativeError, match=r"without a bound.*: give max_steps, loop with"):
         wrap(pn.grad(root))(backend.asarray(np.asarray(2.0)))
 
 

@@ -7,7 +7,7 @@ ones on the way.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from numbers import Integral, Real
 from typing import Any, NoReturn, TypeAlias
 
@@ -129,6 +129,15 @@ def positives(owner: Any, name: str, other: str) -> None:
     object.__setattr__(owner, name, tuple(map(float, entries)))
 
 
+def pairs(owner: Any, *names: str) -> None:
+    """Each field is a pair of finite numbers; it becomes a tuple of floats."""
+    for name in names:
+        value = getattr(owner, name)
+        if not (_is_sequence(value) and len(value) == 2 and all(map(_is_finite, value))):
+            refuse(owner, f"{name} is a pair of finite numbers", value)
+        object.__setattr__(owner, name, tuple(map(float, value)))
+
+
 def flags(owner: Any, *names: str) -> None:
     """Each field is True or False."""
     for name in names:
@@ -145,7 +154,7 @@ def one_of(owner: Any, name: str, options: Sequence[Any]) -> None:
 
 def _is_sequence(value: Any) -> bool:
     """Whether `value` has entries in an order, and ends."""
-    if isinstance(value, str | bytes | Set | Mapping) or not isinstance(value, Iterable):
+    if isinstance(value, str | bytes | Set | Mapping) or not isinstance(value, Collection):
         return False
     is_array = hasattr(value, "shape")
     return not is_array or (isinstance(value, np.ndarray) and value.ndim > 0)

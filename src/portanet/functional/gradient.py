@@ -15,7 +15,7 @@ def detach(x: Any) -> Any:
     return tape.detached(x)
 
 
-def stop_gradient(x: Any) -> Any:
+def stop_gradient(x: object) -> Any:
     """Return `x` as a constant: its values, without any derivative, in every mode and order.
 
     Parameters
