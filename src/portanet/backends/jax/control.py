@@ -58,7 +58,8 @@ def _batch(x: Any) -> Any:
     while isinstance(x, Tracer):
         axis = getattr(x, "batch_dim", None)
         if axis is not None:
-            return jnp.moveaxis(x.val, axis, 0)  # pyright: ignore[reportAttributeAccessIssue]
+            entries: Any = getattr(x, "val", None)
+            return jnp.moveaxis(entries, axis, 0)
         x = getattr(x, "primal", None)
     return None
 

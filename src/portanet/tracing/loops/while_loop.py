@@ -21,7 +21,7 @@ from portanet.tracing.loops.branch import Branch
 from portanet.tracing.loops.branch_rules import chosen_by, only
 from portanet.tracing.loops.loop import Loop
 from portanet.tracing.plan.simplify import without_unused
-from portanet.tracing.program import Program, Variable
+from portanet.tracing.program import Opaque, Program, Variable
 
 
 @dataclass(eq=False, repr=False)
@@ -271,7 +271,7 @@ class _Batch:
 
 
 def _like(v: Variable) -> Variable:
-    return type(v)() if v.dtype is None else Variable(v.shape, v.dtype)
+    return Opaque() if isinstance(v, Opaque) else Variable(v.shape, v.dtype)
 
 
 def recorded_while(
