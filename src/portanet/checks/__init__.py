@@ -34,6 +34,7 @@ from portanet.checks.kinds import (
     real_floating,
     same_device,
     same_kind,
+    same_or_wide,
 )
 from portanet.checks.shapes import (
     axes,
@@ -99,6 +100,7 @@ __all__ = [
     "require_tree",
     "same_device",
     "same_kind",
+    "same_or_wide",
     "same_shape",
     "shape_of",
     "sizes",
