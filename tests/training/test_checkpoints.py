@@ -80,6 +80,17 @@ def test_a_run_that_died_is_taken_up(backend, tmp_path, step):
     check_same_history(found, history)
 
 
+def test_a_run_that_died_twice_in_one_epoch_is_taken_up(tmp_path):
+    path = tmp_path / "run.safetensors"
+    ts, history = train("numpy")
+    for step in (4, 5):
+        with pytest.raises(RuntimeError):
+            train("numpy", Checkpoint(path, every_steps=1, resume=True), Dying(step))
+    again, found = train("numpy", Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
 @pytest.mark.parametrize("every", [1, 3])
 def test_a_run_goes_on_from_its_last_file(tmp_path, every):
     path = tmp_path / "run.safetensors"
