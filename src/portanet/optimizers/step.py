@@ -18,7 +18,7 @@ from portanet.interface import array_namespace, backend_of, dtype_name, same_dty
 from portanet.optimizers.base import Rule, RuleState, apply_rules
 from portanet.optimizers.chains import OptimizerChain
 from portanet.optimizers.complex_parts import as_given, as_real, is_complex
-from portanet.optimizers.groups import Passing
+from portanet.optimizers.groups import Passing, rules_in
 from portanet.optimizers.state import (
     OptimizerState,
     array_like,
@@ -27,6 +27,7 @@ from portanet.optimizers.state import (
     flatten_entries,
     name_of,
 )
+from portanet.optimizers.wrappers import Wrapper
 from portanet.trees import Tree
 
 
@@ -91,8 +92,8 @@ def _is_trained(x: Any) -> bool:
 
 def _check_rule(rule: Rule, path: str, x: Any) -> None:
     """Raise unless `rule`, which a parameter got, moves it and can train it."""
-    members = rule.rules if isinstance(rule, OptimizerChain) else (rule,)
-    if all(isinstance(member, Passing) for member in members):
+    alone = [own for own in rules_in(rule) if not isinstance(own, OptimizerChain | Wrapper)]
+    if all(isinstance(own, Passing) for own in alone):
         raise HyperparameterError(
             f"{name_of(path)} has a rule: there is only a Masked one that leaves it out: chain it "
             f"with a rule for all, or use pn.optimizers.Groups"
