@@ -107,6 +107,61 @@ def test_a_run_that_was_interrupted_goes_on(tmp_path):
     check_same_history(found, history)
 
 
+class PressingMetric(metrics.Accuracy):
+    """Presses Ctrl-C when it is measured the n-th time."""
+
+    left = 0
+
+    def measure(self, prediction, target):
+        type(self).left -= 1
+        if type(self).left == 0:
+            signal.raise_signal(signal.SIGINT)
+        return super().measure(prediction, target)
+
+
+def test_a_run_that_was_interrupted_in_validation_goes_on(tmp_path):
+    path = tmp_path / "run.safetensors"
+    held_out = {"shuffle": True, "rng": 1, "drop_last": True}
+
+    def run(*added):
+        return fit(
+            fresh(),
+            LOSS,
+            loader(),
+            epochs=4,
+            validation=loader(**held_out),
+            metrics={"right": PressingMetric()},
+            callbacks=added,
+        )
+
+    ts, history = run()
+    # An epoch has three batches to train on and two to validate: these are of the second one.
+    for measured, epochs in ((9, 1), (10, 1), (4, 0)):
+        path.unlink(missing_ok=True)
+        PressingMetric.left = measured
+        cut, short = run(Checkpoint(path))
+        assert (cut.step, short.stopped, short.epochs) == (3 * epochs + 3, "interrupted", epochs)
+        again, found = run(Checkpoint(path, resume=True))
+        check_same(again, ts)
+        check_same_history(found, history)
+
+
+def test_a_run_that_a_callback_stopped_in_an_epoch_goes_on(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    class Late(callbacks.Callback):
+        def on_step(self, run):
+            if run.ts.step == 5:
+                run.stop("no time left")
+
+    ts, history = train("numpy")
+    _, short = train("numpy", Late(), Checkpoint(path))
+    assert (short.stopped, short.epochs) == ("no time left", 1)
+    again, found = train("numpy", Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
 def test_early_stopping_is_taken_up_with_its_best_state(tmp_path):
     path = tmp_path / "run.safetensors"
 
@@ -183,11 +238,14 @@ def test_files_of_other_runs_are_refused(tmp_path):
     ts = fresh(rule=pn.optimizers.AdamW(0.02))
     with pytest.raises(ParameterTreeError, match="weight_decay"):
         fit(ts, LOSS, loader(pad=True), callbacks=[*same, resume])
+    short = pn.data.DataLoader((X[:11], LABELS[:11]), 8)
     with pytest.raises(ArgumentError, match="same samples: 22 != 11"):
-        fit(fresh(), LOSS, pn.data.DataLoader((X[:11], LABELS[:11]), 8), callbacks=[*same, resume])
+        fit(fresh(), LOSS, short, validation=(X, LABELS), callbacks=[*same, resume])
     with pytest.raises(ArgumentError, match="ReduceOnPlateau"):
         fit(fresh(), LOSS, loader(pad=True), callbacks=[resume])
     assert path.read_bytes() == before
+    with pytest.raises(ArgumentError, match="validation data if it had any"):
+        fit(fresh(), LOSS, loader(pad=True), callbacks=[*same, resume])
     pn.io.safetensors.save(path, {"x": X})
     with pytest.raises(ArgumentError, match="no file of a Checkpoint"):
         fit(fresh(), LOSS, loader(), callbacks=[resume])

@@ -9,6 +9,7 @@ from training.problems import LABELS, LOSS, MODEL, TARGETS, X, fresh
 import portanet as pn
 from portanet.errors import ArgumentError, ShapeError
 from portanet.training import metrics
+from portanet.training.forward import forward
 from portanet.training.objective import masked_loss
 
 RNG = np.random.default_rng(1)
@@ -27,6 +28,12 @@ def test_evaluation_is_in_test_mode_and_changes_nothing(backend):
         np.testing.assert_allclose(found["loss"], float(LOSS(y, device(LABELS))), rtol=1e-5)
         right = pn.cpu_device()(y).argmax(axis=-1) == LABELS
         assert found["accuracy"] == right.mean()
+
+
+def test_programs_are_recorded_once_for_all_calls():
+    model = pn.Chain(pn.Dense(3, 2), pn.tanh)
+    assert forward(model, None) is forward(pn.Chain(pn.Dense(3, 2), pn.tanh), None)
+    assert forward(model, None) is not forward(pn.Dense(3, 2), None)
 
 
 def test_prediction_in_batches(backend):

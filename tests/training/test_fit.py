@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -70,14 +71,20 @@ def test_it_learns_and_says_so(backend):
     assert found["right"] == history["validation_accuracy"][-1]
 
 
-@pytest.mark.parametrize("jit", [None, False])
-def test_the_same_seed_gives_the_same_bits(backend, jit):
+def test_the_same_seed_gives_the_same_bits(backend):
     def train(prefetch):
-        return fit(fresh(backend.place), LOSS, loader(prefetch=prefetch), epochs=2, jit=jit)
+        return fit(fresh(backend.place), LOSS, loader(prefetch=prefetch), epochs=2)
 
     (one, first), (other, second) = train(0), train(2)
     check_same(one, other)
     check_same_history(first, second)
+
+
+def test_a_step_that_is_not_recorded_gives_the_same_numbers():
+    recorded, _ = fit(fresh(), LOSS, loader(), epochs=2, validation=(X, LABELS))
+    plain, _ = fit(fresh(), LOSS, loader(), epochs=2, validation=(X, LABELS), jit=False)
+    one, other = recorded.parameters["layer_1"], plain.parameters["layer_1"]
+    np.testing.assert_allclose(one["weight"], other["weight"], rtol=1e-5)
 
 
 def test_one_program_serves_all_padded_batches():
@@ -271,6 +278,21 @@ def test_ctrl_c_while_the_data_are_made_and_twice():
     assert (ts.step, history.stopped) == (0, "interrupted")
     with pytest.raises(KeyboardInterrupt):
         fit(fresh(), LOSS, loader(), callbacks=[Pressing(2, times=2)])
+
+
+def test_ctrl_c_in_a_callback_after_an_epoch_ends_before_the_next_one():
+    def press(run):
+        signal.raise_signal(signal.SIGINT)
+
+    ts, history = fit(fresh(), LOSS, loader(), epochs=3, callbacks=[press])
+    assert (ts.step, history.epochs, history.stopped) == (3, 1, "interrupted")
+
+
+def test_it_runs_in_any_thread():
+    expected, _ = fit(fresh(), LOSS, loader(), epochs=2)
+    with ThreadPoolExecutor(1) as pool:
+        ts, _ = pool.submit(fit, fresh(), LOSS, loader(), epochs=2).result()
+    check_same(ts, expected)
 
 
 def test_functions_are_callbacks_and_may_stop():

@@ -28,8 +28,8 @@ def within_depth(function: F) -> F:
 
 
 _STEP = 32
-"""How many layers inside each other are copied or pickled in one go. `copy.deepcopy` makes six calls
-a layer, of which Python allows 1000; and it makes as many for each of the steps themselves."""
+"""How many layers inside each other are copied or pickled in one go. `copy.deepcopy` makes six
+calls a layer, of which Python allows 1000, and as many for each of the steps themselves."""
 
 
 def parts_ahead(layer: T, parts_of: Callable[[T], Iterable[T]]) -> list[T]:

@@ -52,13 +52,15 @@ class Buckets:
         lengths = np.asarray(self.lengths)
         if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or np.any(lengths < 0):
             raise ArgumentError(f"Buckets: lengths are integers >= 0: got {shown(self.lengths)}")
+        if lengths.size:
+            bound_of(int(lengths.max()), tuple(self.bounds))
         object.__setattr__(self, "lengths", lengths)
 
     def members(self) -> list[np.ndarray]:
         """Return the numbers of the samples of each bucket that has any."""
-        bounds = tuple(self.bounds)
-        own = np.asarray([bound_of(int(length), bounds) for length in self.lengths])
-        return [np.flatnonzero(own == bound) for bound in bounds if np.any(own == bound)]
+        bucket = np.searchsorted(self.bounds, self.lengths)
+        found = [np.flatnonzero(bucket == i) for i in range(len(self.bounds))]
+        return [numbers for numbers in found if numbers.size]
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ class NAdam(Moments):
     >>> state = pn.optimizers.setup(pn.optimizers.NAdam(0.1), ps)
     >>> state, ps = pn.optimizers.update(state, ps, {"weight": np.asarray([5.0])})
     >>> ps["weight"].round(4)
-    array([0.8436])
+    array([0.8944])
     """
 
     lr: float = 0.002

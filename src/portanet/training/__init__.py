@@ -1,16 +1,22 @@
-"""Training: a state that holds all there is, the step that moves it on, and the loop of steps."""
+"""Training: a state that holds all there is, the step that moves it on, the loop, minimisation."""
 
 from portanet.training import callbacks, metrics
 from portanet.training.evaluate import evaluate, predict
 from portanet.training.fit import fit
 from portanet.training.history import History
+from portanet.training.minimization.minimize import minimize
+from portanet.training.minimization.progress import Minimum
+from portanet.training.minimization.scipy_objective import ScipyObjective, scipy_objective
 from portanet.training.run import Run
 from portanet.training.state import TrainState
 from portanet.training.step import apply_gradients, compute_gradients, train_step
+from portanet.training.steps import train_steps
 
 __all__ = [
     "History",
+    "Minimum",
     "Run",
+    "ScipyObjective",
     "TrainState",
     "apply_gradients",
     "callbacks",
@@ -18,6 +24,9 @@ __all__ = [
     "evaluate",
     "fit",
     "metrics",
+    "minimize",
     "predict",
+    "scipy_objective",
     "train_step",
+    "train_steps",
 ]

@@ -31,6 +31,7 @@ class Batches:
         self._loader: DataLoader | None = None
         self._begun = 0
         self._epoch: int | None = None
+        self._over = False
         if isinstance(data, DataLoader):
             self._loader = data if place is None else data.on_device(place)
         elif is_tree_of_arrays(data):
@@ -67,19 +68,26 @@ class Batches:
             yield from rest if self._place is None else map(self._place, rest)
             return
         batches = iter(self._loader)
-        self._epoch = self._loader.state()["epoch"]
+        self._epoch, self._over = self._loader.state()["epoch"], False
         yield from batches
-        self._epoch = self._loader.state()["epoch"]
+        self._over = True
 
     def state(self, batch: int) -> dict[str, Any]:
-        """Return where an epoch is of which `batch` batches have been used."""
+        """Return where an epoch is of which `batch` batches have been used; 0 is before the next.
+
+        A loader may have handed out one that was not used.
+        """
         if self._loader is None:
             return {"batch": batch}
-        return {**self._loader.state(), "epoch": self._epoch, "batch": batch}
+        state = self._loader.state()
+        if self._epoch is None:
+            return state
+        follows = self._over and batch == 0
+        return {**state, "epoch": self._epoch + follows, "batch": batch}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go to where `state` was asked for."""
         self._begun = state["batch"]
         if self._loader is not None:
             self._loader.restore(state)
-            self._epoch = state["epoch"]
+            self._epoch, self._over = None, False

@@ -12,12 +12,12 @@ from portanet.data.batch import common_length, taken_apart
 from portanet.data.source import is_tree_of_arrays
 from portanet.devices import get_device
 from portanet.errors import ArgumentError, shown
-from portanet.interface import array_namespace, backend_of, is_array
-from portanet.tracing.call.jit import jit as jitted
+from portanet.interface import array_namespace, is_array
 from portanet.training.batches import Batches
+from portanet.training.forward import forward, forward_with_loss
 from portanet.training.meter import Meter
 from portanet.training.metrics.base import Metric, named, to_numpy
-from portanet.training.objective import PREDICTION, Objective, pair_of
+from portanet.training.objective import Objective
 from portanet.training.state import TrainState, check_state
 
 
@@ -36,17 +36,7 @@ class Evaluator:
     def __init__(
         self, model: Any, loss: Any, metrics: Mapping[str, Metric], jit: bool | None
     ) -> None:
-        objective = Objective(loss, bool(metrics))
-
-        def forward(ps: Any, st: Any, batch: Any) -> tuple[Any, Any]:
-            value, _, stats = objective(model, ps, st, batch)
-            if metrics and not (isinstance(stats, Mapping) and PREDICTION in stats):
-                x = pair_of(taken_apart(batch)[0])[0]
-                numbers = stats if isinstance(stats, Mapping) else {}
-                stats = {**numbers, PREDICTION: model(x, ps, st)[0]}
-            return value, stats
-
-        self._forward = recorded(forward, jit)
+        self._forward = forward_with_loss(Objective(loss, bool(metrics)), model, jit)
         self._meter = Meter(metrics)
 
     def __call__(self, ts: TrainState, batches: Batches) -> dict[str, Any]:
@@ -57,22 +47,6 @@ class Evaluator:
             value, stats = self._forward(ps, st, batch)
             self._meter.add(value, stats, batch)
         return self._meter.result()
-
-
-def recorded(function: Any, jit: bool | None) -> Any:
-    """Return a function of trees that is recorded unless its library takes seconds for that."""
-    if jit is False:
-        return function
-    fast = jitted(function)
-    if jit:
-        return fast
-
-    def run(*args: Any) -> Any:
-        backend = backend_of(next(filter(is_array, trees.leaves(args)), None))
-        slow = backend.jit == "none" or backend.compiles_slowly
-        return function(*args) if slow else fast(*args)
-
-    return run
 
 
 def place_of(ts: TrainState) -> Any:
@@ -168,12 +142,7 @@ def predict(ts: TrainState, data: Any, *, batch_size: int = 256, jit: bool | Non
     if is_tree_of_arrays(data):
         samples = common_length(data, "data")
         data = DataLoader(data, min(batch_size, samples), pad=True)
-    model = ts.model
-
-    def forward(x: Any, ps: Any, st: Any) -> Any:
-        return model(x, ps, st)[0]
-
-    run, ps, st = recorded(forward, jit), ts.parameters, test_mode(ts.states)
+    run, ps, st = forward(ts.model, jit), ts.parameters, test_mode(ts.states)
     parts = list(_outputs(run, ps, st, Batches(data, place_of(ts))))
     columns = zip(*map(trees.leaves, parts), strict=True)
     joined = [array_namespace(*column).concat(list(column), axis=0) for column in columns]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -117,18 +116,15 @@ def fit(
     measured, place = named(metrics), place_of(ts)
     source = Batches(data, place)
     objective = Objective(loss, bool(measured)) if isinstance(loss, Loss) else loss
-    run = Run(ts, objective, source, int(epochs), measured, validation is not None)
+    held_out = None if validation is None else Batches(validation, place, "validation")
+    run = Run(ts, objective, int(epochs), measured, source, held_out)
     shown_progress = [Progress()] if progress else []
     run.callbacks = as_callbacks([*as_callbacks(callbacks), *shown_progress])
-    validate = None
-    if validation is not None:
-        evaluator = Evaluator(ts.model, loss, measured, jit)
-        held_out = Batches(validation, place, "validation")
-        validate = lambda ts: evaluator(ts, held_out)  # noqa: E731
-    loop = _Loop(run, source, validate, {"jit": jit, "ad": ad})
+    evaluator = Evaluator(ts.model, loss, measured, jit)
+    loop = _Loop(run, source, held_out, evaluator, {"jit": jit, "ad": ad})
     try:
         loop.run_all()
-    except Exception as error:
+    except BaseException as error:
         _keep_at_hand(error, run)
         raise
     finally:
@@ -144,12 +140,14 @@ class _Loop:
         self,
         run: Run,
         source: Batches,
-        validate: Callable[[TrainState], dict[str, Any]] | None,
+        held_out: Batches | None,
+        evaluator: Evaluator,
         options: dict[str, Any],
     ) -> None:
         self._run = run
         self._source = source
-        self._validate = validate
+        self._held_out = held_out
+        self._evaluator = evaluator
         self._options = options
         self._after_step = [c for c in run.callbacks if type(c).on_step is not Callback.on_step]
 
@@ -183,8 +181,8 @@ class _Loop:
             if run.history.stopped:
                 return
         row = run.meter.result()
-        if self._validate is not None:
-            found = self._validate(run.ts)
+        if self._held_out is not None:
+            found = self._evaluator(run.ts, self._held_out)
             row.update({f"{VALIDATION}{name}": value for name, value in found.items()})
         interrupts.waits = True
         run.meter.clear()
@@ -193,6 +191,8 @@ class _Loop:
         self._call("on_epoch", run.callbacks)
         run.epoch += 1
         interrupts.waits = False
+        if interrupts.count:
+            raise KeyboardInterrupt
 
     def _call(self, hook: str, callbacks: list[Callback]) -> None:
         for callback in callbacks:
@@ -206,7 +206,7 @@ class _Loop:
                 ) from error
 
 
-def _keep_at_hand(error: Exception, run: Run) -> None:
+def _keep_at_hand(error: BaseException, run: Run) -> None:
     """Give an error the state and the history before it."""
     with contextlib.suppress(AttributeError):
         vars(error).update(ts=run.ts, history=run.history)

@@ -177,16 +177,16 @@ class Flat:
         return cls(layout, rule, numbers_of(rule), *layout.flatten(ts))
 
     def after(
-        self, ts: TrainState, states: Any, vector: Any, rule_state: Any, place: Any
+        self, ts: TrainState, states: Any, vector: Any, rule_state: Any, place: Any, steps: int = 1
     ) -> TrainState:
-        """Return the training state of the step after `ts`, kept flat."""
+        """Return the training state some steps after `ts`, kept flat."""
         old = ts.__dict__
         flat = Flat(self.layout, self.rule, self.numbers, vector, rule_state, place)
         new = object.__new__(TrainState)
         fields = {
             "model": old["model"],
             "optimizer": old["optimizer"],
-            "step": old["step"] + 1,
+            "step": old["step"] + steps,
             "states": states,
             "flat": flat,
         }

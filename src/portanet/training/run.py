@@ -47,10 +47,10 @@ class Run:
         self,
         ts: TrainState,
         loss: Any,
-        source: Batches,
         epochs: int,
         metrics: Mapping[str, Metric],
-        validates: bool,
+        source: Batches,
+        held_out: Batches | None,
     ) -> None:
         self.ts = ts
         self.loss = loss
@@ -65,7 +65,7 @@ class Run:
         self.callbacks: list[Any] = []
         self._source = source
         self._metrics = metrics
-        self._validates = validates
+        self._held_out = held_out
 
     @property
     def batches(self) -> int:
@@ -83,7 +83,7 @@ class Run:
         ArgumentError
             If it is measured in validation and there is none, or of a metric that cannot say.
         """
-        if monitor.startswith(VALIDATION) and not self._validates:
+        if monitor.startswith(VALIDATION) and self._held_out is None:
             raise ArgumentError(f"{owner}: {monitor!r} needs validation data: fit(validation=…)")
         metric = self._metrics.get(monitor.removeprefix(VALIDATION))
         better = False if metric is None else metric.larger_is_better
@@ -107,13 +107,20 @@ class Run:
             "epoch": self.epoch if self.batch else self.history.epochs + 1,
             "batch": self.batch,
             "source": self._source.state(self.batch),
+            "held_out": None if self._held_out is None else self._held_out.state(0),
             "meter": self.meter.state(),
             "history": self.history.rows,
         }
 
     def restore(self, ts: TrainState, state: Mapping[str, Any]) -> None:
         """Go on from where `state` was asked for."""
+        if (state["held_out"] is None) is not (self._held_out is None):
+            raise ArgumentError(
+                "a run is taken up with validation data if it had any, else without"
+            )
         self._source.restore(state["source"])
+        if self._held_out is not None:
+            self._held_out.restore(state["held_out"])
         self.ts = ts
         self.epoch, self.batch = state["epoch"], state["batch"]
         self.history.rows[:] = state["history"]

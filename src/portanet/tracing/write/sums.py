@@ -72,7 +72,7 @@ def _product(result: Any, x: Any, axis: Any) -> Form | None:
         return None
     before, after = shape[: summed[0]], shape[summed[-1] + 1 :]
     n = math.prod(shape[summed[0] : summed[-1] + 1])
-    columns = not before and rank == 2  # of which there was never a better sum
+    columns = summed == [0] and rank == 2  # which NumPy adds one by one too
     if n > _LONG and not columns:
         return None
     kept = len(result.shape) == rank

@@ -26,7 +26,7 @@ class Checkpoint(Callback):
     The file has the training state, the history, the position of the loader, what was measured so
     far in the running epoch and the states of the other callbacks. It is replaced at once, so that
     a run that is killed at any instant leaves a whole one. It is written after the other callbacks,
-    and when the training is interrupted.
+    and when the training is stopped in an epoch.
 
     Parameters
     ----------
@@ -120,7 +120,8 @@ class Checkpoint(Callback):
             read(self.path, run)
 
     def on_step(self, run: Run) -> None:
-        if self._every_steps is not None and run.ts.step % self._every_steps == 0:
+        due = self._every_steps is not None and run.ts.step % self._every_steps == 0
+        if due or (run.history.stopped is not None and self._best is None):
             write(self.path, run)
 
     def on_epoch(self, run: Run) -> None:
