@@ -12,8 +12,6 @@ from portanet.functional.indices import value_on_host
 from portanet.functional.sequences.masks import check_mask
 from portanet.interface import array_namespace, device_of, is_array
 
-__all__ = ["with_cache"]
-
 
 def with_cache(model: Layer, ps: Any, st: Any, batch: int, length: int) -> Any:
     """Return states with which a model decodes piece by piece, each seeing all before it.
