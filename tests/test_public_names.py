@@ -64,6 +64,18 @@ def test_a_module_shows_its_public_names_alone(module):
         assert getattr(SHOWN[module], name) is not None
 
 
+@pytest.mark.parametrize(("module", "name"), NAMES)
+def test_signatures_show_what_users_write(module, name):
+    """No factories of dataclasses, no private parameters, no caches."""
+    try:
+        parameters = inspect.signature(getattr(MODULES[module], name)).parameters.values()
+    except (TypeError, ValueError):
+        return
+    assert [
+        p.name for p in parameters if p.name.startswith("_") or "factory" in repr(p.default)
+    ] == []
+
+
 def test_nothing_leaks_from_the_top():
     public = {name: thing for name, thing in vars(pn).items() if not name.startswith("_")}
     modules = {name for name, thing in public.items() if isinstance(thing, ModuleType)}

@@ -72,7 +72,7 @@ def _with_cache(layer: Any, st: Any, batch: int, length: int, like: Any) -> Any:
     states = dict(checks.require_tree(st, "st"))
     for name, child in layer.children().items():
         states[name] = _with_cache(child, checks.entry(st, name, "st"), batch, length, like)
-    add = getattr(layer, "cached_state", None)
+    add = getattr(layer, "_cached_state", None)
     return states if add is None else add(states, batch, length, like)
 
 
