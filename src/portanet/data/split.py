@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from portanet import checks
 from portanet.data.order import entropy_of
 from portanet.data.source import ArraySource, is_tree_of_arrays, source_of
 from portanet.errors import ArgumentError, HyperparameterError, shown
@@ -83,7 +84,7 @@ def _count(share: Any, samples: int) -> int:
     if isinstance(share, bool) or not isinstance(share, int | float | np.number):
         raise ArgumentError(f"split: a share is a number: got {shown(share)}")
     if isinstance(share, int | np.integer):
-        return int(share)
+        return checks.integer("split: a number of samples", share, 1)
     if not 0 < share < 1:
         raise HyperparameterError(f"split: 0 < share < 1: got {shown(share)}")
     return round(share * samples)

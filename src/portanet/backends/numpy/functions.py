@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends.numpy import scatter, sums, systems
+from portanet.backends.numpy import scatter, selecting, sums, systems
 
 Axis = int | tuple[int, ...] | None
 _MANY = 8  # rows for which it pays to copy a matrix
@@ -71,4 +71,5 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "std": sums.std,
     "sum": sums.sum,
     "var": sums.var,
+    "where": selecting.where,
 }
