@@ -80,6 +80,23 @@ def test_a_run_that_died_is_taken_up(backend, tmp_path, step):
     check_same_history(found, history)
 
 
+def test_a_run_in_mixed_precision_is_taken_up(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def run(*added):
+        ts = pn.training.mixed_precision(fresh(), "float16", growth_interval=3)
+        held_out = {"validation": (X, LABELS), "metrics": METRICS}
+        return fit(ts, LOSS, loader(pad=True), epochs=3, callbacks=added, **held_out)
+
+    ts, history = run(callbacks.NaNGuard())
+    assert history["loss"][-1] < history["loss"][0]
+    with pytest.raises(RuntimeError):
+        run(Checkpoint(path, every_steps=1), Dying(5))
+    again, found = run(Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
 def test_a_run_that_died_twice_in_one_epoch_is_taken_up(tmp_path):
     path = tmp_path / "run.safetensors"
     ts, history = train("numpy")
