@@ -249,6 +249,20 @@ def test_a_source_without_a_position_skips_what_was_used(tmp_path):
     check_same_history(found, history)
 
 
+def test_progress_begins_where_a_run_is_taken_up(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("tqdm")
+    path = tmp_path / "run.safetensors"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    for epochs in (2, 3):
+        capsys.readouterr()
+        saving = [Checkpoint(path, resume=True)]
+        pn.training.fit(fresh(), LOSS, loader(), epochs=epochs, callbacks=saving)
+    shown = capsys.readouterr().err
+    assert "| 6/9 " in shown
+    assert "| 9/9 " in shown
+    assert "| 0/9 " not in shown
+
+
 def test_the_best_epoch_is_kept(tmp_path):
     path = tmp_path / "best.safetensors"
     seen = []
