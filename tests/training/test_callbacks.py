@@ -53,15 +53,11 @@ class Kept(callbacks.Callback):
         ([5, 4, 3, 2, 1, 0, -1], {}, 7, 7),
     ],
 )
-def test_early_stopping_goes_back_to_the_best(backend, values, options, epochs, best):
+def test_early_stopping_goes_back_to_the_best(values, options, epochs, best):
     kept, played = Kept(), Played("loss", values)
     stopping = callbacks.EarlyStopping(2, monitor="loss", **options)
     ts, history = fit(
-        fresh(backend.place),
-        LOSS,
-        loader(),
-        epochs=len(values),
-        callbacks=[played, kept, stopping],
+        fresh(), LOSS, loader(), epochs=len(values), callbacks=[played, kept, stopping]
     )
     assert history.epochs == epochs
     assert stopping.best_epoch == best
@@ -78,6 +74,16 @@ def test_early_stopping_goes_back_to_the_best(backend, values, options, epochs, 
         ],
     )
     assert last.step == 3 * epochs
+
+
+def test_early_stopping_on_every_library(backend):
+    kept, played = Kept(), Played("loss", [2, 1, 1])
+    stopping = callbacks.EarlyStopping(1, monitor="loss")
+    ts, history = fit(
+        fresh(backend.place), LOSS, loader(), epochs=3, callbacks=[played, kept, stopping]
+    )
+    assert (history.epochs, ts.step) == (3, 6)
+    check_same(ts, kept.states[1])
 
 
 def test_metrics_say_what_is_better():

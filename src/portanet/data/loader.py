@@ -202,6 +202,12 @@ class DataLoader:
         other.device = device
         return other
 
+    def apart(self) -> DataLoader:
+        """Return a loader of the same data that is where this one is, and goes on by itself."""
+        other = copy.copy(self)
+        other._position = dataclasses.replace(self._position)
+        return other
+
     def state(self) -> dict[str, int | None]:
         """Return where the loader is and what its orders are drawn from, for `restore`."""
         order, position = self._order, self._position

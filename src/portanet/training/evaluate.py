@@ -100,7 +100,7 @@ def evaluate(
     """
     check_state(ts)
     evaluator = Evaluator(ts.model, loss, named(metrics), jit)
-    return evaluator(ts, Batches(data, place_of(ts)))
+    return evaluator(ts, Batches(data, place_of(ts), apart=True))
 
 
 def predict(ts: TrainState, data: Any, *, batch_size: int = 256, jit: bool | None = None) -> Any:
@@ -143,7 +143,7 @@ def predict(ts: TrainState, data: Any, *, batch_size: int = 256, jit: bool | Non
         size = checks.integer("predict: batch_size", batch_size, 1)
         data = DataLoader(data, min(size, common_length(data, "data")), pad=True)
     run, ps, st = forward(ts.model, jit), ts.parameters, test_mode(ts.states)
-    parts = list(_outputs(run, ps, st, Batches(data, place_of(ts))))
+    parts = list(_outputs(run, ps, st, Batches(data, place_of(ts), apart=True)))
     columns = zip(*map(trees.leaves, parts), strict=True)
     joined = [array_namespace(*column).concat(list(column), axis=0) for column in columns]
     return trees.unflatten(trees.flatten(parts[0])[1], joined)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from portanet import checks
@@ -106,7 +105,9 @@ def fit(
     source = Batches(data, place)
     objective = Objective(loss, bool(measured))
     objective = objective if isinstance(loss, Loss) else loss
-    held_out = None if validation is None else Batches(validation, place, "validation")
+    held_out = None
+    if validation is not None:
+        held_out = Batches(validation, place, "validation", apart=True)
     run = Run(ts, objective, epochs, measured, source, held_out)
     shown_progress = [Progress()] if progress else []
     run.callbacks = as_callbacks([*as_callbacks(callbacks), *shown_progress])
@@ -198,9 +199,8 @@ class _Loop:
 
 def _keep_at_hand(error: BaseException, run: Run) -> None:
     """Give an error the state and the history before it."""
-    with contextlib.suppress(AttributeError):
-        vars(error).update(ts=run.ts, history=run.history)
-        error.add_note(
-            f"the training state after step {run.ts.step} is the attribute ts of this error, the "
-            f"history of {run.history.epochs} epochs its attribute history"
-        )
+    vars(error).update(ts=run.ts, history=run.history)
+    error.add_note(
+        f"the training state after step {run.ts.step} is the attribute ts of this error, the "
+        f"history of {run.history.epochs} epochs its attribute history"
+    )

@@ -9,7 +9,7 @@ import numpy as np
 
 import portanet as pn
 from fuzz.inputs.places import Call
-from portanet.data import Buckets, DataLoader, pad_sequences, split, stack
+from portanet.data import Buckets, DataLoader, k_folds, pad_sequences, split, stack
 from portanet.training import callbacks, metrics
 
 Place = Callable[[Any], Any]
@@ -48,6 +48,7 @@ def _data(arrays: Place) -> Iterator[Call]:
     yield Call("stack", stack, ([{"a": x, "b": 1}, {"a": x, "b": 2}],))
     yield Call("pad_sequences", pad_sequences, ([[1, 2], [3]], [2, 4]), {"value": 0})
     yield Call("split", split, ((x, y), 0.5, 1), {"rng": 0})
+    yield Call("k_folds", k_folds, ((x, y), 2), {"rng": 0})
 
 
 def _metrics(arrays: Place) -> Iterator[Call]:
