@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from portanet.tracing.standard import is_standard
+from portanet.tape.ops.card import Card
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,9 +57,13 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """The name by which an operation is known: not that of a function of the user's."""
-        name = self.primitive.name
-        return name if is_standard(self.primitive) else f"{name} of the user's"
+        """What messages and sources call it."""
+        return self.primitive.name
+
+    @property
+    def card(self) -> Card:
+        """What is known of it."""
+        return self.primitive.card
 
     @property
     def operands(self) -> list[Variable]:

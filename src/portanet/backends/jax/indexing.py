@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from portanet.tape.rules import indexing
+from portanet.tape.ops.index_keys import refuse_range
 
 
 def checked_index(index: jax.Array, size: int, names: tuple[str, str], wraps: bool) -> jax.Array:
@@ -18,7 +18,7 @@ def checked_index(index: jax.Array, size: int, names: tuple[str, str], wraps: bo
     NaN and a scatter is dropped.
     """
     if index.size and not isinstance(index, Tracer) and _is_on_host(index):
-        indexing.refuse_range(int(index.min()), int(index.max()), size, names, wraps)
+        refuse_range(int(index.min()), int(index.max()), size, names, wraps)
     index = index.astype(jnp.arange(0).dtype)
     if not wraps and not isinstance(index, Tracer):
         return index

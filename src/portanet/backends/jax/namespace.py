@@ -19,10 +19,9 @@ from jax.core import Tracer
 
 from portanet.errors import NoDerivativeError
 from portanet.tape.capabilities import REFUSED
+from portanet.tape.ops.complex_numbers import direction
+from portanet.tape.ops.table import CARDS
 from portanet.tape.rule import Rule
-from portanet.tape.rules import EXTENSIONS, RULES
-from portanet.tape.rules.elementwise import direction
-from portanet.tape.rules.linalg_norms import RULES as NORMS
 
 _RULED = (
     "abs", "atan2", "copysign", "cumulative_prod", "hypot", "logaddexp", "nextafter", "pow", "std",
@@ -109,10 +108,10 @@ def namespace() -> Any:
     xp.complex_dtypes = {}
     xp.linalg = _copy(jnp.linalg)
     for name in _RULED:
-        setattr(xp, name, Ruled(name, getattr(jnp, name), RULES[name], xp))
-    xp.linalg.vector_norm = Ruled("vector_norm", jnp.linalg.vector_norm, NORMS["vector_norm"], xp)
-
-    clip_between = Ruled("clip", jnp.clip, EXTENSIONS["clip_between"][0], xp)
+        setattr(xp, name, Ruled(name, getattr(jnp, name), CARDS[name].rule, xp))
+    rule = CARDS["linalg.vector_norm"].rule
+    xp.linalg.vector_norm = Ruled("vector_norm", jnp.linalg.vector_norm, rule, xp)
+    clip_between = Ruled("clip", jnp.clip, CARDS["clip_between"].rule, xp)
 
     def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
         return clip_between(x, min, max)

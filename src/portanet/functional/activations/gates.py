@@ -11,12 +11,18 @@ from portanet.functional.activations.sigmoids import sigmoid, softplus
 from portanet.functional.kernel import kernel
 from portanet.functional.special.error_function import erfc, limited
 from portanet.interface import array_namespace
+from portanet.tape.ops.form import by_entries
+from portanet.tape.ops.words import Words
 from portanet.tape.rule import Elementwise
 
 __all__ = ["gelu", "gelu_erf", "glu", "lisht", "mish", "silu"]
 
 _GELU = math.sqrt(8.0 / math.pi)
 _CUBIC = 0.044715
+_GELU_ERF = """
+template <typename T> __device__ T portanet_gelu(T a) {
+    return T(0.5) * a * erfc(a * T(-0.70710678118654752440));
+}"""
 
 
 @kernel
@@ -67,7 +73,12 @@ def _gelu_erf_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
     return d * (0.5 * erfc(near * -math.sqrt(0.5)) + near * density)
 
 
-@kernel(rule=Elementwise(_gelu_erf_scale))
+@kernel(
+    rule=Elementwise(_gelu_erf_scale),
+    numpy=by_entries,
+    words=Words("portanet_gelu({0})", helper=_GELU_ERF, several=True),
+    fresh=True,
+)
 def gelu_erf(x: Any) -> Any:
     """Gaussian error linear unit, `x` times the normal distribution function at `x`.
 

@@ -5,14 +5,37 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
+from portanet.tape.ops.form import Form, kind_of
+from portanet.tape.ops.transcendental import LOGISTIC
+from portanet.tape.ops.words import Words
 from portanet.tape.rule import Elementwise
 
 __all__ = ["log_cosh", "log_sigmoid", "sigmoid", "softplus", "softsign", "tanh", "tanh_shrink"]
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))))
+def _sigmoid_form(call: Any, x: Any) -> Form | None:
+    if kind_of(x) != "f":
+        return None
+    # What would overflow is infinite before: exp then says nothing of it, and the limit is 0.
+    far = float(np.nextafter(np.log(np.finfo(x.dtype).max), x.dtype.type(0)))
+    steps = "{np.negative}({0}, {out}); "
+    steps += (
+        f"{{np.copyto}}({{out}}, {{number:inf}}, where={{np.greater}}({{out}}, {{number:{far}}})); "
+    )
+    steps += "{np.exp}({out}, {out}); {np.add}({out}, {number:1.0}, {out}); "
+    return Form(steps + "{np.reciprocal}({out}, {out})", elementwise=True, rows=True)
+
+
+@kernel(
+    rule=Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))),
+    numpy=_sigmoid_form,
+    words=Words("portanet_logistic({0})", helper=LOGISTIC, several=True),
+    fresh=True,
+)
 def sigmoid(x: Any) -> Any:
     """Logistic function, ``1 / (1 + exp(-x))``.
 

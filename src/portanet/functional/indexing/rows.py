@@ -10,6 +10,8 @@ from typing import Any
 from portanet.functional.half import rounded, widened
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace, backend_of, device_of
+from portanet.tape.ops.form import own
+from portanet.tape.ops.index_batching import segments
 from portanet.tape.rule import Explicit
 from portanet.tape.segmented import reduced
 
@@ -71,7 +73,12 @@ def _largest_jvp(xp: Any, t: Any, y: Any, x: Any, places: Any, count: int) -> An
     return add_rows(xp.where(hit, t, 0.0), places, count) / xp.maximum(ties, xp.ones_like(ties))
 
 
-@kernel(rule=Explicit(_largest_vjp, _largest_jvp, arity=None))
+@kernel(
+    rule=Explicit(_largest_vjp, _largest_jvp, arity=None),
+    batching=segments,
+    numpy=own,
+    fresh=True,
+)
 def segment_max(x: Any, places: Any, count: int) -> Any:
     """Return the largest rows, entry by entry, and the lowest number where there is no row."""
     xp = array_namespace(x, places)

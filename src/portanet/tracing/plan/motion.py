@@ -15,16 +15,15 @@ from typing import Any
 import numpy as np
 
 from portanet.tape.batch import BatchTrace
+from portanet.tape.ops.card import Role
+from portanet.tape.ops.form import np_dtype
 from portanet.tracing.program import Opaque, Operation, Variable
 from portanet.tracing.record.cycles import evaluated
 from portanet.tracing.record.host import HostFunction
-from portanet.tracing.write.form import np_dtype
-from portanet.tracing.write.forms import form_of
+from portanet.tracing.write.form import form_of
 
 _SMALL = 1 << 11  # bytes of a row up to which a call costs more than what it does
 _WHOLE = 1 << 21  # bytes of all rows that still fit into the cache
-_VIEWS = {"broadcast_to", "expand_dims", "matrix_transpose", "permute_dims", "reshape", "squeeze"}
-_LINEAR = {"expand_dims", "matrix_transpose", "permute_dims", "reshape", "squeeze"}
 
 
 class Outside:
@@ -61,7 +60,7 @@ class Outside:
                 continue
             known = all(v in self.fixed or v in self.columns or v in views for v in operands)
             if known and self._may_move(op):
-                if op.name in _VIEWS:
+                if op.card.view:
                     views[op.result] = op
                 elif self._pays(op):
                     for v in operands:
@@ -73,7 +72,7 @@ class Outside:
 
     def _may_move(self, op: Operation) -> bool:
         host = isinstance(op.primitive, HostFunction) or isinstance(op.result, Opaque)
-        return not host and bool(op.operands) and op.name != "part"
+        return not host and bool(op.operands) and op.card.role is not Role.PART
 
     def _compute(self, v: Variable, views: dict[Variable, Operation]) -> None:
         if v not in self.fixed and v not in self.columns:
@@ -82,7 +81,7 @@ class Outside:
             self.columns[v] = self.rows(views[v])
 
     def _pays(self, op: Operation) -> bool:
-        if op.name == "matmul":
+        if op.card.role is Role.PRODUCT:
             x, y = op.args
             return y in self.fixed and len(x.shape) == len(y.shape) == 2
         form = form_of(op)
@@ -94,7 +93,7 @@ class Outside:
     def rows(self, op: Operation) -> Any:
         """Compute an operation for all rows at once."""
         xp = self.xp
-        if op.name == "matmul" and op.args[1] in self.fixed and len(op.args[1].shape) == 2:
+        if op.card.role is Role.PRODUCT and op.args[1] in self.fixed and len(op.args[1].shape) == 2:
             x = self.columns[op.args[0]]
             flat = xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
             product = xp.matmul(flat, self.fixed[op.args[1]])
@@ -160,7 +159,7 @@ class Afterwards:
     def _stack(self, y: Any) -> Any:
         """Return a function of nothing that gives a stacked result after the loop."""
         op = self._own(y)
-        if op is not None and op.name == "matmul" and op.result not in self._inside:
+        if op is not None and op.card.role is Role.PRODUCT and op.result not in self._inside:
             x, w = op.args
             alike = isinstance(w, Variable) and len(w.shape) == len(op.result.shape) == 2
             if alike and w in self.outside.fixed and isinstance(x, Variable):
@@ -176,7 +175,7 @@ class Afterwards:
         """Return a function of nothing that gives a sum over all steps after the loop."""
         op = self._own(y)
         outside = self.outside
-        if op is not None and op.name == "matmul":
+        if op is not None and op.card.role is Role.PRODUCT:
             x, w = op.args
             if all(isinstance(v, Variable) and len(v.shape) == 2 for v in (x, w)):
                 if x in outside.fixed:
@@ -187,11 +186,11 @@ class Afterwards:
                     return lambda: outside.xp.matmul(rest(), outside.fixed[w])
                 left, right = self._column(x), self._column(w)
                 return lambda: outside.total(left(), right())
-        if op is not None and op.name in _LINEAR and op.operands == [op.args[0]]:
+        if op is not None and op.card.rearranged and op.card.view and op.operands == [op.args[0]]:
             x = op.args[0]
             inner = self._total(x)
             return lambda: evaluated(op, {x: inner()})
-        if op is not None and op.name == "sum" and self._is_stacked(op.args[0]):
+        if op is not None and op.card.role is Role.SUM and self._is_stacked(op.args[0]):
             column, axes = self._column(op.args[0]), _axes(op)
             if axes is not None:
                 return lambda: outside.xp.sum(column(), axis=axes, keepdims=False)
@@ -222,7 +221,7 @@ class Afterwards:
 
     def _is_seen(self, op: Operation) -> bool:
         """Whether an operation looks at an array that is stacked in any case."""
-        alone = op.name in _VIEWS and op.operands == [op.args[0]]
+        alone = op.card.view and op.operands == [op.args[0]]
         return alone and self._is_stacked(op.args[0])
 
     def _listed(self, outputs: list[Any], y: Any) -> Any:

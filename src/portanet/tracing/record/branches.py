@@ -11,6 +11,7 @@ from typing import Any
 
 from portanet.errors import NoDerivativeError
 from portanet.tape.box import Box
+from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
 from portanet.tracing.record.bodies import BodyTrace, Missed
@@ -47,7 +48,7 @@ def recorded_cond(
         if isinstance(outer, BodyTrace):
             raise
         raise NoDerivativeError(OF_BRANCH) from None
-    select = Primitive("select", _select, _Select(), xp, xp.box).function()
+    select = Primitive(_SELECT, _select, xp, xp.box).function()
     pairs = zip(*(scan.outputs()[1] for scan in scans), strict=True)
     return [select(predicate, x[0, ...], y[0, ...]) for x, y in pairs]
 
@@ -80,3 +81,6 @@ class _Select(Rule):
 
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         return [cotangent for _ in argnums]
+
+
+_SELECT = Card("select", _Select())

@@ -10,9 +10,9 @@ from portanet.errors import NoDerivativeError
 from portanet.interface.loops import unstack
 from portanet.random import Key
 from portanet.tape.box import Box, seen
-from portanet.tape.bundle import Bundle
+from portanet.tape.bundle import PART, Bundle
+from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
-from portanet.tape.rule import Rule
 from portanet.tape.trace import call
 from portanet.tracing.program import Inner, Opaque, Operation, Variable, replaced
 from portanet.tracing.record.host import HostFunction, RecordedKey, RecordedNumber
@@ -118,7 +118,7 @@ def emit(
     It is run where `guard`, an array of one boolean, is true or None.
     """
     operands: list[Any] = [list(group) for group in (constants, init, columns)]
-    primitive = Primitive("loop", _run, Rule(), trace.xp, Bundle)
+    primitive = Primitive(LOOP, _run, trace.xp, Bundle)
     noted = [[trace._variable(x) for x in group] for group in operands]
     if guard is not None:
         operands.append(guard)
@@ -168,7 +168,8 @@ class Emitted:
         return self._parts[i]
 
 
-_PART: Any = Primitive("part", lambda bundle, i: bundle[i], Rule(), None, Bundle)
+LOOP = Card("loop")
+_PART: Any = Primitive(PART, lambda bundle, i: bundle[i], None, Bundle)
 
 
 def _value(x: Any) -> Any:
@@ -222,6 +223,6 @@ def evaluated(operation: Operation, values: dict[Variable, Any]) -> Any:
         if len(args) > 4:
             raise NoDerivativeError(OF_BRANCH)
         return tuple(unrolled(*args))
-    if operation.name == "part" and not isinstance(args[0], Box):
+    if operation.card is PART and not isinstance(args[0], Box):
         return args[0][args[1]]
     return call(operation.primitive, list(map(seen, args)), options)

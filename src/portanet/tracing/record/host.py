@@ -5,10 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from portanet.errors import TracedValueError
 from portanet.random import Key
+from portanet.tape.ops.card import Card
+from portanet.tape.ops.form import Form
 from portanet.tracing.program import Operation, Variable
 
 KEPT = (
@@ -43,6 +45,9 @@ class HostFunction:
     name: str
     compute: Callable[..., Any]
     text: str
+    card: ClassVar[Card] = Card(
+        "host function", numpy=lambda call, *args, **options: Form(fresh=call.primitive.text)
+    )
 
 
 class RecordedNumber:

@@ -11,13 +11,12 @@ from portanet.errors import TracedValueError
 from portanet.tape.box import Box
 from portanet.tape.bundle import Bundle
 from portanet.tape.primitive import Primitive
-from portanet.tape.rule import Rule
 from portanet.tape.trace import ReverseTrace
 from portanet.tracing.plan.motion import Outside
 from portanet.tracing.plan.simplify import without_repeats, without_unused
 from portanet.tracing.program import Operation, Program, Variable
 from portanet.tracing.record.bodies import BodyTrace, Missed, check_recorded, plain
-from portanet.tracing.record.cycles import Cycle, Emitted, emit
+from portanet.tracing.record.cycles import LOOP, Cycle, Emitted, emit
 from portanet.tracing.record.pullbacks import Backward, reads
 from portanet.tracing.record.record import RecordTrace
 
@@ -230,7 +229,7 @@ class _Pull(Primitive):
     __slots__ = ("scan",)
 
     def __init__(self, scan: Scan) -> None:
-        super().__init__("loop", _no_call, Rule(), scan.outer.xp, Bundle)
+        super().__init__(LOOP, _no_call, scan.outer.xp, Bundle)
         self.scan = scan
         self.pull = self._pull
 
