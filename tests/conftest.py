@@ -12,6 +12,7 @@ import pytest
 
 import portanet as pn
 from portanet.interface import registry
+from portanet.tracing.plan import check
 
 NAMES = ("numpy", "array_api_strict", "torch", "jax", "cupy")
 
@@ -23,6 +24,9 @@ os.environ.setdefault(
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
     "--xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false",
 )
+# A pass that breaks a program is caught where it does so.
+check.enabled = True
+
 # Torch's compiler takes seconds for each function; what it is given is tested without it.
 os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
 

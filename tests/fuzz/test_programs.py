@@ -60,7 +60,7 @@ def test_a_failure_that_the_plain_function_hides_is_found(monkeypatch):
 
     program = Generator("numpy", 3).program()
     assert run(program).kind == "same"
-    monkeypatch.setattr(replays, "simplify", failing)
+    monkeypatch.setattr(replays, "optimized", failing)
     assert "failed in portanet" in run(program).detail
 
 

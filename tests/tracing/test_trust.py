@@ -157,7 +157,7 @@ def fail(*_, **__):
     raise Fault("in the planner")
 
 
-@pytest.mark.parametrize("place", ["simplify", "Writer", "record"])
+@pytest.mark.parametrize("place", ["optimized", "Writer", "record"])
 def test_a_fault_of_ours_is_reported_and_the_function_runs_as_it_is(place, monkeypatch):
     monkeypatch.setattr(replays, place, fail)
     jitted = pn.jit(lambda x: x * 2.0)

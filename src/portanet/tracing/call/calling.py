@@ -1,4 +1,4 @@
-"""Source that takes the arguments of a call apart and puts its results together.
+"""Source that takes the arguments of a call apart.
 
 For trees of dicts, tuples and lists, straight code that checks one structure, shape and dtype
 takes a tenth of the time of a general flattening. Other trees get none, and are flattened.
@@ -12,12 +12,9 @@ from typing import Any
 from portanet import trees
 from portanet.interface import is_array
 from portanet.tracing.call.arguments import Static
+from portanet.tracing.write.trees import Unknown, sorted_keys
 
 _STATIC = (bool, int, str, bytes)
-
-
-class _Unknown(Exception):
-    """The tree has a node that only a general flattening knows."""
 
 
 def matcher(arguments: Any, is_input: Callable[[Any], bool]) -> Callable[[Any], Any] | None:
@@ -28,7 +25,7 @@ def matcher(arguments: Any, is_input: Callable[[Any], bool]) -> Callable[[Any], 
     writer = _MatcherWriter(is_input)
     try:
         writer.visit("arguments", arguments)
-    except _Unknown:
+    except Unknown:
         return None
     lines = [
         "def match(arguments):",
@@ -55,7 +52,7 @@ class _MatcherWriter:
         kind = type(value)
         if kind in (dict, tuple, list):
             self._require(f"type({name}) is {kind.__name__} and len({name}) == {len(value)}")
-            for key in _sorted_keys(value) if kind is dict else range(len(value)):
+            for key in sorted_keys(value) if kind is dict else range(len(value)):
                 self._count += 1
                 child = f"n{self._count}"
                 self.lines.append(f"{child} = {name}[{key!r}]")
@@ -73,7 +70,7 @@ class _MatcherWriter:
         elif trees.is_leaf(value):
             self._require(f"{name} is {self._constant(value)}")
         else:
-            raise _Unknown
+            raise Unknown
 
     def _visit_input(self, name: str, value: Any) -> None:
         condition = f"type({name}) is {self._constant(type(value))}"
@@ -92,40 +89,3 @@ class _MatcherWriter:
         name = f"c{len(self.constants)}"
         self.constants[name] = value
         return name
-
-
-class Text(str):
-    """A leaf that stands for itself in source text."""
-
-    __slots__ = ()
-
-
-def literal(tree: Any) -> str | None:
-    """Return the expression of a tree whose leaves are `Text`, None if there is none."""
-    try:
-        return _literal(tree)
-    except _Unknown:
-        return None
-
-
-def _literal(tree: Any) -> str:
-    kind = type(tree)
-    if kind is Text:
-        return tree
-    if tree is None:
-        return "None"
-    if kind is dict:
-        _sorted_keys(tree)
-        return "{" + ", ".join(f"{k!r}: {_literal(value)}" for k, value in tree.items()) + "}"
-    if kind is list:
-        return "[" + ", ".join(map(_literal, tree)) + "]"
-    if kind is tuple:
-        return "(" + "".join(f"{_literal(value)}, " for value in tree) + ")"
-    raise _Unknown
-
-
-def _sorted_keys(tree: dict[Any, Any]) -> list[Any]:
-    kinds = set(map(type, tree))
-    if kinds - {str} and kinds - {int}:
-        raise _Unknown
-    return sorted(tree)

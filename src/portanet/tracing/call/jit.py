@@ -233,6 +233,12 @@ class Jitted:
             v0 = sin(a0)        float64 (3,)   buffer 0   until v1
             v1 = add(v0, 1.0)   float64 (3,)   result
             return v1
+        operations after each pass:
+            recorded: 2
+            constants and common subexpressions: 2
+            transposes into products: 2
+            dead code: 2
+            copies of inputs that are viewed often: 2
         """
         replay = self._look_up(args, kwargs, run=False)[0]
         return "run as it is" if replay is None else replay.explanation()

@@ -10,9 +10,7 @@ from portanet.autodiff.hidden import refuse_hidden
 from portanet.tracing.call.arguments import bare
 from portanet.tracing.call.calling import matcher
 from portanet.tracing.call.hoist import Hoisted
-from portanet.tracing.plan.fused import with_kernels
-from portanet.tracing.plan.near import with_near_inputs
-from portanet.tracing.plan.simplify import simplify
+from portanet.tracing.plan.passes import optimized
 from portanet.tracing.program import Program
 from portanet.tracing.record.record import record
 from portanet.tracing.write.source import Source, Writer
@@ -29,8 +27,11 @@ class Replay:
         What the cache finds it by.
     """
 
-    def __init__(self, program: Program, source: Source, match: Any) -> None:
+    def __init__(
+        self, program: Program, source: Source, match: Any, counts: list[tuple[str, int]]
+    ) -> None:
         self.program = program
+        self.counts = counts
         self.source = source
         self.match = match
         self.key: Any = None
@@ -54,7 +55,8 @@ class Replay:
         return "\n".join(part.text for part in self.source.all())
 
     def explanation(self) -> str:
-        return str(self.source.drawing)
+        passes = (f"    {name}: {count}" for name, count in self.counts)
+        return "\n".join([str(self.source.drawing), "operations after each pass:", *passes])
 
 
 class LibraryReplay:
@@ -129,14 +131,11 @@ def make(
         return LibraryReplay(hoisted, built[0], match), trees.unflatten(built[0], outputs)
     program, outputs = record(flattened, inputs, backend.xp)
     forms = backend.jit == "source"
-    program = simplify(program, backend.xp if forms else None)
+    done = optimized(program, backend)
+    program = done.program
     free = [program.inputs[places.index(i)] for i in donated]
-    if forms:
-        program = with_near_inputs(program)
-    elif backend.fuses:
-        program = with_kernels(program, backend)
     source = Writer(program, outputs, inputs, forms, donated=free).source(built[0])
-    replay = Replay(program, source, match)
+    replay = Replay(program, source, match, done.counts)
     return replay, replay(inputs)
 
 

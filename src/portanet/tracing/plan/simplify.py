@@ -7,15 +7,8 @@ from typing import Any
 import numpy as np
 
 from portanet.tape.ops.card import Card
-from portanet.tracing.plan.transposes import with_folded_transposes
 from portanet.tracing.program import Operation, Program, Variable, replaced, variables
 from portanet.tracing.record.host import HostFunction
-
-
-def simplify(program: Program, xp: Any) -> Program:
-    """Fold constants and transposes, compute nothing twice, and drop what no output needs."""
-    program = without_repeats(program, xp)
-    return without_unused(program if xp is None else with_folded_transposes(program))
 
 
 def without_repeats(program: Program, xp: Any) -> Program:

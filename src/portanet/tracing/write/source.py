@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from portanet import trees
-from portanet.tracing.call.calling import Text, literal
+from portanet.tracing.plan import check
 from portanet.tracing.plan.blocks import Loop, in_loops
 from portanet.tracing.plan.outputs import output_texts
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage, aligned, is_free, nbytes, rounded
 from portanet.tracing.program import Inner, Operation, Program, Variable
 from portanet.tracing.write.drawing import Drawing
+from portanet.tracing.write.trees import Text, literal
 from portanet.tracing.write.wording import Wording, seen
 
 _LARGE = 1 << 14  # entries of an array that is worth a statement to let go of
@@ -91,6 +92,7 @@ class Writer(Wording):
         self.plan = plan or Plan(program, forms)
         self.items = in_loops(self.plan)
         self.storage = Storage(self.items, self.plan, donated)
+        check.storage(self.items, self.plan, self.storage)
         self.names: dict[Variable, str] = {v: f"a{i}" for i, v in enumerate(program.inputs)}
         for i, operation in enumerate(program.operations):
             self.names[operation.result] = f"v{i}"

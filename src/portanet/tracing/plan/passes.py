@@ -1,0 +1,78 @@
+"""The passes that a recorded program goes through before its source is written, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from portanet.tracing.plan import check
+from portanet.tracing.plan.fused import with_kernels
+from portanet.tracing.plan.near import with_near_inputs
+from portanet.tracing.plan.simplify import without_repeats, without_unused
+from portanet.tracing.plan.transposes import with_folded_transposes
+from portanet.tracing.program import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One change of a program that keeps what it computes.
+
+    Parameters
+    ----------
+    name : str
+    run : callable
+        ``run(program, backend)`` returns the new program.
+    suits : callable
+        Whether it is for the programs of a backend.
+    """
+
+    name: str
+    run: Callable[[Program, Any], Program]
+    suits: Callable[[Any], bool]
+
+
+def _writes_source(backend: Any) -> bool:
+    return backend.jit == "source"
+
+
+def _repeats(program: Program, backend: Any) -> Program:
+    return without_repeats(program, backend.xp if _writes_source(backend) else None)
+
+
+PASSES: tuple[Pass, ...] = (
+    Pass("constants and common subexpressions", _repeats, lambda backend: True),
+    Pass("transposes into products", lambda p, _: with_folded_transposes(p), _writes_source),
+    Pass("dead code", lambda p, _: without_unused(p), lambda backend: True),
+    Pass(
+        "copies of inputs that are viewed often", lambda p, _: with_near_inputs(p), _writes_source
+    ),
+    Pass("fusion into kernels", with_kernels, lambda backend: backend.fuses),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Optimized:
+    """A program after its passes.
+
+    Attributes
+    ----------
+    program : Program
+    counts : list of tuple
+        The name of each pass, after what was recorded, with the number of operations it left.
+    """
+
+    program: Program
+    counts: list[tuple[str, int]]
+
+
+def optimized(program: Program, backend: Any) -> Optimized:
+    """Run the passes that suit a backend; a program that does not hold together stops them."""
+    counts = [("recorded", len(program.operations))]
+    check.program(program, "recording")
+    for each in PASSES:
+        if each.suits(backend):
+            program = each.run(program, backend)
+            check.program(program, each.name)
+            counts.append((each.name, len(program.operations)))
+    return Optimized(program, counts)
