@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from portanet.tape.ops.batching import elementwise
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.form import Form, called, kind_of
 from portanet.tape.ops.words import MAXIMUM, MINIMUM, Chosen, Clipped, Words
@@ -208,7 +209,7 @@ CARDS = [
         numpy=_clip_form, words=Clipped(), fresh=True,
         body=lambda raw, x, low, high: raw.clip(x, low, high),
     ),
-    Card("clip", words=Clipped()),
+    Card("clip", batching=elementwise, words=Clipped()),
     Card(
         "where",
         Elementwise(

@@ -10,6 +10,7 @@ from typing import Any
 
 from portanet.tape.ops.batching import elementwise
 from portanet.tape.ops.card import Card
+from portanet.tape.ops.form import Form, called, kind_of
 from portanet.tape.ops.words import Words
 from portanet.tape.rule import Explicit, Zero, conj, is_complex
 
@@ -59,6 +60,10 @@ def _sign(xp: Any, x: Any, /) -> Any:
     return xp.sign_of_complex(x)
 
 
+def _sign_form(call: Any, x: Any) -> Form | None:
+    return None if kind_of(x) == "c" else called("sign", 1)  # the standard's is rounded otherwise
+
+
 CARDS = [
     Card(
         "abs", Explicit(_abs_vjp, _abs_jvp), elementwise, numpy="abs",
@@ -80,10 +85,10 @@ CARDS = [
         elementwise,
     ),
     Card(
-        "sign", Zero("x"), elementwise, numpy="sign",
+        "sign", Zero("x"), elementwise, numpy=_sign_form, fresh=True,
         words=Words("portanet_sign({0})", "({0} > 0) - ({0} < 0)", helper=_SIGN),
     ),
-    Card("sign_of_complex", Explicit(_turn, _turn), body=lambda raw, x: raw.sign(x)),
+    Card("sign_of_complex", Explicit(_turn, _turn), elementwise, body=lambda raw, x: raw.sign(x)),
 ]  # fmt: skip
 
 COMPOSITES: dict[str, Callable[..., Any]] = {"sign": _sign}

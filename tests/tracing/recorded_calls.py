@@ -1,9 +1,12 @@
-"""Which results may look at the memory of an operand: the trait, held against the functions."""
+"""Calls of all operations that can be recorded, with the values that they were recorded with."""
 
 from __future__ import annotations
 
 import contextlib
+import warnings
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +16,7 @@ from fuzz.programs.generate import Generator
 from fuzz.programs.words import NUMPY, STANDARD
 
 import portanet as pn
-from portanet.tape.ops.table import CARDS
-from portanet.tracing.record import record, sharing
+from portanet.tracing.record import record
 
 MORE = [
     *(f"xp.fft.{name}({{z}})" for name in ("fft", "ifft", "fftn", "ifftn")),
@@ -51,53 +53,59 @@ def layouts(x):
         yield np.moveaxis(np.moveaxis(x, 0, -1).copy(), -1, 0)
 
 
+@dataclass(frozen=True)
+class Call:
+    """An operation, and the values of its arguments and options."""
+
+    operation: Any
+    args: tuple[Any, ...]
+    options: dict[str, Any]
+
+    @property
+    def card(self):
+        return self.operation.card
+
+    def __call__(self, *args):
+        """Compute it with other values of its first arguments."""
+        return self.operation.primitive.compute(*args, *self.args[len(args) :], **self.options)
+
+    def __repr__(self):
+        given = [f"{x.dtype}{list(x.shape)}" if is_array(x) else repr(x) for x in self.args]
+        return f"{self.card.name}({', '.join(given)}, {self.options})"
+
+
 def is_array(x):
     return isinstance(x, np.ndarray | np.generic)
 
 
-def looks(results, x):
-    """Whether a result lies in the memory of an operand."""
-    parts = results if isinstance(results, tuple | list) else (results,)
-    return any(isinstance(y, np.ndarray) and np.may_share_memory(x, y) for y in parts)
+def recorded_calls():
+    """Record every operation that the words of the fuzzer, the functions and some layers make."""
+    calls = {}
+    looked_at = record.looked_at
 
+    def noted(operation, value, values):
+        count = len(operation.args)
+        args, given = tuple(values[:count]), values[count:]
+        options = dict(zip(operation.options, given, strict=True))
+        call = Call(operation, args, options)
+        calls.setdefault((operation.card, repr(call)), call)
+        return looked_at(operation, value, values)
 
-COULD_LOOK = {
-    "differences",  # of order 0
-    "fft.fftn", "fft.ifftn",  # of a number
-    "clip", "digitize", "isclose", "unwrap",  # constants, of which nothing is claimed
-}  # fmt: skip
-"""Functions of which no result here looked at an operand, though the trait says that it may."""
-
-
-@pytest.fixture
-def known(monkeypatch):
-    """Note for each function that is recorded whether a result has looked at an operand.
-
-    And which of them the trait calls new, rightly or wrongly.
-    """
-    known, wrong, fresh = {}, set(), set()
-    trait = sharing.looked_at
-
-    def checked(operation, value, values):
-        name = operation.name
-        if sharing.is_fresh(operation):
-            fresh.add(name)
-        given, options = values[: len(operation.args)], list(operation.options)
-        for i, x in enumerate(values):
-            for y in layouts(x) if is_array(x) else ():
-                others = (*values[:i], y, *values[i + 1 :])
-                results = operation.primitive.compute(
-                    *others[: len(given)],
-                    **dict(zip(options, others[len(given) :], strict=True)),
-                )
-                found = bool(y.size) and looks(results, y)
-                known[name] = known.get(name, False) or found
-                if found and sharing.is_fresh(operation):
-                    wrong.add(name)
-        return trait(operation, value, values)
-
-    monkeypatch.setattr(record, "looked_at", checked)
-    return known, wrong, fresh
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch.setattr(record, "looked_at", noted)
+        record_words([*STANDARD, *NUMPY, *MORE])
+        for case in ALL.values():
+            inputs = case.inputs(np.random.default_rng(2), 4)
+            pn.jit(case.call)(*(inputs if isinstance(inputs, tuple) else (inputs,)))
+        for name in ("MaxPool", "MeanPool", "Conv", "Dense"):
+            case = next(case for key, case in LAYERS.items() if key.startswith(name))
+            layer, x = case.make(), case.inputs(np.random.default_rng(5), 4)
+            ps, st = pn.setup(3, layer, dtype="float64")
+            total = partial(_total, layer, st)
+            pn.jit(pn.grad(total, (0, 1)))(x, ps)
+            pn.jit(lambda x, ps, total=total: pn.jvp(total, (x, ps), (x, ps)))(x, ps)
+    return list(calls.values())
 
 
 def record_words(words):
@@ -119,27 +127,6 @@ def record_words(words):
 
             with contextlib.suppress(Exception):  # an operand of another shape or dtype
                 record.record(function, values, generator.names["xp"])
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_the_trait_is_that_of_the_function(known):
-    known, wrong, fresh = known
-    record_words([*STANDARD, *NUMPY, *MORE])
-    for case in ALL.values():
-        inputs = case.inputs(np.random.default_rng(2), 4)
-        pn.jit(case.call)(*(inputs if isinstance(inputs, tuple) else (inputs,)))
-    for name in ("MaxPool", "MeanPool", "Conv", "Dense"):
-        case = next(case for key, case in LAYERS.items() if key.startswith(name))
-        layer, x = case.make(), case.inputs(np.random.default_rng(5), 4)
-        ps, st = pn.setup(3, layer, dtype="float64")
-        total = partial(_total, layer, st)
-        pn.jit(pn.grad(total, (0, 1)))(x, ps)
-        pn.jit(lambda x, ps, total=total: pn.jvp(total, (x, ps), (x, ps)))(x, ps)
-    assert wrong == set()
-    said = {name for name, card in CARDS.items() if card.fresh or isinstance(card.numpy, str)}
-    assert said - set(known) == set()
-    new = {name for name, looked in known.items() if not looked}
-    assert new - fresh == COULD_LOOK
 
 
 def _total(layer, st, x, ps):
