@@ -35,20 +35,24 @@ def compiled_step(
     flat = Flat.of(ts)
     if flat is None:
         return _structured_step(loss, data, ts, slowly, donate)
-    model, layout, donated = ts.model, flat.layout, _DONATED if donate else ()
-    known = STEPS.find(_flat, loss, (model, layout.rule), slowly, donated, model, layout)
+    place, donated = flat.place, _DONATED if donate else ()
+    known = None if place is None else place.step_after(loss, slowly, donated)
     if known is None:
-        return None
+        model, layout = ts.model, flat.layout
+        place = STEPS.find(_flat, loss, (model, layout.rule), slowly, donated, model, layout)
+        known = None if place is None else place.known
+        if known is None:
+            return None
     done = _run(known, flat.vector, ts.states, flat.rule_state, flat.numbers, data)
     value, stats, states, vector, rule_state = done
     if donate and "flat" in ts.__dict__:
         ts.end()
-    return value, stats, flat.after(ts, states, vector, rule_state)
+    return value, stats, flat.after(ts, states, vector, rule_state, place)
 
 
 def _run(known: Known, *args: Any) -> Any:
+    run = known.run
     try:
-        run = known.run
         done = run(*args)
     except (TracedValueError, ArgumentError) as error:
         if "pn.jit" not in error.message:
@@ -81,7 +85,8 @@ def _structured_step(
     fixed = ts.model, state.structure, rules, state.frozen
     around = ts.model, rules.kinds
     donated = _DONATED if donate else ()
-    known = STEPS.find(_structured, loss, around, asked_for, donated, *fixed)
+    place = STEPS.find(_structured, loss, around, asked_for, donated, *fixed)
+    known = None if place is None else place.known
     if known is None:
         return None
     done = _run(known, ts.parameters, ts.states, state.states, numbers, data)

@@ -122,7 +122,8 @@ def make(
         return outputs
 
     chosen = set(map(id, inputs))
-    match = matcher(trees.unflatten(structure, leaves), lambda x: id(x) in chosen)
+    args, kwargs = trees.unflatten(structure, leaves)
+    match = matcher(args, kwargs, lambda x: id(x) in chosen)
     if match is not None and backend.hides_traces:
         match = _of_untraced(match, backend)
     if backend.jit == "library":
@@ -139,9 +140,9 @@ def make(
     return replay, replay(inputs)
 
 
-def _of_untraced(match: Callable[[Any], Any], backend: Any) -> Callable[[Any], Any]:
-    def found(arguments: Any) -> Any:
-        inputs = match(arguments)
+def _of_untraced(match: Callable[[Any, Any], Any], backend: Any) -> Callable[[Any, Any], Any]:
+    def found(args: Any, kwargs: Any) -> Any:
+        inputs = match(args, kwargs)
         traced = inputs is not None and any(map(backend.is_traced, inputs))
         return None if traced else inputs
 
