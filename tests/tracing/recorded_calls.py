@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import warnings
 from dataclasses import dataclass
 from functools import partial
@@ -72,6 +73,15 @@ class Call:
     def __repr__(self):
         given = [f"{x.dtype}{list(x.shape)}" if is_array(x) else repr(x) for x in self.args]
         return f"{self.card.name}({', '.join(given)}, {self.options})"
+
+
+def kernels():
+    """Return the kernels of `portanet.functional`, which hold their cards, by name."""
+    found = {}
+    for name, module in list(sys.modules.items()):
+        if name.startswith("portanet.functional"):
+            found |= {x.card.name: x for x in vars(module).values() if hasattr(x, "card")}
+    return found
 
 
 def is_array(x):

@@ -64,6 +64,7 @@ from portanet.functional.spatial.unfold import fold, unfold
 from portanet.functional.spatial.upsampling import upsample
 from portanet.functional.special.error_function import erf, erfc
 from portanet.functional.special.gamma import digamma, lgamma, polygamma
+from portanet.functional.special.powers import cbrt, exp2
 
 __all__ = [
     "adaptive_lp_pool",
@@ -75,6 +76,7 @@ __all__ = [
     "batch_norm",
     "bilinear",
     "causal_mask",
+    "cbrt",
     "celu",
     "conv",
     "conv_transpose",
@@ -88,6 +90,7 @@ __all__ = [
     "embedding_bag",
     "erf",
     "erfc",
+    "exp2",
     "fold",
     "gelu",
     "gelu_erf",

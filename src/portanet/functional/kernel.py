@@ -125,7 +125,7 @@ def _leading_arrays(parameters: Sequence[inspect.Parameter]) -> int:
 def _choose(generic: Body, x: Any, card: Card, alone: bool) -> Body:
     """Return the body for the type of `x`; `alone` if there is no other argument."""
     backend = backend_of(x)
-    plain = backend.kernels.get(card.name, generic)
+    plain = backend.native(card) or generic
     ruled = card.rule is not UNKNOWN
     xp = backend.xp
     if not isinstance(xp, tape.Namespace):

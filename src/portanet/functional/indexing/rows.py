@@ -12,11 +12,16 @@ from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace, backend_of, device_of
 from portanet.tape.ops.form import own
 from portanet.tape.ops.index_batching import segments
-from portanet.tape.rule import Explicit
+from portanet.tape.rule import Explicit, Linear
 from portanet.tape.segmented import reduced
 
 
-@kernel
+@kernel(
+    rule=Linear(lambda xp, g, x, places, count: xp.take(g, places, axis=0), arity=None),
+    batching=segments,
+    numpy=own,
+    fresh=True,
+)
 def add_rows(x: Any, places: Any, count: int) -> Any:
     """Add each row of `x` to the row of zeros at its place."""
     return array_namespace(x, places).scatter_take(x, places, 0, (count, *x.shape[1:]))
