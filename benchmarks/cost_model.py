@@ -1,8 +1,8 @@
 """What the constants of the cost models are worth: the same work with others in their place.
 
-Each row is one constant with one piece of work of a size near which it decides. The columns are times
-with a quarter, half, twice and four times the constant, relative to the time with the constant as it
-stands: where all are above 1, it is well chosen for that work.
+Each row is one constant with one piece of work of a size near which it decides. The columns are
+times with a quarter, half, twice and four times the constant, relative to that with the constant
+as it stands: where all are above 1, it is well chosen for that work.
 """
 
 from __future__ import annotations

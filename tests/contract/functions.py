@@ -169,6 +169,11 @@ FUNCTIONS = {
             lambda t, x: t.nn.functional.pad(x, (1, 2)),
         )),
         ("", FunctionCase(
+            "cbrt", F.cbrt, lambda rng, n: rng.uniform(0.5, 5.0, size=(n, 2)),
+            lambda t, x: x ** (1 / 3),
+        )),
+        ("", FunctionCase("exp2", F.exp2, floats(2), lambda t, x: t.exp2(x))),
+        ("", FunctionCase(
             "digamma", F.digamma, lambda rng, n: rng.uniform(0.5, 5.0, size=(n, 2)),
             lambda t, x: x.digamma(),
             slack=1e-9,

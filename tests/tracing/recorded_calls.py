@@ -75,7 +75,7 @@ class Call:
         return f"{self.card.name}({', '.join(given)}, {self.options})"
 
 
-def kernels():
+def functions_with_cards():
     """Return the kernels of `portanet.functional`, which hold their cards, by name."""
     found = {}
     for name, module in list(sys.modules.items()):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from tracing.recorded_calls import Call, is_array, kernels, layouts, recorded_calls
+from tracing.recorded_calls import Call, functions_with_cards, is_array, layouts, recorded_calls
 
 import portanet as pn
 from portanet.functional.kernel import kernel
@@ -85,7 +85,7 @@ def test_views_show_all_of_their_operand(calls):
     seen = set()
     for call in calls:
         if call.card.view and is_array(call.args[0]):
-            seen.add(call.card)
+            seen.add(call.card.name)
             form = form_of(call.operation)
             assert form.view is not None or call.options.get("copy") is not None, call
             x = call.args[0]
@@ -94,17 +94,17 @@ def test_views_show_all_of_their_operand(calls):
             for x, y in with_layouts(call):
                 shown = np.array_equal(np.unique(y), np.unique(x), equal_nan=x.dtype.kind in "fc")
                 assert shown or not y.size, call
-    assert seen == {card for card in CARDS.values() if card.view}
+    assert seen == {name for name, card in CARDS.items() if card.view}
 
 
 def test_rearranged_elements_are_all_there_once(calls):
     seen = set()
     for call in calls:
         if call.card.rearranged and is_array(call.args[0]):
-            seen.add(call.card)
+            seen.add(call.card.name)
             for x, y in with_layouts(call):
                 assert same(np.sort(np.ravel(y)), np.sort(np.ravel(x))), call
-    assert seen == {card for card in CARDS.values() if card.rearranged}
+    assert seen == {name for name, card in CARDS.items() if card.rearranged}
 
 
 SPECIAL = [0.0, -0.0, 1.0, -1.5, 2.0, math.inf, -math.inf, math.nan]
@@ -125,10 +125,10 @@ def test_identities_return_their_operand(calls):
             x = special(call.args[0].dtype, call.args[0].shape)
             y = call(x)
             if y.shape == x.shape and y.dtype == x.dtype:
-                seen.add(call.card)
+                seen.add(call.card.name)
                 assert same(y, x), call
-    assert seen >= {CARDS[name] for name in ("convert", "positive", "reshape")}
-    assert seen <= {card for card in CARDS.values() if card.identity}
+    assert seen >= {"convert", "detach", "positive", "reshape"}
+    assert seen <= {name for name, card in CARDS.items() if card.identity}
 
 
 @pytest.mark.parametrize("dtype", [d for d in DTYPES if "complex" not in d])
@@ -145,12 +145,12 @@ def test_of_shape_no_value_matters(calls):
     seen = set()
     for call in calls:
         if call.card.of_shape:
-            seen.add(call.card)
+            seen.add(call.card.name)
             (x,) = call.args
             one, other = call(x), call(special(x.dtype, x.shape))
             assert (one.shape, one.dtype) == (other.shape, other.dtype)
             assert call.card.name == "empty_like" or same(one, other)
-    assert seen == {card for card in CARDS.values() if card.of_shape}
+    assert seen == {name for name, card in CARDS.items() if card.of_shape}
 
 
 def test_shapes_are_those_of_all_values_but_where_a_card_says_so(calls):
@@ -198,7 +198,7 @@ def test_roles_are_played(calls):
         role, args, options = call.card.role, call.args, call.options
         if role is None or role is Role.PART:
             continue
-        seen.add(call.card)
+        seen.add(call.card.name)
         y = call()
         if role is Role.PRODUCT:
             expected = np.matmul(*args)
@@ -211,7 +211,7 @@ def test_roles_are_played(calls):
         else:
             expected = np.swapaxes(args[0], -1, -2)
         np.testing.assert_allclose(y, expected, 1e-6, 1e-9, err_msg=repr(call))
-    assert seen == {c for c in CARDS.values() if c.role and c.role is not Role.PART}
+    assert seen == {c.name for c in CARDS.values() if c.role and c.role is not Role.PART}
 
 
 class Number:
@@ -222,6 +222,11 @@ class Number:
         return f"np.asarray({float(text)!r}, {str(self.dtype)!r})".replace("inf", "np.inf")
 
 
+class Ones(Number):
+    def __format__(self, text):
+        return f"np.ones(({text},), {str(self.dtype)!r})"
+
+
 def run(text, call, out=None):
     """Run the text of a form on the values of a call; return what it makes, or `out`."""
     names = {f"x{i}": x for i, x in enumerate(call.args)} | {"out": out, "np": np}
@@ -229,9 +234,8 @@ def run(text, call, out=None):
     names |= options | {"own": call.operation.primitive.compute}
     given = [*(f"x{i}" for i in range(len(call.args)))]
     named = [f"{k}={v}" for k, v in zip(call.options, options, strict=True)]
-    ones = "np.ones(x0.shape[0], x0.dtype)" if "{ones}" in text else ""
     source = text.format(
-        *given, out="out", ones=ones, call=f"own({', '.join([*given, *named])}",
+        *given, out="out", ones=Ones(call.operation.result.dtype), call=f"own({', '.join([*given, *named])}",
         number=Number(call.operation.result.dtype), np=NumPy(lambda path: f"np.{path}"),
     )  # fmt: skip
     with np.errstate(all="ignore"):
@@ -327,7 +331,7 @@ WITHOUT_DERIVATIVE = {
 
 
 def test_each_card_has_or_declines_each_entry():
-    ruled = [x.card for x in kernels().values() if x.card.rule is not UNKNOWN]
+    ruled = [x.card for x in functions_with_cards().values() if x.card.rule is not UNKNOWN]
     cards = [*CARDS.values(), *ruled]
     for card in cards:
         assert isinstance(card.rule, Rule)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from tape.test_programs import arrays, steps
 from tracing.fake_cupy import COMPILER, Kernels, unique
-from tracing.recorded_calls import kernels
+from tracing.recorded_calls import functions_with_cards
 from tracing.same import check_same
 from tracing.test_programs import values_of
 
@@ -75,13 +75,15 @@ def values(dtype):
 
 
 def calculated(name, *args):
-    compute = COMPUTE.get(name) or (getattr(OWN[name], "__wrapped__") if name in OWN else None)
+    compute = COMPUTE.get(name) or (OWN[name].__wrapped__ if name in OWN else None)
     compute = compute or getattr(raw, name)
     with np.errstate(all="ignore"):
         return compute(*args)
 
 
-OWN = {name: kernel for name, kernel in kernels().items() if kernel.card.words is not None}
+OWN = {
+    name: kernel for name, kernel in functions_with_cards().items() if kernel.card.words is not None
+}
 """The functions of portanet's own that have words."""
 
 

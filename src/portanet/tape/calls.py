@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import math
@@ -12,6 +13,7 @@ from portanet.errors import NoDerivativeError
 from portanet.tape.box import Box, strip
 from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
+from portanet.tape.rule import Constant
 from portanet.tape.signature import Signature
 from portanet.tape.trace import call
 
@@ -52,6 +54,8 @@ def constant(
     xp: Any, card: Card, raw: Callable[..., Any], signature: Signature | None = None
 ) -> Callable[..., Any]:
     """Return a function that is computed as if nothing were differentiated."""
+    if not isinstance(card.rule, Constant):
+        card = dataclasses.replace(card, rule=Constant(), batching=card.batched)
     primitive = Primitive(card, raw, xp, xp.box)
 
     @functools.wraps(raw)
@@ -62,8 +66,8 @@ def constant(
             if not signature.fits(args, options):
                 args, options = signature.bind(card.name, raw, args, options)
             args = tuple(map(xp.operands.check, args))
-        stripped = {key: _strip_all(x) for key, x in options.items()}
-        return call(primitive, [_strip_all(x) for x in args], stripped)
+        stripped = {key: strip_all(x) for key, x in options.items()}
+        return call(primitive, [strip_all(x) for x in args], stripped)
 
     return function
 
@@ -77,7 +81,7 @@ def refusing(xp: Any, card: Card, raw: Callable[..., Any]) -> Callable[..., Any]
         if not _has_box(args, options):
             return raw(*args, **options)
         given = (*args, *options.values())
-        if any(_strip_all(x) is not x for x in given if has_box(x)):
+        if any(strip_all(x) is not x for x in given if has_box(x)):
             raise NoDerivativeError(
                 f"{card.name} has no derivative rule: compute it outside the derivative, or write "
                 "it with functions that have one"
@@ -98,11 +102,11 @@ def of_types(raw: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _strip_all(x: Any) -> Any:
+def strip_all(x: Any) -> Any:
     """Strip an array, or those in a list; what has nothing to strip returns itself."""
     if not isinstance(x, list | tuple):
         return strip(x)
-    parts = [_strip_all(part) for part in x]
+    parts = [strip_all(part) for part in x]
     if all(new is old for new, old in zip(parts, x, strict=True)):
         return x
     return type(x)(parts)

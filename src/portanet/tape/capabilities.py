@@ -14,7 +14,7 @@ from enum import Enum
 
 from portanet.tape.ops.card import UNKNOWN
 from portanet.tape.ops.table import CARDS, COMPOSITES
-from portanet.tape.rule import Zero
+from portanet.tape.rule import Constant
 
 BACKENDS = ("numpy", "cupy", "array_api_strict", "torch", "jax")
 TAPE = frozenset({"numpy", "cupy", "array_api_strict"})
@@ -147,7 +147,7 @@ def tape_state(function: str) -> tuple[State, str]:
         if name in COMPOSITES:
             return State.WORKS, ""
         if name in CARDS and CARDS[name].rule is not UNKNOWN:
-            return State.ZERO if isinstance(CARDS[name].rule, Zero) else State.WORKS, ""
+            return State.ZERO if isinstance(CARDS[name].rule, Constant) else State.WORKS, ""
     return State.NAMED_ERROR, REFUSED.get(function, "no rule")
 
 

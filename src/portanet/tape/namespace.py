@@ -17,7 +17,7 @@ from portanet.tape.operands import Operands
 from portanet.tape.ops.card import UNKNOWN, Card
 from portanet.tape.ops.table import CARDS, COMPOSITES, TYPES, card_of
 from portanet.tape.primitive import Primitive
-from portanet.tape.rule import Zero
+from portanet.tape.rule import Constant
 
 _OPERATORS = {
     "equal": operator.eq,
@@ -127,7 +127,7 @@ class Namespace:
             return of_types(raw)
         if card.rule is UNKNOWN:
             return refusing(self, card, raw)
-        if isinstance(card.rule, Zero):
+        if isinstance(card.rule, Constant):
             return constant(self, card, raw, card.rule.signature)
         if isinstance(card.rule, Several):
             return bundled(card, compute, self)
@@ -144,7 +144,7 @@ class _Operators:
     def __init__(self, xp: Namespace) -> None:
         for name, function in _OPERATORS.items():
             card = CARDS[name]
-            if isinstance(card.rule, Zero):
+            if isinstance(card.rule, Constant):
                 function = constant(xp, card, function, card.rule.signature)
             else:
                 function = Primitive(card, function, xp, xp.box, library=function).function()
@@ -161,7 +161,7 @@ class _Constants:
         if name.startswith("__"):
             raise AttributeError(name)
         card = card_of(name)
-        signature = card.rule.signature if isinstance(card.rule, Zero) else None
+        signature = card.rule.signature if isinstance(card.rule, Constant) else None
         made = constant(self._xp, card, getattr(self._xp.raw, name), signature)
         return self.__dict__.setdefault(name, made)
 

@@ -111,10 +111,8 @@ class Rule:
         )
 
 
-class Zero(Rule):
-    """A function that is locally constant: an index, a truth value, a step.
-
-    It is computed as if nothing were differentiated, so that its formulas are never asked.
+class Constant(Rule):
+    """A function that is computed as if nothing were differentiated, such as a comparison.
 
     Parameters
     ----------

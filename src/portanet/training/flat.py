@@ -14,6 +14,7 @@ from typing import Any
 from portanet import trees
 from portanet.interface import array_namespace, backend_of
 from portanet.optimizers import OptimizerState
+from portanet.optimizers.complex_parts import is_complex
 from portanet.tracing.record.host import Counter
 from portanet.training.rules import bare, numbers_of
 from portanet.training.state import TrainState
@@ -93,7 +94,7 @@ def layout_of(ts: TrainState) -> Layout | None:
     if backend_of(*leaves).differentiates_itself:
         return None
     rule, first = state.rules[0], leaves[0]
-    if rule is None or not rule.joinable or any(state.frozen):
+    if rule is None or not rule.joinable or any(state.frozen) or is_complex(first):
         return None
     if any(r != rule for r in state.rules) or any(x.dtype != first.dtype for x in leaves):
         return None
@@ -176,16 +177,16 @@ class Flat:
         return cls(layout, rule, numbers_of(rule), *layout.flatten(ts))
 
     def after(
-        self, ts: TrainState, states: Any, vector: Any, rule_state: Any, place: Any
+        self, ts: TrainState, states: Any, vector: Any, rule_state: Any, place: Any, steps: int = 1
     ) -> TrainState:
-        """Return the training state of the step after `ts`, kept flat."""
+        """Return the training state some steps after `ts`, kept flat."""
         old = ts.__dict__
         flat = Flat(self.layout, self.rule, self.numbers, vector, rule_state, place)
         new = object.__new__(TrainState)
         fields = {
             "model": old["model"],
             "optimizer": old["optimizer"],
-            "step": old["step"] + 1,
+            "step": old["step"] + steps,
             "states": states,
             "flat": flat,
         }

@@ -34,7 +34,7 @@ def gelu_scale(d: Any, x: Any) -> Any:
     return d * gate * (1.0 + (1.0 - gate) * (_GELU * near * (1.0 + 3.0 * _CUBIC * square)))
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: gelu_scale(d, x)))
+@kernel(rule=Elementwise(lambda xp, d, y, x: gelu_scale(d, x)), fresh=True)
 def gelu(x: Any) -> Any:
     """Gaussian error linear unit in its tanh form.
 
@@ -111,7 +111,7 @@ def _silu_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
     return d * (gate + y * (1.0 - gate))
 
 
-@kernel(rule=Elementwise(_silu_scale))
+@kernel(rule=Elementwise(_silu_scale), fresh=True)
 def silu(x: Any) -> Any:
     """Sigmoid linear unit, ``x * sigmoid(x)``, also known as swish.
 

@@ -9,6 +9,7 @@ from portanet.errors import HyperparameterError, shown
 from portanet.functional.half import widened
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
+from portanet.tape.ops.form import by_entries
 from portanet.tape.rule import Elementwise
 
 __all__ = ["digamma", "lgamma", "polygamma"]
@@ -35,7 +36,7 @@ def _shifted(xp: Any, w: Any) -> tuple[Any, Any]:
     return xp.where(small, w + _SHIFT, w), small
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: d * digamma(x)))
+@kernel(rule=Elementwise(lambda xp, d, y, x: d * digamma(x)), numpy=by_entries, fresh=True)
 def lgamma(x: Any) -> Any:
     r"""Logarithm of the absolute value of the gamma function.
 
@@ -87,7 +88,7 @@ def _stirling(z: Any) -> Any:
     return total * inverse
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: d * polygamma(1, x)))
+@kernel(rule=Elementwise(lambda xp, d, y, x: d * polygamma(1, x)), numpy=by_entries, fresh=True)
 def digamma(x: Any) -> Any:
     r"""Derivative of `lgamma`.
 

@@ -23,7 +23,7 @@ from portanet.tape.numpy.operands import (
 )  # fmt: skip
 from portanet.tape.numpy.reductions import FUNCTIONS as _REDUCTIONS
 from portanet.tape.ops.table import CARDS
-from portanet.tape.rule import Zero
+from portanet.tape.rule import Constant
 
 _OTHER_NAMES: dict[str, str] = {
     "absolute": "abs",
@@ -108,7 +108,7 @@ def function_of(xp: Any, ufunc: Any) -> Callable[..., Any]:
         return getattr(xp.operators, name)
     if home == "numpy" and name in _STANDARD:
         function = getattr(xp, name)
-        takes_lists = ufunc.nin == 1 or not isinstance(CARDS[name].rule, Zero)
+        takes_lists = ufunc.nin == 1 or not isinstance(CARDS[name].rule, Constant)
         return function if takes_lists else _taking_lists(xp, function)
     if home == "numpy" and name in _COMPOSED:
         return functools.partial(_COMPOSED[name], xp)

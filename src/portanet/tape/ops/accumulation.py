@@ -8,7 +8,8 @@ from typing import Any
 from portanet.errors import ShapeError
 from portanet.tape.ops.batching import along_axis, entry_of, flat, over_axes, positive
 from portanet.tape.ops.card import Card
-from portanet.tape.ops.reductions import Axis, count_of, kept, reduction
+from portanet.tape.ops.reductions import Axis, count_of, kept
+from portanet.tape.ops.sums import reduction
 from portanet.tape.rule import Explicit, Linear, cast, conj
 from portanet.tape.signature import axes_of
 

@@ -12,7 +12,7 @@ from portanet.tape.ops.batching import elementwise
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.form import Form, called, kind_of
 from portanet.tape.ops.words import Words
-from portanet.tape.rule import Explicit, Zero, conj, is_complex
+from portanet.tape.rule import Constant, Explicit, conj, is_complex
 
 _SIGN = """
 template <typename T> __device__ T portanet_sign(T a) {
@@ -85,7 +85,7 @@ CARDS = [
         elementwise,
     ),
     Card(
-        "sign", Zero("x"), elementwise, numpy=_sign_form, fresh=True,
+        "sign", Constant("x"), elementwise, numpy=_sign_form, fresh=True,
         words=Words("portanet_sign({0})", "({0} > 0) - ({0} < 0)", helper=_SIGN),
     ),
     Card("sign_of_complex", Explicit(_turn, _turn), elementwise, body=lambda raw, x: raw.sign(x)),

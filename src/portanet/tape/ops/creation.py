@@ -11,7 +11,7 @@ from portanet.tape.ops.batching import Batching, Finished, natural
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.form import Form
 from portanet.tape.ops.words import OfFirst
-from portanet.tape.rule import Linear, Zero, cast, is_complex
+from portanet.tape.rule import Constant, Linear, cast, is_complex
 from portanet.tape.signature import sequence
 
 
@@ -38,7 +38,7 @@ def _convert_form(call: Any, x: Any, dtype: Any) -> Form:
 
 def _filled_like(name: str, words: OfFirst | None = None) -> Card:
     return Card(
-        f"{name}_like", Zero("x", named="dtype device"), _like(name),
+        f"{name}_like", Constant("x", named="dtype device"), _like(name),
         words=words, fresh=True, of_shape=True,
     )  # fmt: skip
 
@@ -48,6 +48,9 @@ CARDS = [
         "convert", Linear(lambda xp, g, x, dtype: cast(xp, g, x.dtype), arity=None), natural,
         numpy=_convert_form, words=OfFirst(), body=lambda raw, x, dtype: raw.astype(x, dtype),
         fresh=True, identity=True,
+    ),
+    Card(
+        "detach", Constant("x"), natural, body=lambda raw, x: x, rearranged=True, identity=True
     ),
     Card("astype", batching=natural, fresh=True),
     _filled_like("empty"),

@@ -10,7 +10,7 @@ from portanet.tape.box import strip
 from portanet.tape.ops.batching import lift, rank_of, spread
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.linalg_helpers import adjoint, columns, identity, matrices
-from portanet.tape.rule import Explicit, Rule, Zero, cast, fit
+from portanet.tape.rule import Constant, Explicit, Rule, cast, fit
 
 
 def _inv_vjp(xp: Any, g: Any, y: Any, x: Any) -> Any:
@@ -116,7 +116,7 @@ CARDS = [
         "linalg.pinv_within", Explicit(_pinv_vjp, _pinv_jvp, arity=None), _pinv_batch,
         body=lambda xp, x, rtol: xp.raw.linalg.pinv(x, rtol=rtol), fresh=True,
     ),
-    Card("linalg.matrix_rank", Zero("x", named="rtol"), matrices, fresh=True),
+    Card("linalg.matrix_rank", Constant("x", named="rtol"), matrices, fresh=True),
 ]  # fmt: skip
 COMPOSITES: dict[str, Callable[..., Any]] = {
     "linalg.pinv": lambda xp, x, /, *, rtol=None: xp.linalg.pinv_within(x, strip(rtol)),

@@ -7,13 +7,12 @@ from typing import Any
 
 from portanet.tape.ops.batching import entry_of, flat, over_axes, positive
 from portanet.tape.ops.card import Card, Role
-from portanet.tape.ops.form import Form, FormOf, np_dtype
-from portanet.tape.rule import Explicit, Linear, Zero, cast, conj, is_complex
+from portanet.tape.ops.sums import mean_of, reduction, sum_of
+from portanet.tape.rule import Constant, Explicit, Linear, cast, conj, is_complex
 from portanet.tape.signature import axes_of
 
 Axis = int | tuple[int, ...] | None
 _LARGEST_OF_FLOAT16 = 65504
-_LONG = 256  # terms of a sum that NumPy may add one by one
 
 
 def kept(xp: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
@@ -129,51 +128,11 @@ def _extreme_index_batch(
     return xp.reshape(index, (x.shape[0], *(1,) * (x.ndim - 1))) if kept else index
 
 
-def reduction(ufunc: str) -> FormOf:
-    def form(
-        call: Any, x: Any, *, axis: Any = None, dtype: Any = None, keepdims: bool = False
-    ) -> Form | None:
-        if dtype is not None:
-            return None
-        text = f"{{np.{ufunc}.reduce}}({{0}}, {axis!r}, None, {{out}}, {keepdims})"
-        return Form(text, text.replace("{out}", "None"), rows=keepdims)
-
-    return form
-
-
-def _needs_care(call: Any, x: Any) -> bool:
-    """Whether NumPy's own sum of real or complex numbers may stall, and ours takes its place."""
-    long = x.size > _LONG * max(call.result.size, 1)
-    return np_dtype(x.dtype).name in (("float16", "float32", "complex64") if long else ("float16",))
-
-
-def _sum_form(call: Any, x: Any, *, axis: Any = None, **options: Any) -> Form | None:
-    if _needs_care(call, x) and "dtype" not in options:
-        return Form("{call}, out={out})", "{call})", rows=options.get("keepdims", False))
-    column_sums = axis in (0, (0,)) and not options and len(x.shape) == 2
-    if column_sums and str(x.dtype) in ("float32", "float64") and x.shape[0] and x.shape[1]:
-        # A product with a row of ones starts much sooner than a reduction along the first axis.
-        return Form("{np.dot}({ones}, {0}, {out})", "{np.dot}({ones}, {0})")
-    return reduction("add")(call, x, axis=axis, **options)
-
-
-def _mean_form(call: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Form | None:
-    result = call.result
-    if not result.size or str(x.dtype) not in ("float32", "float64"):
-        return None
-    if _needs_care(call, x):
-        return Form("{call}, out={out})", "{call})")
-    count = float(x.size // result.size)
-    total = f"{{np.add.reduce}}({{0}}, {axis!r}, None, {{out}}, {keepdims})"
-    write = f"{total}; {{np.divide}}({{out}}, {count!r}, {{out}})"
-    return Form(write, f"{total.replace('{out}', 'None')} / {count!r}")
-
-
 CARDS = [
     Card(
-        "sum", Linear(_sum_transpose), over_axes, numpy=_sum_form, fresh=True, role=Role.SUM
+        "sum", Linear(_sum_transpose), over_axes, numpy=sum_of, fresh=True, role=Role.SUM
     ),
-    Card("mean", Linear(_mean_transpose), over_axes, numpy=_mean_form, fresh=True),
+    Card("mean", Linear(_mean_transpose), over_axes, numpy=mean_of, fresh=True),
     Card(
         "max", Explicit(_extreme_vjp, _extreme_jvp), over_axes,
         numpy=reduction("maximum"), fresh=True,
@@ -185,11 +144,11 @@ CARDS = [
     Card("std", Explicit(_std_vjp, _std_jvp), over_axes, fresh=True),
     Card("var", Explicit(_var_vjp, _var_jvp), over_axes, fresh=True),
     *(
-        Card(name, Zero("x", named="axis keepdims"), over_axes, fresh=True)
+        Card(name, Constant("x", named="axis keepdims"), over_axes, fresh=True)
         for name in ("all", "any", "count_nonzero")
     ),
     *(
-        Card(name, Zero("x", named="axis keepdims"), _extreme_index_batch, fresh=True)
+        Card(name, Constant("x", named="axis keepdims"), _extreme_index_batch, fresh=True)
         for name in ("argmax", "argmin")
     ),
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 from portanet.tape.box import strip
 from portanet.tape.ops.batching import along_axis, loop, of_no_size
 from portanet.tape.ops.card import Card
-from portanet.tape.rule import Zero
+from portanet.tape.rule import Constant
 
 
 def _isin_batch(
@@ -24,10 +24,10 @@ def _isin_batch(
 
 
 CARDS = [
-    Card("argsort", Zero("x", named="axis descending stable"), along_axis, fresh=True),
-    Card("isin", Zero("x1", "x2", named="invert"), _isin_batch, fresh=True),
-    Card("searchsorted", Zero("x1", "x2", named="side sorter"), fresh=True),
-    Card("nonzero", Zero("x"), of_no_size, of_values=True),
+    Card("argsort", Constant("x", named="axis descending stable"), along_axis, fresh=True),
+    Card("isin", Constant("x1", "x2", named="invert"), _isin_batch, fresh=True),
+    Card("searchsorted", Constant("x1", "x2", named="side sorter"), fresh=True),
+    Card("nonzero", Constant("x"), of_no_size, of_values=True),
     *(
         Card(f"unique_{kind}", batching=of_no_size, of_values=True)
         for kind in ("all", "counts", "inverse", "values")

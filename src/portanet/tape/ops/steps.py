@@ -8,7 +8,7 @@ from portanet.tape.ops.batching import elementwise
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.form import Form, FormOf, called, kind_of
 from portanet.tape.ops.words import Words
-from portanet.tape.rule import Zero
+from portanet.tape.rule import Constant
 
 
 def _rounding(name: str) -> FormOf:
@@ -19,11 +19,11 @@ def _rounding(name: str) -> FormOf:
 
 
 def _of_one(name: str, words: Words | str | None = None, **entries: Any) -> Card:
-    return Card(name, Zero("x"), elementwise, words=words, **entries)
+    return Card(name, Constant("x"), elementwise, words=words, **entries)
 
 
 def _of_two(name: str, words: Words | None = None, numpy: str | None = None) -> Card:
-    return Card(name, Zero("x1", "x2"), elementwise, numpy or name, words)
+    return Card(name, Constant("x1", "x2"), elementwise, numpy or name, words)
 
 
 CARDS = [
@@ -51,5 +51,5 @@ CARDS = [
     _of_one("ceil", "ceil({0})", numpy=_rounding("ceil"), fresh=True),
     _of_one("floor", "floor({0})", numpy=_rounding("floor"), fresh=True),
     _of_one("trunc", "trunc({0})", numpy=_rounding("trunc"), fresh=True),
-    Card("round", Zero("x", named="decimals"), elementwise, words="rint({0})", fresh=True),
+    Card("round", Constant("x", named="decimals"), elementwise, words="rint({0})", fresh=True),
 ]

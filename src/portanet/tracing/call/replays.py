@@ -13,6 +13,7 @@ from portanet.tracing.call.hoist import Hoisted
 from portanet.tracing.plan.passes import optimized
 from portanet.tracing.program import Program
 from portanet.tracing.record.record import record
+from portanet.tracing.write import branch_source, loop_source  # noqa: F401  how they are written
 from portanet.tracing.write.source import Source, Writer
 
 

@@ -12,8 +12,7 @@ import numpy as np
 from portanet.tape.ops.card import Role
 from portanet.tape.ops.form import Form
 from portanet.tracing.plan.outputs import Owners
-from portanet.tracing.program import Operation, Program, Variable
-from portanet.tracing.record.host import HostFunction
+from portanet.tracing.program import HostFunction, Operation, Program, Variable
 from portanet.tracing.write.form import NumPy, form_of
 
 _NUMPY = NumPy(lambda path: f"np.{path}")

@@ -1,7 +1,9 @@
-"""Rules that change a gradient on its way to the next rule: decay and clipping."""
+"""Clipping: rules that bound a gradient on its way to the next rule."""
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,44 +11,6 @@ from typing import Any
 from portanet import checks
 from portanet.interface import array_namespace
 from portanet.optimizers.base import Array, Rule, RuleState, bits, cast
-
-
-@dataclass(frozen=True)
-class WeightDecay(Rule):
-    r"""Add the gradient of an L2 penalty: :math:`g + \lambda x`.
-
-    In front of `Adam` the decay passes through its means; `AdamW` is the decoupled form.
-
-    Parameters
-    ----------
-    rate : float, default 5e-4
-        The decay rate :math:`\lambda`, not negative.
-
-    Raises
-    ------
-    HyperparameterError
-        If `rate` is negative or not finite.
-
-    Examples
-    --------
-    >>> import portanet as pn
-    >>> pn.optimizers.chain(pn.optimizers.WeightDecay(0.01), pn.optimizers.SGD(0.1))
-    OptimizerChain(WeightDecay(rate=0.01), SGD(lr=0.1, momentum=0.0, nesterov=False))
-    """
-
-    elementwise = True
-    varying = ("rate",)
-
-    rate: float = 5e-4
-
-    def __post_init__(self) -> None:
-        checks.non_negative(self, "rate")
-
-    def init(self, x: Array) -> RuleState:
-        return ()
-
-    def apply(self, state: RuleState, x: Array, g: Array) -> tuple[RuleState, Array]:
-        return state, g + self.rate * x
 
 
 @dataclass(frozen=True)
@@ -122,9 +86,7 @@ class ClipNorm(Rule):
         return ()
 
     def apply(self, state: RuleState, x: Array, g: Array) -> tuple[RuleState, Array]:
-        xp = array_namespace(g)
-        norm = xp.sqrt(_squared_norm(xp, g))
-        return state, _scale_to(xp, g, norm, self.limit)
+        return state, _scaled(g, _factor([g], self.limit))
 
 
 @dataclass(frozen=True)
@@ -134,7 +96,8 @@ class ClipGlobalNorm(ClipNorm):
     .. math:: g_i \cdot \min\Bigl(1, \omega / \sqrt{\textstyle\sum_j \lVert g_j \rVert_2^2}\Bigr)
 
     The sum runs over the arrays that take part in the update: frozen ones and those without a
-    gradient do not count.
+    gradient do not count. In `Groups`, all arrays count that are clipped so at the same place of
+    their chains.
 
     Parameters
     ----------
@@ -174,23 +137,34 @@ class ClipGlobalNorm(ClipNorm):
         xs: Sequence[Array],
         gs: Sequence[Array],
     ) -> tuple[list[RuleState], list[Array]]:
-        xp = array_namespace(*gs)
-        squares = [_squared_norm(xp, g) for g in gs]
-        widest = max((square.dtype for square in squares), key=lambda dtype: bits(xp, dtype))
-        norm = xp.sqrt(sum((cast(xp, square, widest) for square in squares), 0.0))
-        steps = [_scale_to(xp, g, norm, rule.limit) for rule, g in zip(rules, gs, strict=True)]
+        factors = {limit: _factor(gs, limit) for limit in {rule.limit for rule in rules}}
+        steps = [_scaled(g, factors[rule.limit]) for rule, g in zip(rules, gs, strict=True)]
         return list(states), steps
 
 
-def _squared_norm(xp: Any, g: Array) -> Array:
-    """Sum of the squares of all entries, in float32 or wider."""
-    if bits(xp, g.dtype) < 32:
-        g = xp.astype(g, xp.float32)
-    return xp.sum(g * g)
+def _factor(gs: Sequence[Array], limit: float) -> Array | None:
+    """Return ``min(1, limit / norm)`` for the common norm of arrays, None if they are empty.
+
+    It has the widest dtype of the arrays, of 32 bits at least. The squares are those of the
+    entries over the largest one, or over the limit, so that none overflows.
+    """
+    xp = array_namespace(*gs)
+    filled = [g for g in gs if 0 not in g.shape]
+    wide = [xp.astype(g, xp.float32) if bits(xp, g.dtype) < 32 else g for g in filled]
+    if not wide:
+        return None
+    dtype = max((g.dtype for g in wide), key=lambda dtype: bits(xp, dtype))
+    magnitudes = [cast(xp, xp.max(xp.abs(g)), dtype) for g in wide]
+    scale = xp.maximum(functools.reduce(xp.maximum, magnitudes), limit)
+    squares = [cast(xp, xp.sum(xp.square(g / cast(xp, scale, g.dtype))), dtype) for g in wide]
+    # Either an entry over the scale is 1, or the scale is the limit.
+    return (limit / scale) / xp.sqrt(xp.maximum(functools.reduce(operator.add, squares), 1.0))
 
 
-def _scale_to(xp: Any, g: Array, norm: Array, limit: float) -> Array:
-    """Scale `g` down to a norm of `limit`; the factor is in the dtype of `norm`."""
-    factor = limit / xp.maximum(norm, limit)
-    widest = factor.dtype if bits(xp, factor.dtype) > bits(xp, g.dtype) else g.dtype
-    return cast(xp, cast(xp, g, widest) * cast(xp, factor, widest), g.dtype)
+def _scaled(g: Array, factor: Array | None) -> Array:
+    """Multiply `g` by a factor in the wider dtype of both."""
+    if factor is None:
+        return g
+    xp = array_namespace(g, factor)
+    wider = factor.dtype if bits(xp, factor.dtype) > bits(xp, g.dtype) else g.dtype
+    return cast(xp, cast(xp, g, wider) * cast(xp, factor, wider), g.dtype)

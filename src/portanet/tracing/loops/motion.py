@@ -1,4 +1,4 @@
-"""What a recorded loop does not have to do in each step.
+"""A pass: what a loop does not have to do in each step.
 
 What is the same in each step is computed once, before the loop. What depends on the rows of given
 arrays alone is computed for all rows together: a product with a matrix becomes one large product,
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,21 +18,89 @@ import numpy as np
 from portanet.tape.batch import BatchTrace
 from portanet.tape.ops.card import Role
 from portanet.tape.ops.form import np_dtype
-from portanet.tracing.program import Opaque, Operation, Variable
-from portanet.tracing.record.cycles import evaluated
-from portanet.tracing.record.host import HostFunction
+from portanet.tracing.compound import Compound
+from portanet.tracing.interpret import evaluated
+from portanet.tracing.loops.again import reads
+from portanet.tracing.loops.loop import Loop
+from portanet.tracing.loops.passes import has_compounds
+from portanet.tracing.plan.simplify import without_unused
+from portanet.tracing.program import HostFunction, Opaque, Operation, Program, Variable, replaced
+from portanet.tracing.record.record import RecordTrace
 from portanet.tracing.write.form import form_of
 
 _SMALL = 1 << 11  # bytes of a row up to which a call costs more than what it does
 _WHOLE = 1 << 21  # bytes of all rows that still fit into the cache
 
 
+def with_motion(program: Program, xp: Any) -> Program:
+    """Take out of the loops of a program what is better done before or after them."""
+    if not has_compounds(program):
+        return program
+    operations: list[Operation] = []
+    same: dict[Variable, Any] = {}
+    results: dict[Variable, list[Any]] = {}
+
+    def current(x: Any) -> Any:
+        return same.get(x, x) if isinstance(x, Variable) else x
+
+    for op in program.operations:
+        if op.card.role is Role.PART and op.args[0] in results:
+            same[op.result] = results[op.args[0]][op.args[1]]
+            continue
+        args = [replaced(current, x) for x in op.args]
+        options = {k: replaced(current, x) for k, x in op.options.items()}
+        seen = tuple(v for v in map(current, op.seen) if isinstance(v, Variable))
+        op = replace(op, args=args, options=options, seen=seen)
+        if isinstance(op.primitive, Compound):
+            changed = op.primitive.mapped(lambda body: with_motion(body, xp))
+            op = replace(op, primitive=changed)
+        if isinstance(op.primitive, Loop):
+            trace = RecordTrace(Program([]), xp)
+            with np.errstate(all="ignore"):
+                found = _moved(op.primitive, trace, op)
+            operations += trace.program.operations
+            results[op.result] = [trace._variable(y) for y in found]
+        else:
+            operations.append(op)
+    return Program(program.inputs, operations, [current(y) for y in program.outputs])
+
+
+def _moved(loop: Loop, trace: RecordTrace, op: Operation) -> list[Any]:
+    """Record a loop without what can be done outside, and that; return the results."""
+    operands = [
+        trace._recorded(sample, x) if isinstance(x, Variable) else x
+        for x, sample in zip(op.args, op.samples, strict=True)
+    ]
+    constants, init, columns = loop.grouped(operands)
+    outside = Outside(loop.xp, loop.length)
+    outside.fixed.update(zip(loop.constants, constants, strict=True))
+    outside.columns.update(zip(loop.rows, columns, strict=True))
+    inside = outside.moved(loop.operations)
+    later = Afterwards(outside, inside, loop.last, loop.stacked, loop.summed)
+    outputs = [*loop.last, *later.wanted, *later.sums]
+    inside = without_unused(Program([], inside, outputs)).operations
+    read = reads(inside, outputs)
+    fixed = [v for v in read if v in outside.fixed]
+    rows = [v for v in read if v in outside.columns]
+    left = replace(
+        loop, constants=fixed, rows=rows, operations=inside, stacked=later.wanted,
+        summed=later.sums, trace=None, hidden=frozenset(), guessed=True,
+    )  # fmt: skip
+    n, m = len(loop.last), len(loop.last) + len(later.wanted)
+    parts = left.bind(
+        [*(outside.fixed[v] for v in fixed), *init, *(outside.columns[v] for v in rows)]
+    ) if outputs else []  # fmt: skip
+    stacks, sums = later.results(parts[n:m], parts[m:])
+    return [*parts[:n], *stacks, *sums]
+
+
 class Outside:
-    """What is known outside the loop of the values of a step.
+    """What is known outside a loop of the values of a step.
 
     Parameters
     ----------
-    scan : Scan
+    xp : Namespace
+    length : int
 
     Attributes
     ----------
@@ -106,6 +175,11 @@ class Outside:
         result = evaluated(op, values)
         return result.value
 
+    def repeated(self, y: Any) -> Any:
+        """Return an array whose rows are all the same."""
+        value = self.fixed[y] if isinstance(y, Variable) else self.xp.raw.asarray(y)
+        return self.xp.broadcast_to(value, (self.length, *value.shape))
+
     def total(self, x: Any, y: Any) -> Any:
         """Return the sum over all rows of products of two matrices, as one product."""
         xp = self.xp
@@ -158,6 +232,10 @@ class Afterwards:
 
     def _stack(self, y: Any) -> Any:
         """Return a function of nothing that gives a stacked result after the loop."""
+        if not isinstance(y, Variable) or y in self.outside.fixed:
+            return lambda: self.outside.repeated(y)
+        if y in self.outside.columns:
+            return lambda: self.outside.columns[y]
         op = self._own(y)
         if op is not None and op.card.role is Role.PRODUCT and op.result not in self._inside:
             x, w = op.args
@@ -186,7 +264,7 @@ class Afterwards:
                     return lambda: outside.xp.matmul(rest(), outside.fixed[w])
                 left, right = self._column(x), self._column(w)
                 return lambda: outside.total(left(), right())
-        if op is not None and op.card.rearranged and op.card.view and op.operands == [op.args[0]]:
+        if op is not None and op.card.view and op.card.rearranged and op.operands == [op.args[0]]:
             x = op.args[0]
             inner = self._total(x)
             return lambda: evaluated(op, {x: inner()})

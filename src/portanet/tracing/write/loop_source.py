@@ -14,11 +14,12 @@ import numpy as np
 
 from portanet.tape.ops.card import Role
 from portanet.tape.ops.form import Form
+from portanet.tracing.loops.loop import Loop
 from portanet.tracing.plan.fused import with_kernels
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.program import Opaque, Program, Variable
 from portanet.tracing.write.form import form_of
-from portanet.tracing.write.source import Source, Writer
+from portanet.tracing.write.source import Source, Writer, written
 
 
 class _BodyPlan(Plan):
@@ -48,21 +49,21 @@ class _BodyPlan(Plan):
         return step
 
 
-class CycleWriter(Writer):
+class LoopWriter(Writer):
     """Turns one loop into its source."""
 
-    def __init__(self, cycle: Any) -> None:
-        self.cycle = cycle
-        forms = cycle.backend.jit == "source"
-        inputs = [*cycle.constants, *cycle.carry, *cycle.rows]
-        program = Program(inputs, cycle.operations, [*cycle.last, *cycle.stacked, *cycle.summed])
-        if cycle.backend.fuses:
-            program = with_kernels(program, cycle.backend)
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        forms = loop.backend.jit == "source"
+        inputs = [*loop.constants, *loop.carry, *loop.rows]
+        program = Program(inputs, loop.operations, [*loop.last, *loop.stacked, *loop.summed])
+        if loop.backend.fuses:
+            program = with_kernels(program, loop.backend)
         program = Program(inputs, program.operations, [])
-        made = {op.result: op for op in cycle.operations} if forms else {}
-        wanted = [y for y in (*cycle.last, *cycle.stacked) if isinstance(y, Variable)]
+        made = {op.result: op for op in loop.operations} if forms else {}
+        wanted = [y for y in (*loop.last, *loop.stacked) if isinstance(y, Variable)]
         written = {y for y in wanted if y in made and _may_write(made[y])}
-        late = [y for y in (*wanted, *cycle.summed) if isinstance(y, Variable)]
+        late = [y for y in (*wanted, *loop.summed) if isinstance(y, Variable)]
         super().__init__(program, [], [], forms, _BodyPlan(program, forms, written, late))
         self._written = written
         self._setup: list[str] = []
@@ -82,7 +83,7 @@ class CycleWriter(Writer):
         self._close()
         names = ", ".join(name for name, _ in self._columns)
         rows = ", ".join(text for _, text in self._columns)
-        head = f"for {names}, in zip({rows}):" if names else f"for _ in range({self.cycle.length}):"
+        head = f"for {names}, in zip({rows}):" if names else f"for _ in range({self.loop.length}):"
         body = [f"    {line}" for line in [*self._lines, *self._copies]] or ["    pass"]
         lines = [*self._setup, head, *body, f"return ({', '.join(self._results)},)"]
         inputs = [*self._constants(), *self._inits(), *self._given()]
@@ -91,13 +92,13 @@ class CycleWriter(Writer):
         return source
 
     def _constants(self) -> list[str]:
-        return [self.names[v] for v in self.cycle.constants]
+        return [self.names[v] for v in self.loop.constants]
 
     def _inits(self) -> list[str]:
-        return [f"i{j}" for j in range(len(self.cycle.carry))]
+        return [f"i{j}" for j in range(len(self.loop.carry))]
 
     def _given(self) -> list[str]:
-        return [f"x{k}" for k in range(len(self.cycle.rows))]
+        return [f"x{k}" for k in range(len(self.loop.rows))]
 
     def _write_step(self, step: Step) -> None:
         if step.how == "row":
@@ -107,21 +108,21 @@ class CycleWriter(Writer):
 
     def _open(self) -> None:
         """Write what stands before the loop, and name the rows of each step."""
-        cycle = self.cycle
+        loop = self.loop
         for name in sorted(self._factors()):
             self._setup.append(f"{name} = {self.function('ascontiguousarray')}({name})")
-        for k, v in enumerate(cycle.rows):
+        for k, v in enumerate(loop.rows):
             self._columns.append((self.names[v], self._iterated(f"x{k}", v)))
         self._stacks: dict[Variable, str] = {}
-        for j, (v, y) in enumerate(zip(cycle.carry, cycle.last, strict=True)):
+        for j, (v, y) in enumerate(zip(loop.carry, loop.last, strict=True)):
             if self.forms and not isinstance(v, Opaque):
                 self._open_carry(j, v, y)
             else:
                 self._setup.append(f"{self.names[v]} = i{j}")
         self._parts: list[str] = []
-        for k, y in enumerate(cycle.stacked):
+        for k, y in enumerate(loop.stacked):
             self._open_stack(k, y)
-        for k, y in enumerate(cycle.summed):
+        for k, y in enumerate(loop.summed):
             start = f"{self.function('zeros')}({tuple(y.shape)!r}, {self.constant(y.dtype)})"
             self._setup.append(f"z{k} = {start if self.forms else None}")
 
@@ -129,20 +130,22 @@ class CycleWriter(Writer):
         """The constants that products read in each step: in the order of memory that is fast."""
         if not self.forms:
             return set()
-        known = set(self.cycle.constants)
-        products = [op for op in self.cycle.operations if op.card.role is Role.PRODUCT]
+        known = set(self.loop.constants)
+        products = [op for op in self.loop.operations if op.card.role is Role.PRODUCT]
         return {self.names[v] for op in products for v in op.operands if v in known}
 
     def _open_carry(self, j: int, v: Variable, y: Any) -> None:
         """Give a carry the rows of one array, or two places by turns if none is kept."""
-        n, reverse = self.cycle.length, self.cycle.reverse
-        stacked = {s for s in self.cycle.stacked if isinstance(s, Variable)}
+        n, reverse = self.loop.length, self.loop.backwards
+        stacked = {s for s in self.loop.stacked if isinstance(s, Variable)}
         direct = isinstance(y, Variable) and y in self._written and y not in self._homes
         whole = v in stacked or (direct and y in stacked)
         name = f"p{j}"
         if whole:
             first, before, after = (n, "[1:]", "[:-1]") if reverse else (0, "[:-1]", "[1:]")
-            kept = not any(s is v or s is y for s in self.cycle.stacked[: self.cycle.visible])
+            kept = all(
+                i in self.loop.kept for i, s in enumerate(self.loop.stacked) if s is v or s is y
+            )
             self._make(name, (n + 1, *v.shape), v, kept)
             self._setup.append(f"{name}[{first}] = i{j}")
             self._stacks.setdefault(v, f"{name}{before}")
@@ -175,11 +178,11 @@ class CycleWriter(Writer):
             text = self._stacks[y]
             whole = text.partition("[")[0]
             known = {part.partition("[")[0] for part in self._parts}
-            again = k < self.cycle.visible and whole in known
+            again = k not in self.loop.kept and whole in known
             self._parts.append(f"{text}.copy()" if again else text)
             return
-        kept = k >= self.cycle.visible
-        self._make(name, (self.cycle.length, *y.shape), y, kept)
+        kept = k in self.loop.kept
+        self._make(name, (self.loop.length, *y.shape), y, kept)
         self._parts.append(name)
         self._columns.append((f"{name}t", self._rows(f"{name}r", name, y, kept)))
         if isinstance(y, Variable):
@@ -208,24 +211,24 @@ class CycleWriter(Writer):
 
     def _close(self) -> None:
         """Write what ends a step, and what stands after the loop."""
-        cycle = self.cycle
+        loop = self.loop
         moved: list[tuple[str, str]] = []
         results: list[str] = []
         arrays = iter(self._results)
-        for v, y in zip(cycle.carry, cycle.last, strict=True):
+        for v, y in zip(loop.carry, loop.last, strict=True):
             if self.forms and not isinstance(v, Opaque):
                 results.append(next(arrays))
             else:
                 moved.append((self.names[v], self._named(y)))
                 results.append(self.names[v])
-        for k, y in enumerate(cycle.stacked):
+        for k, y in enumerate(loop.stacked):
             if self.forms:
                 results.append(self._parts[k])
                 continue
             self._copies.append(f"y{k}.append({self._named(y)})")
-            rows = f"y{k}[::-1]" if cycle.reverse else f"y{k}"
-            results.append(f"{self.constant(cycle.backend.xp.stack)}({rows})")
-        for k, y in enumerate(cycle.summed):
+            rows = f"y{k}[::-1]" if loop.backwards else f"y{k}"
+            results.append(f"{self.constant(loop.backend.xp.stack)}({rows})")
+        for k, y in enumerate(loop.summed):
             name = self._named(y)
             add = f"z{k} = {name} if z{k} is None else z{k} + {name}"
             if self.forms:
@@ -243,13 +246,18 @@ class CycleWriter(Writer):
     def _iterated(self, name: str, v: Variable) -> str:
         if self.forms:
             return self._ordered(name, v)
-        rows = f"{self.constant(self.cycle.backend.xp.unstack)}({name})"
-        return f"{rows}[::-1]" if self.cycle.reverse else rows
+        rows = f"{self.constant(self.loop.backend.xp.unstack)}({name})"
+        return f"{rows}[::-1]" if self.loop.backwards else rows
 
     def _ordered(self, name: str, v: Any) -> str:
         """Return the rows of an array in the order of the steps."""
-        text = f"{name}[::-1]" if self.cycle.reverse else name
+        text = f"{name}[::-1]" if self.loop.backwards else name
         return text if v.shape else f"{self.constant(_numbers)}({text})"
+
+
+@written.register
+def _(loop: Loop) -> Source:
+    return LoopWriter(loop).source()
 
 
 def _numbers(x: np.ndarray) -> list[Any]:
