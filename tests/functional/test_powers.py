@@ -71,5 +71,5 @@ def test_dtypes(backend, function):
             x = backend.asarray(SMALL.astype(dtype))
             assert function(x).dtype == x.dtype
     for dtype in ("int64", "complex128"):
-        with pytest.raises(DTypeError, match="x.dtype is"):
+        with pytest.raises(DTypeError, match=r"x\.dtype is"):
             function(backend.asarray(SMALL.astype(dtype)))
