@@ -7,7 +7,7 @@ ones on the way.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from numbers import Integral, Real
 from typing import Any, NoReturn, TypeAlias
 
@@ -154,7 +154,7 @@ def one_of(owner: Any, name: str, options: Sequence[Any]) -> None:
 
 def _is_sequence(value: Any) -> bool:
     """Whether `value` has entries in an order, and ends."""
-    if isinstance(value, str | bytes | Set | Mapping) or not isinstance(value, Iterable):
+    if isinstance(value, str | bytes | Set | Mapping) or not isinstance(value, Collection):
         return False
     is_array = hasattr(value, "shape")
     return not is_array or (isinstance(value, np.ndarray) and value.ndim > 0)

@@ -56,6 +56,11 @@ class FocalLoss(Loss):
     reduction : {"mean", "sum", "none"}, default "mean"
         Over the samples, which are all axes but that of the classes.
 
+    Raises
+    ------
+    IndexRangeError
+        If a label is no class, as in `CrossEntropyLoss`.
+
     References
     ----------
     .. [1] T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollár, "Focal Loss for Dense Object

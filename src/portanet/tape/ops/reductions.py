@@ -110,8 +110,14 @@ def _std_vjp(
     return _var_vjp(xp, g * _half_inverse(xp, y), y, x, **options)
 
 
-def _std_jvp(xp: Any, t: Any, y: Any, x: Any, **options: Any) -> Any:
-    return _var_jvp(xp, t, y, x, **options) * _half_inverse(xp, y)
+def _std_jvp(
+    xp: Any, t: Any, y: Any, x: Any, *, axis: Axis = None, correction: float = 0.0,
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    # Divided by the deviation first: in 16 bits the tangent of the variance may be infinite.
+    options: dict[str, Any] = {"axis": axis, "correction": correction, "keepdims": keepdims}
+    product = conj(xp, _std_vjp(xp, xp.ones_like(y), y, x, **options)) * t
+    return xp.sum(cast(xp, product, y.dtype), axis=axis, keepdims=keepdims)
 
 
 def _extreme_index_batch(
