@@ -40,6 +40,7 @@ from portanet.functional.indexing.segments import (
 from portanet.functional.linear.einsum import einsum
 from portanet.functional.linear.embedding import embedding, embedding_bag
 from portanet.functional.linear.linear import bilinear, linear
+from portanet.functional.linear.triangular import cho_solve, solve_triangular
 from portanet.functional.losses.ctc import ctc_loss
 from portanet.functional.losses.labels import label_smoothing, one_hot
 from portanet.functional.losses.reductions import inner_product, mean_squared_error
@@ -78,6 +79,7 @@ __all__ = [
     "causal_mask",
     "cbrt",
     "celu",
+    "cho_solve",
     "conv",
     "conv_transpose",
     "cosine_similarity",
@@ -142,6 +144,7 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "solve_triangular",
     "spectral_norm",
     "stop_gradient",
     "tanh",

@@ -43,10 +43,30 @@ def _pinv_jvp(xp: Any, t: Any, y: Any, x: Any, rtol: Any) -> Any:
     return (y @ back) @ turned @ left + right @ turned @ (back @ y) - y @ t @ y
 
 
-class _Solve(Rule):
-    """The solution of ``a x = b``; a 1-d `b` is one vector, every other a stack of matrices."""
+class Solve(Rule):
+    """The solution of ``m x = b``; a 1-d `b` is one vector, every other a stack of matrices.
+
+    Here `m` is the first argument itself. Where it is made of that one, `pull` and `push` are the
+    derivative of this step, in reverse and in forward mode.
+    """
 
     arity = 2
+
+    def solve(self, xp: Any, a: Any, b: Any, **options: Any) -> Any:
+        """Return the solution for matrices `b`."""
+        return spread_solve(xp, a, b)
+
+    def solve_adjoint(self, xp: Any, a: Any, b: Any, **options: Any) -> Any:
+        """Return the solution of the adjoint system."""
+        return spread_solve(xp, adjoint(xp, a), b)
+
+    def pull(self, xp: Any, a: Any, g: Any, **options: Any) -> Any:
+        """Return the cotangent of the first argument for one of `m`."""
+        return g
+
+    def push(self, xp: Any, a: Any, t: Any, **options: Any) -> Any:
+        """Return the tangent of `m` for one of the first argument."""
+        return t
 
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         xp = primitive.xp
@@ -54,10 +74,11 @@ class _Solve(Rule):
         vector = b.ndim == 1
         if vector:
             cotangent, result, b = columns(cotangent), columns(result), columns(b)
-        back = _spread_solve(xp, adjoint(xp, a), cotangent)
+        back = self.solve_adjoint(xp, a, cotangent, **kwargs)
         parts = {}
         if 0 in argnums:
-            parts[0] = fit(xp, -(back @ adjoint(xp, result)), a)
+            g = -(back @ adjoint(xp, result))
+            parts[0] = fit(xp, self.pull(xp, a, g, **kwargs), a)
         if 1 in argnums:
             part = fit(xp, back, b)
             parts[1] = part[..., 0] if vector else part
@@ -73,27 +94,27 @@ class _Solve(Rule):
         if 1 in given:
             right = columns(given[1]) if vector else given[1]
         if 0 in given:
-            moved = given[0] @ x
+            moved = self.push(xp, a, given[0], **kwargs) @ x
             right = -moved if right is None else right - moved
-        tangent = xp.broadcast_to(_spread_solve(xp, a, right), x.shape)
+        tangent = xp.broadcast_to(self.solve(xp, a, right, **kwargs), x.shape)
         return cast(xp, tangent[..., 0] if vector else tangent, result.dtype)
 
 
-def _spread_solve(xp: Any, a: Any, b: Any) -> Any:
+def spread_solve(xp: Any, a: Any, b: Any) -> Any:
     """``solve`` with `a` spread over the batch of `b`: not every library does it."""
-    if a.ndim < b.ndim:
+    if a.ndim < b.ndim != 1:
         a = xp.broadcast_to(a, (*b.shape[:-2], *a.shape[-2:]))
     return xp.linalg.solve(a, b)
 
 
-def _solve_batch(
+def solve_batch(
     trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
 ) -> Any:
     xp, (a, b) = primitive.xp, values
     if rank_of(b, batched[1]) != 1:
         return matrices(trace, primitive, values, batched, kwargs)
     if not batched[0] and a.ndim == 2:  # every entry is a right side of one system
-        return xp.matrix_transpose(primitive(a, xp.matrix_transpose(b)))
+        return xp.matrix_transpose(primitive(a, xp.matrix_transpose(b), **kwargs))
     x = matrices(trace, primitive, [a, xp.expand_dims(b, axis=-1)], batched, kwargs)
     return xp.squeeze(x, axis=-1)
 
@@ -111,7 +132,7 @@ def _pinv_batch(
 
 CARDS = [
     Card("linalg.inv", Explicit(_inv_vjp, _inv_jvp), matrices, fresh=True),
-    Card("linalg.solve", _Solve(), _solve_batch, fresh=True),
+    Card("linalg.solve", Solve(), solve_batch, fresh=True),
     Card(
         "linalg.pinv_within", Explicit(_pinv_vjp, _pinv_jvp, arity=None), _pinv_batch,
         body=lambda xp, x, rtol: xp.raw.linalg.pinv(x, rtol=rtol), fresh=True,
