@@ -65,6 +65,7 @@ from portanet.functional.spatial.unfold import fold, unfold
 from portanet.functional.spatial.upsampling import upsample
 from portanet.functional.special.error_function import erf, erfc
 from portanet.functional.special.gamma import digamma, lgamma, polygamma
+from portanet.functional.special.incomplete import betainc, gammainc
 from portanet.functional.special.powers import cbrt, exp2
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "at",
     "attention_weights",
     "batch_norm",
+    "betainc",
     "bilinear",
     "causal_mask",
     "cbrt",
@@ -94,6 +96,7 @@ __all__ = [
     "erfc",
     "exp2",
     "fold",
+    "gammainc",
     "gelu",
     "gelu_erf",
     "glu",

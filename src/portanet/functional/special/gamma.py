@@ -73,14 +73,15 @@ def lgamma(x: Any) -> Any:
     for k in range(1, _SHIFT):
         product = xp.where(small, product * (w + k), 1.0)
     y = (z - 0.5) * xp.log(z) - z + 0.5 * math.log(2.0 * math.pi)
-    y = y + _stirling(z) - xp.where(small, xp.log(xp.where(small, product, 1.0)), 0.0)
+    y = y + stirling(z) - xp.where(small, xp.log(xp.where(small, product, 1.0)), 0.0)
     sine = xp.abs(xp.sin(math.pi * _fraction(xp, inner)))
     mirrored = math.log(math.pi) - xp.log(xp.where(negative, sine, 1.0)) - y
     y = xp.where(negative, mirrored, y)
     return xp.astype(xp.where(special, math.inf, y), x.dtype, copy=False)
 
 
-def _stirling(z: Any) -> Any:
+def stirling(z: Any) -> Any:
+    """What the logarithm of the gamma function has beyond Stirling's formula, from 8 on."""
     inverse = 1.0 / z
     square, total = inverse * inverse, 0.0
     for k in range(len(_BERNOULLI), 0, -1):
