@@ -6,11 +6,13 @@ from typing import Any
 
 from portanet import checks
 from portanet.errors import ShapeError
+from portanet.functional.half import in_float32
 from portanet.interface import array_namespace
 
 __all__ = ["cho_solve", "solve_triangular"]
 
 
+@in_float32
 def solve_triangular(a: Any, b: Any, /, *, lower: bool = False, unit_diagonal: bool = False) -> Any:
     """Solve ``a x = b`` for triangular matrices `a`.
 
@@ -28,7 +30,7 @@ def solve_triangular(a: Any, b: Any, /, *, lower: bool = False, unit_diagonal: b
     Returns
     -------
     array, shape (..., n) or (..., n, k)
-        The dtype of `a`.
+        The dtype of `a`; numbers of 16 bits are worked out in float32.
 
     Raises
     ------
@@ -61,6 +63,7 @@ def solve_triangular(a: Any, b: Any, /, *, lower: bool = False, unit_diagonal: b
     return xp.linalg.solve_triangular(a, b, lower=lower, unit_diagonal=unit_diagonal)
 
 
+@in_float32
 def cho_solve(factor: Any, b: Any, /, *, upper: bool = False) -> Any:
     """Solve ``L Lᴴ x = b`` for the Cholesky factor ``L`` of a matrix.
 
@@ -76,7 +79,7 @@ def cho_solve(factor: Any, b: Any, /, *, upper: bool = False) -> Any:
     Returns
     -------
     array, shape (..., n) or (..., n, k)
-        The dtype of `factor`.
+        The dtype of `factor`; numbers of 16 bits are worked out in float32.
 
     Raises
     ------
