@@ -67,6 +67,7 @@ from portanet.functional.special.error_function import erf, erfc
 from portanet.functional.special.gamma import digamma, lgamma, polygamma
 from portanet.functional.special.incomplete import betainc, gammainc
 from portanet.functional.special.powers import cbrt, exp2
+from portanet.listing import listing
 
 __all__ = [
     "adaptive_lp_pool",
@@ -157,6 +158,7 @@ __all__ = [
     "upsample",
     "weight_norm",
 ]
+__dir__ = listing(__all__)
 
 for _name in __all__:
     _function = globals()[_name]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from portanet import checks, tape
-from portanet.interface import backend_of, is_array
+from portanet.interface import adapter_of, backend_of, is_array
 from portanet.tape.ops.batching import Batching
 from portanet.tape.ops.card import UNKNOWN, Card
 from portanet.tape.ops.form import FormOf
@@ -97,7 +97,8 @@ def _dispatching(function: Body, card: Card) -> Body:
     def dispatch_several(x: Any, *args: Any, **options: Any) -> Any:
         body = bodies.get(type(x)) or find(x)
         if options or (type(x), *map(type, args)) not in seen:
-            check((x, *args), options)
+            leader = check((x, *args), options)
+            body = body if leader is None else find(leader)
         try:
             return body(x, *args, **options)
         except Exception as error:
@@ -113,7 +114,7 @@ def _dispatching(function: Body, card: Card) -> Body:
 
 def _choose(generic: Body, x: Any, card: Card, alone: bool) -> Body:
     """Return the body for the type of `x`; `alone` if there is no other argument."""
-    backend = backend_of(x)
+    backend = adapter_of(x) or backend_of(x)
     plain = backend.native(card) or generic
     ruled = card.rule is not UNKNOWN
     xp = backend.xp

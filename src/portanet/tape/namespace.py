@@ -59,6 +59,8 @@ class Namespace:
         Native bodies by the name of a function, which replace those of `raw` and the generic ones.
     box : type, optional
         The base of the box class, for libraries whose arrays have methods of their own.
+    adapter : Backend, optional
+        The adapter that made the namespace, where no name leads to it.
     """
 
     def __init__(
@@ -67,10 +69,12 @@ class Namespace:
         raw: Any,
         kernels: Mapping[str, Callable[..., Any]] | None = None,
         box: type[Box] = Box,
+        adapter: Any = None,
     ) -> None:
         self.__name__ = f"portanet.tape[{name}]"
         self.library = name
         self.raw = raw
+        self.adapter = adapter
         self.operands = Operands(self)
         self.kernels = dict(kernels or {})
         self.box: type[Box] = type(

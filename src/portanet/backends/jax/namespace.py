@@ -24,7 +24,7 @@ from portanet.tape.ops.table import CARDS
 from portanet.tape.rule import Rule
 
 _RULED = (
-    "abs", "atan2", "copysign", "cumulative_prod", "hypot", "logaddexp", "nextafter", "pow", "std",
+    "abs", "atan2", "copysign", "cumulative_prod", "hypot", "logaddexp", "nextafter", "pow",
 )  # fmt: skip
 
 
@@ -102,6 +102,18 @@ def is_smooth(x: Any) -> bool:
     return isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jnp.inexact)
 
 
+def _wide(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that works 16 bits out in float32, where their squares do not overflow."""
+
+    @functools.wraps(function)
+    def computed(x: jax.Array, /, **options: Any) -> jax.Array:
+        if x.dtype not in (jnp.float16, jnp.bfloat16):
+            return function(x, **options)
+        return function(x.astype(jnp.float32), **options).astype(x.dtype)
+
+    return computed
+
+
 def namespace() -> Any:
     """Return ``jax.numpy`` with the tape's rules where JAX's own differ."""
     xp = _copy(jnp)
@@ -109,8 +121,9 @@ def namespace() -> Any:
     xp.linalg = _copy(jnp.linalg)
     for name in _RULED:
         setattr(xp, name, Ruled(name, getattr(jnp, name), CARDS[name].rule, xp))
-    rule = CARDS["linalg.vector_norm"].rule
-    xp.linalg.vector_norm = Ruled("vector_norm", jnp.linalg.vector_norm, rule, xp)
+    xp.std = Ruled("std", _wide(jnp.std), CARDS["std"].rule, xp)
+    norm, rule = _wide(jnp.linalg.vector_norm), CARDS["linalg.vector_norm"].rule
+    xp.linalg.vector_norm = Ruled("vector_norm", norm, rule, xp)
     clip_between = Ruled("clip", jnp.clip, CARDS["clip_between"].rule, xp)
 
     def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:

@@ -15,8 +15,6 @@ from portanet.tape.ops.form import by_entries
 from portanet.tape.ops.words import Words
 from portanet.tape.rule import Elementwise
 
-__all__ = ["gelu", "gelu_erf", "glu", "lisht", "mish", "silu"]
-
 _GELU = math.sqrt(8.0 / math.pi)
 _CUBIC = 0.044715
 _GELU_ERF = """

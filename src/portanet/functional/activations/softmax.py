@@ -12,8 +12,6 @@ from portanet.tape.ops.batching import along_axis, over_axes
 from portanet.tape.ops.form import by_rows
 from portanet.tape.rule import Explicit
 
-__all__ = ["log_softmax", "logsumexp", "softmax"]
-
 
 def softmax_scale(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
     """Return the derivative of a softmax with the values `y` along `d`, in either mode."""

@@ -10,8 +10,6 @@ from portanet.interface import array_namespace
 from portanet.tape.ops.batching import behind, of_first
 from portanet.tape.rule import Explicit
 
-__all__ = ["group_norm", "layer_norm", "rms_norm"]
-
 Axes = tuple[int, ...]
 
 

@@ -17,8 +17,6 @@ from portanet.tape.ops.batching import natural
 from portanet.tape.ops.form import by_rows
 from portanet.tape.rule import Explicit
 
-__all__ = ["attention_weights", "scaled_dot_product_attention"]
-
 
 def attention_weights(
     query: Any, key: Any, mask: Any = None, /, *, causal: bool = False, scale: float | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.errors import ShapeError
+from portanet.tape.box import device_of
 from portanet.tape.ops.batching import along_axis, entry_of, flat, over_axes, positive
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.reductions import Axis, count_of, kept
@@ -90,7 +91,7 @@ def _cumulative_prod_vjp(
     include_initial: bool = False,
 ) -> Any:  # fmt: skip
     axis, shape = _axis_of(x, axis), x.shape
-    if x.size == 0:
+    if 0 in shape:
         return xp.zeros_like(x)
     x = x if shape else xp.reshape(x, (1,))
     g, wide = xp.moveaxis(g, axis, -1), xp.moveaxis(cast(xp, x, y.dtype), axis, -1)
@@ -139,7 +140,7 @@ def _differences_transpose(xp: Any, g: Any, x: Any, *, axis: int = -1, n: int = 
     if x.shape[axis] <= n:
         return xp.zeros_like(x)
     edge = tuple(n if i == axis else size for i, size in enumerate(g.shape))
-    zeros = xp.zeros(edge, dtype=g.dtype, device=g.device)
+    zeros = xp.zeros(edge, dtype=g.dtype, device=device_of(g))
     spread = xp.differences(xp.concat([zeros, g, zeros], axis=axis), axis=axis, n=n)
     return -spread if n % 2 else spread
 

@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 
 from portanet.tape.ops.batching import elementwise
-from portanet.tape.ops.card import Card
-from portanet.tape.ops.form import Form, called, kind_of
+from portanet.tape.ops.card import Card, Role
+from portanet.tape.ops.form import Form, by_entries, called, kind_of
 from portanet.tape.ops.words import MAXIMUM, MINIMUM, Chosen, Clipped, Words
 from portanet.tape.rule import Elementwise, is_complex
 
 _POWERS = {(int, -1): "reciprocal", (int, 2): "square", (float, 0.5): "sqrt"}  # NumPy's shortcuts
+_FORESEEN = 512  # entries of a mask that branches get along with
 _BITS = "portanet_bits({0}) %s portanet_bits({1})"
 
 
@@ -103,14 +104,10 @@ def _clip_high(xp: Any, d: Any, y: Any, x: Any, low: Any, high: Any) -> Any:
 def _clip_form(call: Any, x: Any, low: Any, high: Any) -> Form | None:
     if kind_of(x) != "f" or not all(_is_finite(bound) for bound in (low, high)):
         return None
-    # Unlike those of a maximum, the zeros that are within the bounds keep their signs.
-    lines = ["{np.copyto}({out}, {0})"]
-    lines += [
-        f"{{np.copyto}}({{out}}, {{{i}}}, where={{np.{compare}}}({{out}}, {{{i}}}))"
-        for i, compare, bound in ((1, "less", low), (2, "greater", high))
-        if bound is not None
-    ]
-    return Form("; ".join(lines), elementwise=True, rows=True)
+    # Unlike a maximum and a minimum, which branch, this is one pass of vector instructions.
+    bounds = ("-inf" if low is None else low), ("inf" if high is None else high)
+    text = "{{np._core.umath.clip}}({{0}}, {{number:{}}}, {{number:{}}}".format(*bounds)
+    return Form(f"{text}, {{out}})", f"{text})", elementwise=True, rows=True)
 
 
 def _is_finite(bound: Any) -> bool:
@@ -124,6 +121,8 @@ def _clip(xp: Any, x: Any, /, min: Any = None, max: Any = None) -> Any:
 def _where_form(call: Any, condition: Any, x: Any, y: Any) -> Form | None:
     if kind_of(condition) != "b":
         return None
+    if call.result.size > _FORESEEN:
+        return by_entries(call)
     return Form("{np.copyto}({out}, {2}); {np.copyto}({out}, {1}, where={0})", rows=True)
 
 
@@ -143,7 +142,7 @@ def nothing(xp: Any, d: Any, y: Any, *args: Any) -> Any:
 CARDS = [
     Card(
         "add", Elementwise(lambda xp, d, y, a, b: d, lambda xp, d, y, a, b: d),
-        numpy="add", words=Words("{0} + {1}", _BITS % "+"),
+        numpy="add", words=Words("{0} + {1}", _BITS % "+"), role=Role.ADDITION,
     ),
     Card(
         "subtract", Elementwise(lambda xp, d, y, a, b: d, lambda xp, d, y, a, b: -d),

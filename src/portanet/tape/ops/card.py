@@ -20,6 +20,7 @@ UNKNOWN = Rule()
 class Role(Enum):
     """What an operation is to the passes that rewrite programs by algebra."""
 
+    ADDITION = "the sum of its two operands, entry by entry"
     PRODUCT = "the product of matrices, of its two operands"
     TRANSPOSE = "the last two axes turned over; with axes, only where these are (1, 0)"
     SUM = "the sum over an option `axis`, of all elements without"

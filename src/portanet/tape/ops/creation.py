@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.errors import ArgumentError
-from portanet.tape.box import Box, at_hand
+from portanet.tape.box import Box, at_hand, device_of
 from portanet.tape.ops.batching import Batching, Finished, natural
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.form import Form
@@ -25,7 +25,7 @@ def _like(name: str) -> Batching:
             getattr(primitive.xp, name)(
                 x.shape[1:],
                 dtype=x.dtype if dtype is None else dtype,
-                device=x.device if device is None else device,
+                device=device_of(x) if device is None else device,
             )
         )
 
@@ -109,7 +109,7 @@ def _joined(xp: Any, obj: Any, like: Any) -> Any:
         return obj
     complex_number = isinstance(obj, complex) and not is_complex(xp, like.dtype)
     dtype = xp.result_type(like.dtype, obj) if complex_number else like.dtype
-    return xp.asarray(obj, dtype=dtype, device=like.device)
+    return xp.asarray(obj, dtype=dtype, device=device_of(like))
 
 
 def _full(xp: Any, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
@@ -131,7 +131,9 @@ def _full_like(
     dtype = x.dtype if dtype is None else dtype
     if isinstance(fill_value, Box):
         return _filled(xp, xp.astype(fill_value, dtype), x.shape)
-    return xp.full(x.shape, fill_value, dtype=dtype, device=x.device if device is None else device)
+    return xp.full(
+        x.shape, fill_value, dtype=dtype, device=device_of(x) if device is None else device
+    )
 
 
 def _no_points(xp: Any, start: Any, stop: Any, dtype: Any, device: Any, endpoint: bool) -> Any:
@@ -140,7 +142,7 @@ def _no_points(xp: Any, start: Any, stop: Any, dtype: Any, device: Any, endpoint
     ends: tuple[Any, Any] = at_hand(start), at_hand(stop)
     if not xp.operands.takes_lists:  # it takes numbers only, of which a traced one has a dtype
         ends, dtype = (0.0, 1.0), traced.dtype if dtype is None else dtype
-    device = traced.device if device is None else device
+    device = device_of(traced) if device is None else device
     return xp.raw.linspace(*ends, 0, dtype=dtype, device=device, endpoint=endpoint)
 
 
@@ -152,7 +154,7 @@ def _linspace(
     real = none.dtype if xp.isdtype(none.dtype, "real floating") else None
     if is_complex(xp, none.dtype):
         real = xp.raw.real(none).dtype
-    steps = xp.linspace(0.0, 1.0, num, dtype=real, device=none.device, endpoint=endpoint)
+    steps = xp.linspace(0.0, 1.0, num, dtype=real, device=device_of(none), endpoint=endpoint)
     steps = xp.reshape(steps, (-1, *(1,) * (none.ndim - 1)))
     points = start * (1 - steps) + stop * steps
     if xp.isdtype(none.dtype, "integral"):

@@ -86,7 +86,7 @@ def by_rows(call: Any, x: Any, *args: Any, **options: Any) -> Form:
     return Form("{call}, out={out})", "{call})", rows=rank > 1 and axis in (-1, rank - 1))
 
 
-def by_entries(call: Any, x: Any) -> Form:
+def by_entries(call: Any, *args: Any) -> Form:
     """Let it do so entry by entry."""
     return Form("{call}, out={out})", "{call})", rows=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -41,8 +42,8 @@ class _Joined(Rule):
 
 def _concat_part(xp: Any, g: Any, arrays: Sequence[Any], i: int, axis: Any) -> Any:
     if axis is None:
-        start = sum(x.size for x in arrays[:i])
-        return xp.reshape(g[start : start + arrays[i].size], arrays[i].shape)
+        start = sum(math.prod(x.shape) for x in arrays[:i])
+        return xp.reshape(g[start : start + math.prod(arrays[i].shape)], arrays[i].shape)
     (axis,) = axes_of(axis, g.ndim)
     start = sum(x.shape[axis] for x in arrays[:i])
     window = slice(start, start + arrays[i].shape[axis])
@@ -132,10 +133,10 @@ def _meshgrid(xp: Any, *arrays: Any, indexing: str = "xy") -> Any:
         axes[:2] = [1, 0]
     sizes = [1] * rank
     for axis, x in zip(axes, arrays, strict=True):
-        sizes[axis] = x.size
+        sizes[axis] = math.prod(x.shape)
     return kind(
         xp.broadcast_to(
-            xp.reshape(x, tuple(x.size if i == axis else 1 for i in range(rank))), tuple(sizes)
+            xp.reshape(x, tuple(sizes[axis] if i == axis else 1 for i in range(rank))), tuple(sizes)
         )
         for axis, x in zip(axes, arrays, strict=True)
     )

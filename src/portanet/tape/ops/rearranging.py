@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from portanet.tape.box import device_of
 from portanet.tape.ops.batching import behind, entry_of, flat, lift, of_first, of_no_size
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.shapes import of_matrices
@@ -19,7 +20,7 @@ def _repeat(xp: Any, g: Any, x: Any, repeats: Any, *, axis: int | None = None) -
     if getattr(repeats, "ndim", 0) == 0 and not isinstance(repeats, list | tuple):
         split = (*x.shape[: axis + 1], int(repeats), *x.shape[axis + 1 :])
         return xp.sum(xp.reshape(g, split), axis=axis + 1)
-    origins = xp.repeat(xp.arange(x.shape[axis], device=x.device), repeats)
+    origins = xp.repeat(xp.arange(x.shape[axis], device=device_of(x)), repeats)
     return xp.scatter_take(g, origins, axis, x.shape)
 
 

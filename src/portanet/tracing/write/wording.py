@@ -80,15 +80,22 @@ class Wording:
         assert step.form is not None
         args = _as_arrays(operation.args) if step.form.universal else operation.args
         operands = [self._operand(x, names, loop) for x in args]
+        out = names[step.result]
+        if loop is None and step.form.universal:
+            operands, out = self._without_axes(step, operands, out)
         dtype = operation.result.dtype
         return form.format(
             *operands,
-            out=names[step.result],
+            out=out,
             ones=_Ones(self, dtype),
             call=call,
             number=_Numbers(self, dtype),
             np=self._numpy,
         )
+
+    def _without_axes(self, step: Step, operands: list[str], out: str) -> tuple[list[str], str]:
+        """Return the operands and the result of a universal function as they cost least."""
+        return operands, out
 
     def function(self, path: str) -> str:
         """Return the name of a function of NumPy: looked up once, not in each call."""
