@@ -188,6 +188,7 @@ FUNCTIONS = {
         )),
         ("", FunctionCase(
             "cho_solve", F.cho_solve, _systems, lambda t, a, b: t.cholesky_solve(b, a.tril()),
+            of_lapack=True,
         )),
         ("", FunctionCase(
             "digamma", F.digamma, lambda rng, n: rng.uniform(0.5, 5.0, size=(n, 2)),
@@ -217,6 +218,7 @@ FUNCTIONS = {
         ("", FunctionCase(
             "solve_triangular", F.solve_triangular, _systems,
             lambda t, a, b: t.linalg.solve_triangular(a, b, upper=True),
+            of_lapack=True,
         )),
         ("", FunctionCase(
             "spectral_norm", lambda *xs: F.spectral_norm(*xs, iterations=0)[0],

@@ -200,7 +200,9 @@ def test_roles_are_played(calls):
             continue
         seen.add(call.card.name)
         y = call()
-        if role is Role.PRODUCT:
+        if role is Role.ADDITION:
+            expected = args[0] + args[1]
+        elif role is Role.PRODUCT:
             expected = np.matmul(*args)
         elif role is Role.SUM:
             expected = np.sum(args[0], **options)
