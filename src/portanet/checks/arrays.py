@@ -69,7 +69,7 @@ class ArrayCheck:
         for name, x in found:
             require_array(f"{self.name}: {name}", x)
         backend_of(*(x for _, x in found))
-        leader = next((x for _, x in found if takes_over(x, args[0])), None)
+        leader = next((x for _, x in found if takes_over(x, found[0][1])), None)
         # A Param's library is not in its class.
         if leader is None and all(is_array(x) for _, x in found):
             self.seen.add(kinds)

@@ -231,6 +231,20 @@ class Backend(DTypes):
         """
         return None
 
+    def while_loop(
+        self,
+        condition: Callable[..., Array],
+        step: Callable[..., list[Array]],
+        carry: Sequence[Array],
+        most: int | None,
+    ) -> list[Array] | None:
+        """Run ``carry = step(*carry)`` while ``condition(*carry)`` holds, `most` times at most.
+
+        A carry is a flat list, and may hold random keys. None, as here, leaves it to a loop of
+        Python. Without a bound there is no reverse derivative: `interface.loops.UNBOUNDED`.
+        """
+        return None
+
     def observe(
         self, function: Function, arrays: Sequence[Array], observer: Callable[..., Any]
     ) -> Sequence[Array]:

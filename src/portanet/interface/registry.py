@@ -10,6 +10,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+import numpy as np
+
 from portanet.errors import ArgumentError, BackendMismatchError, BackendNotAvailableError
 from portanet.interface.backend import Backend
 from portanet.tape import Box
@@ -208,6 +210,11 @@ def is_array_of(backend: Backend, x: Any) -> bool:
     return found is backend or (found is not None and found is backend.plain)
 
 
+def _is_number(x: Any) -> bool:
+    """Whether `x` is a number of Python; NumPy's float64 is an array of NumPy like its float32."""
+    return isinstance(x, bool | int | float | complex) and not isinstance(x, np.generic)
+
+
 def backend_of(*arrays: Any) -> Backend:
     """Return the backend that all `arrays` belong to; Python numbers and None are ignored.
 
@@ -220,7 +227,7 @@ def backend_of(*arrays: Any) -> Backend:
     for x in arrays:
         backend = _by_type.get(type(x))
         if backend is None:
-            if x is None or isinstance(x, bool | int | float | complex):
+            if x is None or _is_number(x):
                 continue
             backend = _backend_of_type(type(x))
         if backend is None and isinstance(x, Box):
@@ -295,7 +302,7 @@ def array_namespace(*arrays: Any) -> Any:
         if kind in _namespaces:
             xp = _namespaces[kind]
         else:
-            if x is None or isinstance(x, bool | int | float | complex):
+            if x is None or _is_number(x):
                 continue
             own = _backend_of_type(kind)
             xp = backend_of(x).xp if own is None else own.xp

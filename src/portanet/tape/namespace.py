@@ -199,7 +199,8 @@ class _Extension:
                 return bundled(full_name, xp.kernels.get(full_name) or raw, rule, xp)
             return xp._of_library(full_name, raw, rule)
         if name in table.COMPOSITES:
-            return composite(xp, full_name, raw, table.COMPOSITES[name], raw)
+            compute = xp.kernels.get(full_name) or raw
+            return composite(xp, full_name, compute, table.COMPOSITES[name], raw)
         if name in RULES or name in COMPOSITES:
             return getattr(xp, name)
         return xp._without_rule(full_name, raw, table.CONSTANTS.get(name))

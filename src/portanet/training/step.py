@@ -191,7 +191,7 @@ def train_step(
 def _updated(ts: TrainState, grads: Tree, states: Tree) -> TrainState:
     assert ts.optimizer_state is not None
     if overflowed(ts.model, states):
-        return ts.replaced(states=states)
+        return ts if states is ts.states else ts.replaced(states=states)
     state, parameters = optimizers.update(ts.optimizer_state, ts.parameters, grads)
     return ts.replaced(
         parameters=parameters, states=states, optimizer_state=state, step=ts.step + 1

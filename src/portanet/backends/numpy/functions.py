@@ -59,6 +59,8 @@ def _broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **scatter.FUNCTIONS,
     "broadcast_to": _broadcast_to,
+    "cumulative_sum": sums.cumulative_sum,
+    "linalg.matrix_norm": sums.matrix_norm,
     "linalg.solve": systems.solve,
     "linalg.vector_norm": sums.vector_norm,
     "matmul": _matmul,

@@ -144,6 +144,12 @@ class BodyTrace(RecordTrace):
         return None if own is None else values.get(trace._variable(own))
 
 
+def is_recording(xp: Any) -> bool:
+    """Whether a function of arrays of a namespace is recorded now."""
+    running = recording.get()
+    return running is not None and running.xp is xp
+
+
 def is_in_body() -> bool:
     """Whether a body is recorded now, to be differentiated later."""
     running = recording.get()
