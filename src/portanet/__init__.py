@@ -30,6 +30,7 @@ from portanet.core import (
 )
 from portanet.devices import Device, cpu_device, device, get_device, gpu_device
 from portanet.interface import array_namespace
+from portanet.listing import listing as _listing
 from portanet.parameters.precision import astype
 from portanet.parameters.ravel import map_parameters, ravel
 from portanet.random import replicate
@@ -338,5 +339,4 @@ def __getattr__(name: str) -> _typing.Any:
     return value
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__dir__ = _listing(__all__)

@@ -1,5 +1,6 @@
 """Training: a state that holds all there is, the step that moves it on, the loop, minimisation."""
 
+from portanet.listing import listing
 from portanet.training import callbacks, metrics
 from portanet.training.evaluate import evaluate, predict
 from portanet.training.fit import fit
@@ -34,3 +35,4 @@ __all__ = [
     "train_step",
     "train_steps",
 ]
+__dir__ = listing(__all__)
