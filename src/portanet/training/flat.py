@@ -16,6 +16,7 @@ from portanet.interface import array_namespace, backend_of
 from portanet.optimizers import OptimizerState
 from portanet.optimizers.complex_parts import is_complex
 from portanet.tracing.record.host import Counter
+from portanet.training.precision.loss_scale import is_scaled
 from portanet.training.rules import bare, numbers_of
 from portanet.training.state import TrainState
 
@@ -89,6 +90,8 @@ def layout_of(ts: TrainState) -> Layout | None:
     state = ts.optimizer_state
     assert state is not None
     leaves, structure = trees.flatten(ts.parameters)
+    if is_scaled(ts.model):  # a step that is left out leaves its trees as they were
+        return None
     if not leaves or len(state.rules) != len(leaves):
         return None
     if backend_of(*leaves).differentiates_itself:
