@@ -29,12 +29,15 @@ def compiled_step(
     `slowly`: also where recording is a matter of seconds. `donate`: results may take the memory
     of the parameters and of the optimizer.
     """
-    if "flat" not in ts.__dict__:
+    fields = ts.__dict__
+    flat = fields.get("flat")
+    if flat is None:
         arrays = filter(is_array, trees.leaves((ts.parameters, ts.states)))
         backend = backend_of(next(arrays, None))
         if backend.jit == "none" or (backend.compiles_slowly and not slowly):
             return None
-    flat = Flat.of(ts)
+    if flat is None or "parameters" in fields or "optimizer_state" in fields:
+        flat = Flat.of(ts)
     if flat is None:
         return _structured_step(loss, data, ts, slowly, donate)
     place, donated = flat.place, _DONATED if donate else ()
@@ -45,9 +48,9 @@ def compiled_step(
         known = None if place is None else place.known
         if known is None:
             return None
-    done = _run(known, flat.vector, ts.states, flat.rule_state, flat.numbers, data)
+    done = _run(known, flat.vector, fields["states"], flat.rule_state, flat.numbers, data)
     value, stats, states, vector, rule_state = done
-    if donate and "flat" in ts.__dict__:
+    if donate and "flat" in fields:
         ts.end()
     return value, stats, flat.after(ts, states, vector, rule_state, place)
 

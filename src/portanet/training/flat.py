@@ -163,12 +163,9 @@ class Flat:
     @classmethod
     def of(cls, ts: TrainState) -> Flat | None:
         """Return what a training state keeps flat, or could keep."""
-        fields = ts.__dict__
-        flat = fields.get("flat")
-        if flat is not None:
-            seen = "parameters" in fields or "optimizer_state" in fields
-            if not seen or ts.is_as_shown():
-                return flat
+        flat = ts.__dict__.get("flat")
+        if flat is not None and ts.is_as_shown():
+            return flat
         layout = layout_of(ts)
         if layout is None:
             return None
