@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from portanet.tape.ops.card import Role
+from portanet.tape.ops.form import Form
 from portanet.tracing.loops.loop import Loop
 from portanet.tracing.plan.fused import with_kernels
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import straight
 from portanet.tracing.program import Opaque, Program, Variable
-from portanet.tracing.write.form import Form
-from portanet.tracing.write.forms import form_of
+from portanet.tracing.write.form import form_of
 from portanet.tracing.write.source import Source, Writer, written
 
 
@@ -131,7 +132,7 @@ class LoopWriter(Writer):
         if not self.forms:
             return set()
         known = set(self.loop.constants)
-        products = [op for op in self.loop.operations if op.name == "matmul"]
+        products = [op for op in self.loop.operations if op.card.role is Role.PRODUCT]
         return {self.names[v] for op in products for v in op.operands if v in known}
 
     def _open_carry(self, j: int, v: Variable, y: Any) -> None:

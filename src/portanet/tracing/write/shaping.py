@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from portanet.tape.ops.form import kind_of
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage
 from portanet.tracing.program import Variable
-from portanet.tracing.write.form import kind_of
 from portanet.tracing.write.wording import Wording
 
 
