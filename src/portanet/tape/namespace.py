@@ -17,7 +17,7 @@ from portanet.tape.form import Form
 from portanet.tape.in_place import set_in_place
 from portanet.tape.operands import Operands
 from portanet.tape.primitive import Primitive
-from portanet.tape.rule import Rule
+from portanet.tape.rule import Constant, Rule
 from portanet.tape.rules import COMPOSITES, CONSTANTS, EXTENSIONS, RULES, TYPES
 
 _OPERATORS = {
@@ -89,6 +89,11 @@ class Namespace:
         """The class of the boxes of a batch."""
         return type(f"Batched_{self.box.__name__}", (Batched, self.box), {"__slots__": ()})
 
+    @once
+    def detach(self) -> Callable[[Any], Any]:
+        """The function that makes constants: what a program to be differentiated keeps of them."""
+        return self.primitive("detach", _same, Constant(), _same)
+
     def __repr__(self) -> str:
         return f"<{self.__name__}>"
 
@@ -136,6 +141,10 @@ class Namespace:
         if name in TYPES:
             return of_types(raw)
         return refusing(self, name, raw) if form is None else constant(self, name, raw, form)
+
+
+def _same(x: Any) -> Any:
+    return x
 
 
 class _Operators:

@@ -18,7 +18,6 @@ from portanet.tracing.loops.reverse import run_reverse
 from portanet.tracing.plan.simplify import without_unused
 from portanet.tracing.program import Operation, Program, Variable
 
-
 _TRIED = 1 << 10  # steps that are taken while a loop is recorded: what they give is a sample
 
 

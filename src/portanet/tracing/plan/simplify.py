@@ -115,7 +115,6 @@ _NEUTRAL: dict[str, Callable[[list[Any], Variable], Any]] = {
     "reshape": _unchanged,
     "broadcast_to": _unchanged,
     "convert": _unchanged,
-    "detach": _unchanged,
     "positive": _unchanged,
 }
 
