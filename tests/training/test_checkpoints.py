@@ -80,6 +80,17 @@ def test_a_run_that_died_is_taken_up(backend, tmp_path, step):
     check_same_history(found, history)
 
 
+def test_a_run_that_died_twice_in_one_epoch_is_taken_up(tmp_path):
+    path = tmp_path / "run.safetensors"
+    ts, history = train("numpy")
+    for step in (4, 5):
+        with pytest.raises(RuntimeError):
+            train("numpy", Checkpoint(path, every_steps=1, resume=True), Dying(step))
+    again, found = train("numpy", Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
 @pytest.mark.parametrize("every", [1, 3])
 def test_a_run_goes_on_from_its_last_file(tmp_path, every):
     path = tmp_path / "run.safetensors"
@@ -157,6 +168,7 @@ def test_a_run_that_a_callback_stopped_in_an_epoch_goes_on(tmp_path):
     ts, history = train("numpy")
     _, short = train("numpy", Late(), Checkpoint(path))
     assert (short.stopped, short.epochs) == ("no time left", 1)
+    assert pn.io.safetensors.load(path)["ts"]["step"] == 5
     again, found = train("numpy", Checkpoint(path, resume=True))
     check_same(again, ts)
     check_same_history(found, history)
@@ -183,6 +195,25 @@ def test_early_stopping_is_taken_up_with_its_best_state(tmp_path):
         check_same_history(found, history)
     once_more, found = run(Checkpoint(path, resume=True))
     check_same(once_more, ts)
+    check_same_history(found, history)
+
+
+def test_one_loader_may_serve_training_and_validation(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def run(*added):
+        shared = loader()
+        done = fit(fresh(), LOSS, shared, epochs=3, validation=shared, callbacks=added)
+        assert shared.state()["epoch"] == 3
+        return done
+
+    ts, history = run()
+    alone, _ = fit(fresh(), LOSS, loader(), epochs=3)
+    check_same(ts, alone)
+    with pytest.raises(RuntimeError):
+        run(Checkpoint(path, every_steps=1), Dying(5))
+    again, found = run(Checkpoint(path, resume=True))
+    check_same(again, ts)
     check_same_history(found, history)
 
 

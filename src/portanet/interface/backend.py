@@ -52,6 +52,8 @@ class Backend(DTypes):
         Whether `vjp` and `jvp` are the library's own, and not those of the tape.
     hides_traces : bool
         Whether arrays that are being differentiated are of the same class as others.
+    plain : Backend or None
+        The adapter of the same arrays whose place this one takes at times, if it is not its own.
     observes : str
         What `observe` shows operations of: ``"calls"`` as they run, or ``"programs"`` made of a
         function first, during which there are no values.
@@ -73,6 +75,7 @@ class Backend(DTypes):
     differentiates_itself: ClassVar[bool] = True
     hides_traces: ClassVar[bool] = False
     observes: ClassVar[str] = "calls"
+    plain: Backend | None = None
     modules: ClassVar[tuple[str, ...]]
     distribution: ClassVar[str]
 

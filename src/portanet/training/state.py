@@ -104,8 +104,10 @@ class TrainState:
 
     def replaced(self, **changes: Any) -> TrainState:
         """Return this state with other fields, which are taken as they are."""
+        own = self.__dict__
+        fields = self.__getstate__() if "flat" in own or "ended" in own else own
         other = object.__new__(TrainState)
-        other.__dict__.update({**self.__getstate__(), **changes})
+        object.__setattr__(other, "__dict__", {**fields, **changes})
         return other
 
     def to_state_dict(self) -> dict[str, Any]:

@@ -18,14 +18,16 @@ class _MeanSquaredError(Rule):
 
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         prediction, target = args
-        slope = (prediction - target) * (cotangent * (2.0 / prediction.size))
+        slope = (prediction - target) * (cotangent * (2.0 / math.prod(prediction.shape)))
         return [slope if i == 0 else -slope for i in argnums]
 
     def jvp(self, primitive, tangents, result, args, kwargs, argnums):
         prediction, target = args
         signed = [t if i == 0 else -t for i, t in zip(argnums, tangents, strict=True)]
         tangent = signed[0] if len(signed) == 1 else signed[0] + signed[1]
-        return primitive.xp.sum((prediction - target) * tangent) * (2.0 / prediction.size)
+        return primitive.xp.sum((prediction - target) * tangent) * (
+            2.0 / math.prod(prediction.shape)
+        )
 
 
 @in_float32

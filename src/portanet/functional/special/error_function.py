@@ -90,7 +90,7 @@ def _tail(xp: Any, y: Any) -> Any:
 
 def limited(xp: Any, x: Any) -> Any:
     """Keep `x` where its square and cube are finite and functions of it are not yet constant."""
-    return xp.minimum(xp.maximum(x, -FAR), FAR)
+    return xp.clip(x, -FAR, FAR)
 
 
 def _gauss(xp: Any, x: Any) -> Any:

@@ -169,7 +169,7 @@ def _cumulative_prod_vjp(
     include_initial: bool = False,
 ) -> Any:  # fmt: skip
     axis, shape = _axis_of(x, axis), x.shape
-    if x.size == 0:
+    if 0 in shape:
         return xp.zeros_like(x)
     x = x if shape else xp.reshape(x, (1,))
     g, wide = xp.moveaxis(g, axis, -1), xp.moveaxis(cast(xp, x, y.dtype), axis, -1)
