@@ -69,6 +69,7 @@ from portanet.functional import (
     threshold_relu,
 )
 from portanet.interface import array_namespace
+from portanet.listing import listing as _listing
 from portanet.parameters.precision import astype
 from portanet.parameters.ravel import map_parameters, ravel
 from portanet.random import replicate
@@ -299,5 +300,4 @@ def __getattr__(name: str) -> _typing.Any:
     return value
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__dir__ = _listing(__all__)

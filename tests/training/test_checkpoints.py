@@ -80,6 +80,23 @@ def test_a_run_that_died_is_taken_up(backend, tmp_path, step):
     check_same_history(found, history)
 
 
+def test_a_run_in_mixed_precision_is_taken_up(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def run(*added):
+        ts = pn.training.mixed_precision(fresh(), "float16", growth_interval=3)
+        held_out = {"validation": (X, LABELS), "metrics": METRICS}
+        return fit(ts, LOSS, loader(pad=True), epochs=3, callbacks=added, **held_out)
+
+    ts, history = run(callbacks.NaNGuard())
+    assert history["loss"][-1] < history["loss"][0]
+    with pytest.raises(RuntimeError):
+        run(Checkpoint(path, every_steps=1), Dying(5))
+    again, found = run(Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
 def test_a_run_that_died_twice_in_one_epoch_is_taken_up(tmp_path):
     path = tmp_path / "run.safetensors"
     ts, history = train("numpy")
@@ -230,6 +247,20 @@ def test_a_source_without_a_position_skips_what_was_used(tmp_path):
     again, found = run(Checkpoint(path, resume=True))
     check_same(again, ts)
     check_same_history(found, history)
+
+
+def test_progress_begins_where_a_run_is_taken_up(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("tqdm")
+    path = tmp_path / "run.safetensors"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    for epochs in (2, 3):
+        capsys.readouterr()
+        saving = [Checkpoint(path, resume=True)]
+        pn.training.fit(fresh(), LOSS, loader(), epochs=epochs, callbacks=saving)
+    shown = capsys.readouterr().err
+    assert "| 6/9 " in shown
+    assert "| 9/9 " in shown
+    assert "| 0/9 " not in shown
 
 
 def test_the_best_epoch_is_kept(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,8 @@ def network():
 def half(backend):
     """The dtypes of 16 bits that a library has."""
     found = [name for name in ("float16", "bfloat16") if hasattr(backend.xp, name)]
+    if backend.name == "numpy" and find_spec("ml_dtypes"):
+        found.append("bfloat16")  # as numbers of float32
     return found or pytest.skip(f"{backend} has no dtype of 16 bits")
 
 
@@ -65,7 +69,8 @@ def test_a_network_with_norms_learns_and_keeps_its_parameters_in_32_bits(backend
             first = float(value) if first is None else first
             assert value.dtype == backend.dtype("float32")
         assert float(value) < (0.9 if few else 0.2) * first
-        assert Seen.dtypes == {dtype}
+        emulated = backend.name == "numpy" and dtype == "bfloat16"
+        assert Seen.dtypes == {"float32" if emulated else dtype}
         for x in trees.leaves((ts.parameters, ts.states["model"])):
             if hasattr(x, "shape"):
                 assert x.dtype == backend.dtype("float32")
@@ -167,13 +172,33 @@ def test_gradients_that_overflow_are_not_applied_by_hand():
     with np.errstate(all="ignore"):
         grads, _, _, after = pn.training.compute_gradients(pn.MSELoss(), (X * 1e7, Y), ts)
     assert all(not np.any(g) for g in trees.leaves(grads))
-    assert pn.training.apply_gradients(after, grads) is after
+    same = pn.training.apply_gradients(after, grads)
+    assert same.step == 0
+    assert same.parameters is after.parameters
+    assert same.optimizer_state is after.optimizer_state
 
 
 def test_bfloat16_has_no_scale(backend):
     if not hasattr(backend.xp, "bfloat16"):
         pytest.skip(f"{backend} has no bfloat16")
     assert list(start(backend, dtype="bfloat16").states) == ["model"]
+
+
+def test_bfloat16_on_numpy_is_that_of_ml_dtypes():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+
+    def rounded(x):
+        return np.asarray(x).astype(ml_dtypes.bfloat16).astype(np.float32)
+
+    model = pn.Dense(2, 3)
+    ts = start(_Host, model, dtype="bfloat16")
+    y, _ = ts.model(X, ts.parameters, ts.states)
+    weight, bias = (rounded(ts.parameters[name]) for name in ("weight", "bias"))
+    np.testing.assert_array_equal(y, rounded(rounded(X) @ weight.T + bias))
+    assert not np.array_equal(y, model(X, ts.parameters, {})[0])
+    grads = pn.grad(lambda ps: np.sum(ts.model(X, ps, ts.states)[0]))(ts.parameters)
+    for g in trees.leaves(grads):
+        np.testing.assert_array_equal(g, rounded(g))
 
 
 def test_donated_steps_keep_what_an_overflow_needs():
@@ -236,6 +261,8 @@ def test_bad_states():
 def test_norms_take_parameters_of_32_bits_beside_16(backend):
     """Their own parameters are not rounded: 1.001 is 1 in bfloat16."""
     for dtype in half(backend):
+        if not hasattr(backend.xp, dtype):
+            continue
         for layer in (pn.BatchNorm(4), pn.LayerNorm(4), pn.RMSNorm(4), pn.GroupNorm(4, 2)):
             ps, st = pn.setup(0, layer)
             ps, st = (

@@ -52,6 +52,9 @@ class Backend(DTypes):
         Whether `vjp` and `jvp` are the library's own, and not those of the tape.
     hides_traces : bool
         Whether arrays that are being differentiated are of the same class as others.
+    gpu_order : int or None
+        When `portanet.gpu_device` asks for its accelerators: small numbers first. None for a
+        library of the host alone.
     plain : Backend or None
         The adapter of the same arrays whose place this one takes at times, if it is not its own.
     observes : str
@@ -75,6 +78,7 @@ class Backend(DTypes):
     differentiates_itself: ClassVar[bool] = True
     hides_traces: ClassVar[bool] = False
     observes: ClassVar[str] = "calls"
+    gpu_order: ClassVar[int | None] = 10
     plain: Backend | None = None
     modules: ClassVar[tuple[str, ...]]
     distribution: ClassVar[str]

@@ -23,8 +23,6 @@ from portanet.losses._classes import (
     weighted_log_of_rest,
 )
 
-__all__ = ["BinaryCrossEntropyLoss", "CrossEntropyLoss"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class CrossEntropyLoss(Loss):

@@ -11,8 +11,6 @@ from portanet.functional.losses.reductions import times_log
 from portanet.losses._base import Loss, Reduction
 from portanet.losses._classes import check_classes, distribution, stabilizer
 
-__all__ = ["BinaryFocalLoss", "FocalLoss"]
-
 
 def _check(loss: FocalLoss | BinaryFocalLoss) -> None:
     non_negative(loss, "gamma")

@@ -1,5 +1,6 @@
 """Training: a state that holds all there is, the step that moves it on, the loop, minimisation."""
 
+from portanet.listing import listing
 from portanet.training import callbacks, metrics
 from portanet.training.evaluate import evaluate, predict
 from portanet.training.fit import fit
@@ -11,7 +12,7 @@ from portanet.training.precision.mixed import mixed_precision
 from portanet.training.precision.model import MixedPrecision
 from portanet.training.run import Run
 from portanet.training.state import TrainState
-from portanet.training.step import apply_gradients, compute_gradients, train_step
+from portanet.training.step import apply_gradients, clear_steps, compute_gradients, train_step
 from portanet.training.steps import train_steps
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "TrainState",
     "apply_gradients",
     "callbacks",
+    "clear_steps",
     "compute_gradients",
     "evaluate",
     "fit",
@@ -34,3 +36,4 @@ __all__ = [
     "train_step",
     "train_steps",
 ]
+__dir__ = listing(__all__)

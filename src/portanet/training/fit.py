@@ -171,7 +171,9 @@ class _Loop:
                 raise KeyboardInterrupt
             if run.history.stopped:
                 return
+        interrupts.waits = True
         row = run.meter.result()
+        interrupts.waits = False
         if self._held_out is not None:
             found = self._evaluator(run.ts, self._held_out)
             row.update({f"{VALIDATION}{name}": value for name, value in found.items()})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
@@ -56,7 +56,7 @@ class TrainState:
     parameters: Tree
     states: Tree
     optimizer: Rule
-    optimizer_state: OptimizerState | None = field(default_factory=lambda: None)
+    optimizer_state: OptimizerState | None = None
     step: int = 0
 
     def __post_init__(self) -> None:
@@ -150,6 +150,9 @@ class TrainState:
         )
 
     __repr__ = __str__
+
+
+del TrainState.optimizer_state  # the default, which would be found in the place of `__getattr__`
 
 
 def check_state(ts: Any) -> None:

@@ -22,6 +22,7 @@ class CuPyBackend(TapeBackend):
     modules = ("cupy",)
     distribution = "cupy-cuda12x"
     fuses = True
+    gpu_order = 0
 
     @cached_property
     def xp(self) -> tape.Namespace:

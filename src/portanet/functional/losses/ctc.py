@@ -14,8 +14,6 @@ from portanet.functional.kernel import kernel
 from portanet.functional.losses.labels import is_class
 from portanet.interface import array_namespace, device_of
 
-__all__ = ["ctc_loss"]
-
 
 @in_float32
 @kernel

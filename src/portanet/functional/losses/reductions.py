@@ -10,8 +10,6 @@ from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise, Multilinear, Rule, conj
 
-__all__ = ["inner_product", "mean_squared_error"]
-
 
 class _MeanSquaredError(Rule):
     arity = 2

@@ -9,6 +9,7 @@ from typing import Any
 from portanet import checks, trees
 from portanet.core import Container, Layer, as_layer
 from portanet.errors import DTypeError
+from portanet.functional.bfloat16 import emulates_bfloat16, rounded_to_bfloat16
 from portanet.interface import array_namespace, is_array
 from portanet.parameters.precision import astype
 
@@ -33,6 +34,9 @@ class AlternatePrecision(Container):
 
     Notes
     -----
+    NumPy has no arrays of bfloat16. Where the package ml_dtypes is installed, input, parameters and
+    output are rounded to its numbers, and the layer computes with them in float32.
+
     Input: that of `layer`, of one floating dtype. Output: that of `layer`, in the dtype of the
     input. Parameter tree and state tree: ``layer``.
 
@@ -98,7 +102,10 @@ class Precision:
     ) -> tuple[Any, Any]:
         """Return what ``call(x, ps, st)`` gives, each state in the dtype that it had."""
         given = _mapped(self._state, st)
-        y, new = call(astype(x, self.dtype), _mapped(self._parameter, ps), given)
+        x = trees.map_leaves(self._narrowed, x)
+        y, new = call(x, _mapped(self._parameter, ps), given)
+        if self.dtype == "bfloat16":
+            y = trees.map_leaves(lambda leaf: self._narrowed(leaf) if _rounds(leaf) else leaf, y)
         before, handed = (dict(trees.flatten_with_paths(tree)) for tree in (st, given))
 
         def restored(path: str, leaf: Any) -> Any:
@@ -118,11 +125,22 @@ class Precision:
 
     def _parameter(self, path: str, leaf: Any) -> Any:
         kept = self._short and path.startswith(self.wide)
-        return leaf if kept else astype(leaf, self.dtype)
+        return astype(leaf, "float32") if kept else self._narrowed(leaf)
 
     def _state(self, path: str, leaf: Any) -> Any:
         gathered = path.rpartition(".")[2].startswith("running_")
-        return leaf if self._short and gathered else astype(leaf, self.dtype)
+        return astype(leaf, "float32") if self._short and gathered else self._narrowed(leaf)
+
+    def _narrowed(self, leaf: Any) -> Any:
+        """Return a leaf in the dtype of the layer, or in float32 with the digits of bfloat16."""
+        if self.dtype == "bfloat16" and _rounds(leaf):
+            return rounded_to_bfloat16(astype(leaf, "float32"))
+        return astype(leaf, self.dtype)
+
+
+def _rounds(leaf: Any) -> bool:
+    """Whether a leaf is of a library that has the numbers of bfloat16, and no arrays of them."""
+    return is_floating(leaf) and emulates_bfloat16(leaf)
 
 
 def wide_paths(layer: Any, path: str = "") -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from portanet import trees
 from portanet.errors import ArgumentError, DTypeError, ParameterTreeError, shown
+from portanet.functional.bfloat16 import emulates_bfloat16
 from portanet.interface import backend_of, dtype_name
 from portanet.layers.wrappers.precision import is_floating
 from portanet.training.precision.loss_scale import initial_scale as scale_state
@@ -67,6 +68,9 @@ def mixed_precision(
 
     Notes
     -----
+    On NumPy, bfloat16 is what the package ml_dtypes rounds to: input, parameters and output of the
+    model are such numbers, and it computes with them in float32.
+
     `train_step` asks after each step whether the gradients were finite, for which an accelerator
     is waited for; it does not donate memory.
 
@@ -105,12 +109,23 @@ def mixed_precision(
             f"mixed_precision: initial_scale is a number > 0: got {shown(initial_scale)}"
         )
     first = _first_floating(ts.parameters)
-    backend_of(first).dtype(dtype)
+    _check_dtype(first, dtype)
     states: dict[str, Any] = {"model": ts.states}
     if initial_scale is not None:
         states["loss_scale"] = scale_state(first, float(initial_scale))
     interval = None if initial_scale is None else growth_interval
     return ts.replaced(model=MixedPrecision(ts.model, dtype, interval), states=states)
+
+
+def _check_dtype(x: Any, dtype: str) -> None:
+    """Raise `DTypeError` unless the library of `x` computes in `dtype`, or rounds to it."""
+    if dtype == "bfloat16" and emulates_bfloat16(x):
+        return
+    try:
+        backend_of(x).dtype(dtype)
+    except DTypeError as error:
+        advice = ": NumPy has it through the package ml_dtypes" if dtype == "bfloat16" else ""
+        raise DTypeError(f"mixed_precision: {error.message}{advice}") from None
 
 
 def _is_positive(x: Any) -> bool:
