@@ -62,7 +62,11 @@ class Outside:
                     self.columns[op.result] = self.rows(op)
                     continue
             kept.append(op)
-        return kept
+        read = {v for op in kept if op.result not in views for v in op.operands}
+        for v, op in views.items():
+            if v in read and v not in self.columns and op.name != "broadcast_to":
+                self._compute(v, views)
+        return [op for op in kept if op.result not in self.columns]
 
     def _may_move(self, op: Operation) -> bool:
         host = isinstance(op.primitive, HostFunction) or isinstance(op.result, Opaque)
