@@ -11,6 +11,7 @@ from portanet.tracing.compound import Compound
 from portanet.tracing.loops.loop import Loop
 from portanet.tracing.loops.motion import with_motion
 from portanet.tracing.loops.passes import with_kept_rows, with_short_bodies
+from portanet.tracing.plan import passes
 from portanet.tracing.plan.simplify import without_unused
 from portanet.tracing.record.record import record
 
@@ -144,3 +145,30 @@ def test_both_sides_of_a_branch_are_shortened():
         ["sin", "add"],
         ["multiply"],
     ]
+
+
+def test_a_program_that_is_kept_holds_no_arrays_of_the_recorded_run():
+    def loss(w, h, xs):
+        def step(c, x):
+            c = pn.cond(np.sum(c) > 0.0, lambda c: np.tanh(c @ w), lambda c: c + x, c)
+            return pn.scan(lambda d, _: (np.sin(d), None), c, length=2)[0], c
+
+        c, ys = pn.scan(step, h, xs)
+        c = pn.while_loop(lambda c: np.sum(c) < 1.0, lambda c: c + 1.0, c, max_steps=3)
+        return np.sum(c) + np.sum(ys)
+
+    whole = recorded(lambda *a: [pn.grad(loss)(*a)], W, H, XS)
+    assert any(op.samples for op in operations(whole))
+    done = passes.optimized(whole, BACKEND).program
+    assert not any(op.samples for op in operations(done))
+    for op in operations(done):
+        assert getattr(op.primitive, "trace", None) is None
+        assert not any(getattr(op.primitive, "traces", ()))
+
+
+def operations(program):
+    for op in program.operations:
+        yield op
+        if isinstance(op.primitive, Compound):
+            for body in op.primitive.programs:
+                yield from operations(body)

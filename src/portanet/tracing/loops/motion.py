@@ -25,7 +25,10 @@ from portanet.tracing.record.record import RecordTrace
 
 
 def with_motion(program: Program, xp: Any) -> Program:
-    """Take out of the loops of a program what is better done before or after them."""
+    """Take out of the loops of a program what is better done before or after them.
+
+    The arrays of the recorded run are let go of.
+    """
     if not has_compounds(program):
         return program
     operations: list[Operation] = []
@@ -50,10 +53,10 @@ def with_motion(program: Program, xp: Any) -> Program:
             trace = RecordTrace(Program([]), xp)
             with np.errstate(all="ignore"):
                 found = _moved(op.primitive, trace, op)
-            operations += trace.program.operations
+            operations += [replace(new, samples=()) for new in trace.program.operations]
             results[op.result] = [trace._variable(y) for y in found]
         else:
-            operations.append(op)
+            operations.append(replace(op, samples=()))
     return Program(program.inputs, operations, [current(y) for y in program.outputs])
 
 
