@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import portanet as pn
-from portanet.backends import numpy_activations, numpy_rows
+from portanet.backends.numpy import activations as numpy_activations
+from portanet.backends.numpy import rows as numpy_rows
 from portanet.functional.sequences.attention import masked_softmax
 
 special = pytest.importorskip("scipy.special")

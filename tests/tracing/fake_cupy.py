@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import re
 import shutil
 import subprocess
 
@@ -38,6 +39,12 @@ typedef _Float16 float16;
 _numbers = itertools.count()
 
 
+def unique(preambles):
+    """Return what all preambles define, each template and type once."""
+    parts = (part for text in preambles for part in re.split(r"\n(?=template|typedef)", text))
+    return dict.fromkeys(part.strip() for part in parts)
+
+
 class Kernels:
     """Where kernels are compiled; `ElementwiseKernel` is what CuPy has under that name."""
 
@@ -58,7 +65,7 @@ class Kernels:
     def compile(self):
         source = self.folder / f"kernels{next(_numbers)}.cpp"
         target = source.with_suffix(".so")
-        preambles = dict.fromkeys(kernel.preamble for kernel in self.waiting)
+        preambles = unique(kernel.preamble for kernel in self.waiting)
         loops = [kernel.loop(f"k{i}") for i, kernel in enumerate(self.waiting)]
         source.write_text("\n".join([HEAD, *preambles, 'extern "C" {', *loops, "}"]))
         flags = ["-O1", "-w", "-shared", "-fPIC", "-ffp-contract=off"]

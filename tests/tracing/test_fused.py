@@ -13,16 +13,20 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from tape.test_programs import arrays, steps
-from tracing.fake_cupy import COMPILER, Kernels
+from tracing.fake_cupy import COMPILER, Kernels, unique
+from tracing.recorded_calls import functions_with_cards
 from tracing.same import check_same
 from tracing.test_programs import values_of
 
 import portanet as pn
 from portanet import trees
 from portanet.backends.cupy import CuPyBackend
+from portanet.tape.ops.card import Card
+from portanet.tape.ops.table import CARDS
+from portanet.tape.ops.words import Words
 from portanet.tracing.plan import fused, fused_words
 from portanet.tracing.plan.fused_groups import Group, grouped
-from portanet.tracing.plan.simplify import simplify
+from portanet.tracing.plan.simplify import without_repeats, without_unused
 from portanet.tracing.program import Opaque, Operation, Program, Variable
 from portanet.tracing.record.record import record
 from portanet.tracing.write.source import Writer
@@ -71,9 +75,38 @@ def values(dtype):
 
 
 def calculated(name, *args):
-    compute = COMPUTE.get(name) or getattr(raw, name)
+    compute = COMPUTE.get(name) or (OWN[name].__wrapped__ if name in OWN else None)
+    compute = compute or getattr(raw, name)
     with np.errstate(all="ignore"):
         return compute(*args)
+
+
+OWN = {
+    name: kernel for name, kernel in functions_with_cards().items() if kernel.card.words is not None
+}
+"""The functions of portanet's own that have words."""
+
+
+def card_of(name):
+    return OWN[name].card if name in OWN else CARDS.get(name) or Card(name)
+
+
+def spoken():
+    """Yield each card with words for operands of one dtype."""
+    for card in (*CARDS.values(), *(kernel.card for kernel in OWN.values())):
+        if type(card.spoken) is Words:
+            yield card
+
+
+def expressions(dtype):
+    """Yield the names of all operations of arrays of a dtype, each with its expression."""
+    for card in spoken():
+        for result in dict.fromkeys((dtype, "bool")):
+            said = card.spoken.of(("x", "y"), (dtype, dtype), result) or card.spoken.of(
+                ("x",), (dtype,), result
+            )
+            if said is not None:
+                yield card.name, said.text
 
 
 def operation(name, *args):
@@ -81,7 +114,8 @@ def operation(name, *args):
     given = {id(x): Variable(x.shape, x.dtype) for x in args if isinstance(x, np.ndarray)}
     result = calculated(name, *args)
     operands = [given.get(id(x), x) for x in args]
-    primitive = SimpleNamespace(name=name, compute=lambda *args: calculated(name, *args))
+    card, compute = card_of(name), lambda *args: calculated(name, *args)
+    primitive = SimpleNamespace(name=name, card=card, compute=compute)
     return Operation(primitive, operands, {}, Variable(result.shape, result.dtype)), result
 
 
@@ -121,25 +155,18 @@ def operands(text, dtype):
 
 
 def test_every_operation(cupy):
-    words = fused_words
-    floats = {**words._FLOATS, **words._COMPARISONS, **words._TESTS}
-    integers = {**words._INTEGERS, **words._COMPARISONS}
-    tables = [(FLOATS, floats), (INTEGERS, integers), (["bool"], words._LOGIC)]
-    check_calls(
-        cupy,
-        [
-            (name, *operands(text, dtype))
-            for dtypes, table in tables
-            for dtype in dtypes
-            for name, text in table.items()
-        ],
-    )
+    dtypes = [*FLOATS, *INTEGERS, "bool"]
+    cases = [
+        (name, *operands(text, dtype)) for dtype in dtypes for name, text in expressions(dtype)
+    ]
+    assert {name for name, *_ in cases} == {card.name for card in spoken()}
+    check_calls(cupy, cases)
 
 
 def test_cupy_takes_the_text():
     """CuPy reads the arguments of a kernel when it is made, for which it needs no device."""
     library = pytest.importorskip("cupy")
-    for name, text in fused_words._FLOATS.items():
+    for name, text in expressions("float16"):
         made = kernel(CuPyBackend(), operation(name, *operands(text, "float16"))[0])._kernel
         assert isinstance(made, library.ElementwiseKernel)
         assert {p.ctype for p in (*made.in_params, *made.out_params)} == {"float16"}
@@ -153,8 +180,7 @@ def test_cuda_reads_the_text(cupy, kernels, tmp_path):
         pytest.skip("no nvcc, or no headers of CuPy")
     made = []
     for dtype in ("float16", "float64", "int8"):
-        table = fused_words._FLOATS if dtype in FLOATS else fused_words._INTEGERS
-        for name, text in {**table, **fused_words._COMPARISONS}.items():
+        for name, text in expressions(dtype):
             made.append(kernel(cupy, operation(name, *operands(text, dtype))[0])._kernel)
         x = values(dtype)
         for name, *args in [("where", x > 0, x, 1), ("clip", x, 1, x), ("convert", x, "bool")]:
@@ -162,7 +188,8 @@ def test_cuda_reads_the_text(cupy, kernels, tmp_path):
     kernels.waiting.clear()
     source = tmp_path / "kernels.cu"
     texts = [kernel.cuda(f"k{i}") for i, kernel in enumerate(made)]
-    source.write_text("\n".join(['#include "cupy/float16.cuh"', made[0].preamble, *texts]))
+    heads = unique(kernel.preamble for kernel in made)
+    source.write_text("\n".join(['#include "cupy/float16.cuh"', *heads, *texts]))
     include = Path(headers.origin).parent / "_core" / "include"
     flags = ["-w", "-ptx", "-std=c++17", f"-I{include}", "-o", tmp_path / "kernels.ptx"]
     subprocess.run([nvcc, *flags, source], check=True)
@@ -263,7 +290,7 @@ def test_random_programs(cupy, kernels, dtype, rtol):
 
         inputs = [x.astype(dtype), y.astype(dtype)]
         recorded, results = record(function, inputs, xp)
-        recorded = fused.with_kernels(simplify(recorded, None), cupy)
+        recorded = fused.with_kernels(without_unused(without_repeats(recorded, None)), cupy)
         made.append((replay_of(recorded, results, inputs), inputs, results))
 
     make()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from portanet.tape.ops.card import Role
 from portanet.tracing.interpret import evaluated
-from portanet.tracing.loops.outside import VIEWS, Outside
+from portanet.tracing.loops.outside import Outside
 from portanet.tracing.program import Operation, Variable
-
-_LINEAR = VIEWS - {"broadcast_to"}
 
 
 class Afterwards:
@@ -61,7 +60,7 @@ class Afterwards:
         if y in self.outside.columns:
             return lambda: self.outside.columns[y]
         op = self._own(y)
-        if op is not None and op.name == "matmul" and op.result not in self._inside:
+        if op is not None and op.card.role is Role.PRODUCT and op.result not in self._inside:
             x, w = op.args
             alike = isinstance(w, Variable) and len(w.shape) == len(op.result.shape) == 2
             if alike and w in self.outside.fixed and isinstance(x, Variable):
@@ -77,7 +76,7 @@ class Afterwards:
         """Return a function of nothing that gives a sum over all steps after the loop."""
         op = self._own(y)
         outside = self.outside
-        if op is not None and op.name == "matmul":
+        if op is not None and op.card.role is Role.PRODUCT:
             x, w = op.args
             if all(isinstance(v, Variable) and len(v.shape) == 2 for v in (x, w)):
                 if x in outside.fixed:
@@ -88,14 +87,14 @@ class Afterwards:
                     return lambda: outside.xp.matmul(rest(), outside.fixed[w])
                 left, right = self._column(x), self._column(w)
                 return lambda: outside.total(left(), right())
-        if op is not None and op.name == "add" and self._is_outside(y):
+        if op is not None and op.card.role is Role.ADDITION and self._is_outside(y):
             parts = [self._total(x) for x in op.args]
             return lambda: parts[0]() + parts[1]()
-        if op is not None and op.name in _LINEAR and op.operands == [op.args[0]]:
+        if op is not None and op.card.view and op.card.rearranged and op.operands == [op.args[0]]:
             x = op.args[0]
             inner = self._total(x)
             return lambda: evaluated(op, {x: inner()})
-        if op is not None and op.name == "sum" and self._is_stacked(op.args[0]):
+        if op is not None and op.card.role is Role.SUM and self._is_stacked(op.args[0]):
             column, axes = self._column(op.args[0]), _axes(op)
             if axes is not None:
                 return lambda: outside.xp.sum(column(), axis=axes, keepdims=False)
@@ -109,11 +108,11 @@ class Afterwards:
         op = self._own(y)
         if op is None:
             return False
-        if op.name == "add":
+        if op.card.role is Role.ADDITION:
             return all(map(self._is_outside, op.args))
-        if op.name == "sum":
+        if op.card.role is Role.SUM:
             return self._is_stacked(op.args[0]) and _axes(op) is not None
-        return op.name == "matmul" and len(op.args[0].shape) == 2
+        return op.card.role is Role.PRODUCT and len(op.args[0].shape) == 2
 
     def _is_stacked(self, x: Any) -> bool:
         return x in self.outside.columns or any(x is y for y in self.wanted)
@@ -140,7 +139,7 @@ class Afterwards:
 
     def _is_seen(self, op: Operation) -> bool:
         """Whether an operation looks at an array that is stacked, or may be as well."""
-        alone = op.name in VIEWS and op.operands == [op.args[0]]
+        alone = op.card.view and op.operands == [op.args[0]]
         x = op.args[0]
         return alone and (self._is_stacked(x) or (x in self.made and x.size == op.result.size))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from portanet.tape.ops.card import Role
 from portanet.tracing.compound import Compound
 from portanet.tracing.loops.afterwards import Afterwards
 from portanet.tracing.loops.again import reads
@@ -39,7 +40,7 @@ def with_motion(program: Program, xp: Any) -> Program:
         return same.get(x, x) if isinstance(x, Variable) else x
 
     for op in program.operations:
-        if op.name == "part" and op.args[0] in results:
+        if op.card.role is Role.PART and op.args[0] in results:
             same[op.result] = results[op.args[0]][op.args[1]]
             continue
         args = [replaced(current, x) for x in op.args]

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from portanet.tape.batch import BatchTrace
+from portanet.tape.ops.card import Role
+from portanet.tape.ops.form import np_dtype
 from portanet.tracing.interpret import evaluated
 from portanet.tracing.program import HostFunction, Opaque, Operation, Variable
-from portanet.tracing.write.form import np_dtype
-from portanet.tracing.write.forms import form_of
+from portanet.tracing.write.form import form_of
 
 _SMALL = 1 << 11  # bytes of a row up to which a call costs more than what it does
 _WHOLE = 1 << 21  # bytes of all rows that still fit into the cache
-VIEWS = {"broadcast_to", "expand_dims", "matrix_transpose", "permute_dims", "reshape", "squeeze"}
 
 
 class Outside:
@@ -54,7 +54,7 @@ class Outside:
                 continue
             known = all(v in self.fixed or v in self.columns or v in views for v in operands)
             if known and self._may_move(op):
-                if op.name in VIEWS:
+                if op.card.view:
                     views[op.result] = op
                 elif self._pays(op):
                     for v in operands:
@@ -64,13 +64,13 @@ class Outside:
             kept.append(op)
         read = {v for op in kept if op.result not in views for v in op.operands}
         for v, op in views.items():
-            if v in read and v not in self.columns and op.name != "broadcast_to":
+            if v in read and v not in self.columns and op.card.rearranged:
                 self._compute(v, views)
         return [op for op in kept if op.result not in self.columns]
 
     def _may_move(self, op: Operation) -> bool:
         host = isinstance(op.primitive, HostFunction) or isinstance(op.result, Opaque)
-        return not host and bool(op.operands) and op.name != "part"
+        return not host and bool(op.operands) and op.card.role is not Role.PART
 
     def _compute(self, v: Variable, views: dict[Variable, Operation]) -> None:
         if v not in self.fixed and v not in self.columns:
@@ -79,7 +79,7 @@ class Outside:
             self.columns[v] = self.rows(views[v])
 
     def _pays(self, op: Operation) -> bool:
-        if op.name == "matmul":
+        if op.card.role is Role.PRODUCT:
             x, y = op.args
             return y in self.fixed and len(x.shape) == len(y.shape) == 2
         form = form_of(op)
@@ -91,7 +91,7 @@ class Outside:
     def rows(self, op: Operation) -> Any:
         """Compute an operation for all rows at once."""
         xp = self.xp
-        if op.name == "matmul" and op.args[1] in self.fixed and len(op.args[1].shape) == 2:
+        if op.card.role is Role.PRODUCT and op.args[1] in self.fixed and len(op.args[1].shape) == 2:
             x = self.columns[op.args[0]]
             flat = xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
             product = xp.matmul(flat, self.fixed[op.args[1]])
