@@ -6,6 +6,7 @@ zeros, as that of a Cholesky factor, a system falls into two of half the size an
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -30,17 +31,25 @@ def solve_triangular(a: Any, b: Any, /, *, lower: bool = False, unit_diagonal: b
     """Compute ``xp.linalg.solve_triangular``."""
 
     def triangle(x: Any) -> Any:
-        k = int(unit_diagonal)
-        part = np.tril(x, -k) if lower else np.triu(x, k)
-        return part + np.eye(x.shape[-1], dtype=x.dtype) if unit_diagonal else part
+        n = x.shape[-1]
+        counts = _counts if n <= _FROM else _counts.__wrapped__  # large ones are not kept
+        part = np.where(counts(n, lower, unit_diagonal), x, 0)
+        return part + np.eye(n, dtype=x.dtype) if unit_diagonal else part
 
     if _fits(a, b):
         return _by_blocks(a, b, lower, triangle)
     a = triangle(a)
     if not lower:
         return _solve(a, b)
-    rows = -1 if b.ndim == 1 else -2
-    return np.flip(_solve(np.flip(a, (-2, -1)), np.flip(b, rows)), rows)
+    a = a[..., ::-1, ::-1]  # an upper one, of which the factorisation changes nothing
+    return _solve(a, b[::-1])[::-1] if b.ndim == 1 else _solve(a, b[..., ::-1, :])[..., ::-1, :]
+
+
+@functools.lru_cache(maxsize=128)
+def _counts(n: int, lower: bool, unit_diagonal: bool) -> np.ndarray:
+    """Return which entries of a triangular matrix are read."""
+    ones, k = np.ones((n, n), np.bool_), int(unit_diagonal)
+    return np.tril(ones, -k) if lower else np.triu(ones, k)
 
 
 def _fits(a: Any, b: Any) -> bool:
@@ -78,7 +87,7 @@ def _substitute(a: np.ndarray, x: np.ndarray, lower: bool, block: _Block) -> Non
 
 
 def _solve_block(a: np.ndarray, x: np.ndarray, lower: bool) -> None:
-    if lower:  # turned around it is an upper one, of which the factorisation changes nothing
+    if lower:
         a, x = a[::-1, ::-1], x[::-1]
     # For many right sides a product takes a third of the time of a system.
     many = x.ndim == 2 and x.shape[1] > len(a)
