@@ -62,6 +62,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "cumulative_sum": sums.cumulative_sum,
     "linalg.matrix_norm": sums.matrix_norm,
     "linalg.solve": systems.solve,
+    "linalg.solve_triangular": systems.solve_triangular,
     "linalg.vector_norm": sums.vector_norm,
     "matmul": _matmul,
     "matrix_transpose": _matrix_transpose,
