@@ -9,12 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from standin import put_in_the_place_of_cupy
 
 import portanet as pn
 from portanet.interface import registry
 from portanet.tracing.plan import check
 
 NAMES = ("numpy", "array_api_strict", "torch", "jax", "cupy")
+
+# Without a GPU the CuPy adapter runs on a module that has CuPy's names and refusals.
+STANDS_IN = put_in_the_place_of_cupy()
+collect_ignore = ["standin"]
 
 # The suite compares in float64. JAX compiles each operation once for each shape: without XLA's
 # optimizations that takes half the time.
@@ -31,17 +36,26 @@ check.enabled = True
 os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
 
 SWEEPS = {"contract", "functional", "tape", "tracing"}
-SHARE = 16
+SHARES = {"jax": 16, "cupy": 16}
 
 
 def pytest_report_header():
     if not (os.environ.get("PORTANET_TEST_BACKEND") or os.environ.get("PORTANET_SWEEPS")):
-        return f"jax: 1 in {SHARE} of the sweeps; all of them with PORTANET_TEST_BACKEND=jax"
+        shares = ", ".join(f"1 in {share} of the sweeps on {name}" for name, share in SHARES.items())
+        return f"{shares}; all of them with PORTANET_TEST_BACKEND or PORTANET_SWEEPS"
     return None
 
 
+def pytest_configure(config):
+    if STANDS_IN and config.pluginmanager.hasplugin("cacheprovider"):
+        os.environ.setdefault("CUPY_CACHE_DIR", str(config.cache.mkdir("cupy")))
+
+
 def pytest_collection_modifyitems(config, items):
-    """Leave most of the sweeps on JAX, which compiles every case, to a session of its own."""
+    """Leave most of the sweeps on the slowest libraries to sessions of their own.
+
+    JAX compiles every case, and what stands in for CuPy every kernel.
+    """
     if os.environ.get("PORTANET_TEST_BACKEND") or os.environ.get("PORTANET_SWEEPS"):
         return
     left = set(filter(_is_left_out, items))
@@ -51,9 +65,9 @@ def pytest_collection_modifyitems(config, items):
 
 def _is_left_out(item):
     case = getattr(item, "callspec", None)
-    swept = case is not None and case.params.get("backend") == "jax"
-    swept = swept and item.path.parent.name in SWEEPS
-    return swept and zlib.crc32(item.name.encode()) % SHARE != 0
+    share = 1 if case is None else SHARES.get(case.params.get("backend"), 1)
+    swept = share > 1 and item.path.parent.name in SWEEPS
+    return swept and zlib.crc32(item.name.encode()) % share != 0
 
 
 @dataclass(frozen=True)

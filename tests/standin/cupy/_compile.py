@@ -1,0 +1,100 @@
+"""Device code compiled for the host, and kept in the folder that CuPy keeps its kernels in."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+C_TYPES = {
+    "?": "bool", "b": "signed char", "h": "short", "i": "int", "l": "long long", "q": "long long",
+    "B": "unsigned char", "H": "unsigned short", "I": "unsigned int", "L": "unsigned long long",
+    "Q": "unsigned long long", "e": "float16", "f": "float", "d": "double",
+}  # fmt: skip
+
+_ONE = (
+    "acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp expm1 fabs floor lgamma log log10 "
+    "log1p log2 rint sin sinh sqrt tan tanh trunc"
+).split()
+_TWO = "atan2 copysign fmax fmin fmod hypot pow".split()
+
+
+def _overloads() -> str:
+    lines = []
+    for names, parameters, args in ((_ONE, "{0} a", "a"), (_TWO, "{0} a, {0} b", "a, b")):
+        for name in names:
+            double, single = (parameters.format(t) for t in ("double", "float"))
+            lines.append(f'extern "C" double {name}({double}); extern "C" float {name}f({single});')
+            lines.append(f"inline float {name}({single}) {{ return {name}f({args}); }}")
+    return "\n".join(lines)
+
+
+# The header of the C library would take most of the time of a compilation.
+HEAD = f"""
+typedef _Float16 float16;
+#define __device__
+#define __forceinline__ inline
+{_overloads()}
+template <typename T> inline T min(T a, T b) {{ return b < a ? b : a; }}
+template <typename T> inline T max(T a, T b) {{ return a < b ? b : a; }}
+template <typename T> inline bool isnan(T a) {{ return a != a; }}
+template <typename T> inline bool isfinite(T a) {{ return a - a == 0; }}
+template <typename T> inline bool isinf(T a) {{ return a == a && a - a != 0; }}
+inline bool signbit(float a) {{ return __builtin_signbit(a); }}
+inline bool signbit(double a) {{ return __builtin_signbit(a); }}
+inline double cospi(double a) {{ return cos(3.14159265358979323846 * a); }}
+inline float cospif(float a) {{ return cospi(double(a)); }}
+"""
+FLAGS = ["-O1", "-w", "-shared", "-fPIC", "-fno-exceptions", "-fno-math-errno"]
+
+
+@cache
+def compiler() -> str | None:
+    """Return a compiler of C++ that knows half precision, None without one."""
+    found = shutil.which("g++")
+    check = [found, "-x", "c++", "-fsyntax-only", "-"]
+    if found is None or subprocess.run(check, input=b"_Float16 x;", capture_output=True).returncode:
+        return None
+    return found
+
+
+@cache
+def _folder() -> Path:
+    kept = os.environ.get("CUPY_CACHE_DIR")
+    folder = Path(kept or tempfile.mkdtemp(prefix="cupy"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@cache
+def compiled(source: str, options: tuple[str, ...]) -> Any:
+    """Return the function ``kernel`` of a source."""
+    found = compiler()
+    if found is None:
+        raise RuntimeError("no g++ of 12 or later to compile kernels for the host")
+    contract = "-ffp-contract=" + ("off" if "--fmad=false" in options else "fast")
+    text = HEAD + source
+    name = hashlib.sha256("\n".join([found, contract, *FLAGS, text]).encode()).hexdigest()[:32]
+    target = _folder() / f"{name}.so"
+    if not target.exists():
+        made = target.with_suffix(f".{os.getpid()}")
+        command = [found, "-x", "c++", "-", *FLAGS, contract, "-o", str(made)]
+        done = subprocess.run(command, input=text, text=True, capture_output=True)
+        if done.returncode:
+            raise CompileException(done.stderr, source)
+        made.replace(target)
+    return ctypes.CDLL(str(target)).kernel
+
+
+class CompileException(Exception):
+    """What a compiler said of a source."""
+
+    def __init__(self, message: str, source: str) -> None:
+        super().__init__(message)
+        self.source = source
