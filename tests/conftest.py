@@ -52,22 +52,32 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave most of the sweeps on the slowest libraries to sessions of their own.
+    """Leave out the libraries that are not selected, and most of the sweeps on the slowest.
 
     JAX compiles every case, and what stands in for CuPy every kernel.
     """
-    if os.environ.get("PORTANET_TEST_BACKEND") or os.environ.get("PORTANET_SWEEPS"):
+    selected = os.environ.get("PORTANET_TEST_BACKEND")
+    if selected:
+        left = {item for item in items if _backend_of(item) not in (None, selected)}
+    elif os.environ.get("PORTANET_SWEEPS"):
         return
-    left = set(filter(_is_left_out, items))
+    else:
+        left = set(filter(_is_left_out, items))
     config.hook.pytest_deselected(items=list(left))
     items[:] = [item for item in items if item not in left]
 
 
 def _is_left_out(item):
-    case = getattr(item, "callspec", None)
-    share = 1 if case is None else SHARES.get(case.params.get("backend"), 1)
+    share = SHARES.get(_backend_of(item), 1)
     swept = share > 1 and item.path.parent.name in SWEEPS
     return swept and zlib.crc32(item.name.encode()) % share != 0
+
+
+def _backend_of(item):
+    """Return the library that a case of a test is for, None if it is for none."""
+    case = getattr(item, "callspec", None)
+    name = None if case is None else case.params.get("backend")
+    return name if isinstance(name, str) else None
 
 
 @dataclass(frozen=True)

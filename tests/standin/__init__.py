@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ def put_in_the_place_of_cupy() -> bool:
     for name in [x for x in sys.modules if x.partition(".")[0] in ("cupy", "cupyx")]:
         del sys.modules[name]
     sys.path.insert(0, str(Path(__file__).parent))
+    importlib.import_module("cupy")
     return True
 
 

@@ -5,8 +5,7 @@ the path::
 
     python generate.py
 
-Of each function the table holds its parameters, ``=`` behind those with a default; of each
-ufunc its loops, casting and in-place form; and which names are NumPy's own objects. Methods of
+Of each function the table holds its parameters as Python writes them; of each ufunc its loops, casting and in-place form; and which names are NumPy's own objects. Methods of
 ``cupy.ndarray`` are compiled without signatures: theirs are in ``_array.py``.
 """
 
@@ -30,18 +29,21 @@ def parameters(function: Any) -> str | None:
         found = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return None
-    texts, named = [], False
-    for before, p in zip([None, *found], found, strict=False):
-        if before and before.kind is p.POSITIONAL_ONLY and p.kind is not p.POSITIONAL_ONLY:
-            texts.append("/")
-        if p.kind is p.KEYWORD_ONLY and not named and "*args" not in texts:
-            texts.append("*")
-        named = named or p.kind is p.KEYWORD_ONLY
-        star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
-        texts.append(f"{star}{p.name}{'=' * (p.default is not p.empty)}")
-    if found and p.kind is p.POSITIONAL_ONLY:
-        texts.append("/")
-    return ", ".join(texts)
+    plain = [p.replace(annotation=p.empty, default=default(p.default)) for p in found]
+    return str(inspect.Signature(plain))[1:-1]
+
+
+class Word(str):
+    """A default as the table says it."""
+
+    __repr__ = str.__str__
+
+
+def default(value: Any) -> Any:
+    """Return a default that can be read again: the names of types, ``...`` for what has none."""
+    if value is inspect.Parameter.empty or isinstance(value, (int, float, str, tuple, type(None))):
+        return value
+    return Word(value.__name__ if value in (float, int, bool) else "...")
 
 
 def loops(function: Any) -> dict[str, Any]:

@@ -299,5 +299,9 @@ class Backend(DTypes):
         """
         return self.to_numpy(x).tobytes()
 
+    def may_share_memory(self, x: Array, y: Array) -> bool:
+        """Whether what is written into one plain array may be read from another."""
+        return x is y
+
     def synchronize(self, device: Any = None) -> None:
         """Wait until `device` has finished its work, if the library has queues."""

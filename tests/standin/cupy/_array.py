@@ -304,39 +304,39 @@ def host(x: Any) -> Any:
 
 # The parameters of the compiled methods, and of those that are the functions of their names.
 METHODS = {
-    "all": "axis=, out=, keepdims=",
-    "any": "axis=, out=, keepdims=",
-    "argmax": "axis=, out=, dtype=, keepdims=",
-    "argmin": "axis=, out=, dtype=, keepdims=",
-    "argpartition": "kth, axis=",
-    "argsort": "axis=, kind=",
-    "choose": "choices, out=, mode=",
-    "clip": "min=, max=, out=",
-    "compress": "condition, axis=, out=",
+    "all": "axis=None, out=None, keepdims=False",
+    "any": "axis=None, out=None, keepdims=False",
+    "argmax": "axis=None, out=None, dtype=None, keepdims=False",
+    "argmin": "axis=None, out=None, dtype=None, keepdims=False",
+    "argpartition": "kth, axis=-1",
+    "argsort": "axis=-1, kind=None",
+    "choose": "choices, out=None, mode='raise'",
+    "clip": "min=None, max=None, out=None",
+    "compress": "condition, axis=None, out=None",
     "conj": "",
     "conjugate": "",
-    "cumprod": "axis=, dtype=, out=",
-    "cumsum": "axis=, dtype=, out=",
-    "diagonal": "offset=, axis1=, axis2=",
-    "flatten": "order=",
-    "max": "axis=, out=, keepdims=",
-    "mean": "axis=, dtype=, out=, keepdims=",
-    "min": "axis=, out=, keepdims=",
-    "partition": "kth, axis=",
-    "prod": "axis=, dtype=, out=, keepdims=",
-    "ravel": "order=",
-    "repeat": "repeats, axis=",
-    "reshape": "*shape, *, order=, copy=",
-    "round": "decimals=, out=",
-    "searchsorted": "v, side=, sorter=",
-    "sort": "axis=, kind=",
-    "squeeze": "axis=",
-    "std": "axis=, dtype=, out=, ddof=, keepdims=",
-    "sum": "axis=, dtype=, out=, keepdims=",
+    "cumprod": "axis=None, dtype=None, out=None",
+    "cumsum": "axis=None, dtype=None, out=None",
+    "diagonal": "offset=0, axis1=0, axis2=1",
+    "flatten": "order='C'",
+    "max": "axis=None, out=None, keepdims=False",
+    "mean": "axis=None, dtype=None, out=None, keepdims=False",
+    "min": "axis=None, out=None, keepdims=False",
+    "partition": "kth, axis=-1",
+    "prod": "axis=None, dtype=None, out=None, keepdims=False",
+    "ravel": "order='C'",
+    "repeat": "repeats, axis=None",
+    "reshape": "*shape, order='C', copy=None",
+    "round": "decimals=0, out=None",
+    "searchsorted": "v, side='left', sorter=None",
+    "sort": "axis=-1, kind=None",
+    "squeeze": "axis=None",
+    "std": "axis=None, dtype=None, out=None, ddof=0, keepdims=False",
+    "sum": "axis=None, dtype=None, out=None, keepdims=False",
     "swapaxes": "axis1, axis2",
-    "trace": "offset=, axis1=, axis2=, dtype=, out=",
+    "trace": "offset=0, axis1=0, axis2=1, dtype=None, out=None",
     "transpose": "*axes",
-    "var": "axis=, dtype=, out=, ddof=, keepdims=",
+    "var": "axis=None, dtype=None, out=None, ddof=0, keepdims=False",
 }
 
 
@@ -344,7 +344,7 @@ def _method(name: str, parameters: str) -> Any:
     check = checked(name, parameters)
 
     def method(self, *args, **options):
-        check(len(args), options)
+        check(*args, **options)
         given = {key: host(x) for key, x in options.items()}
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)

@@ -8,7 +8,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,29 +74,46 @@ def _folder() -> Path:
     return folder
 
 
-@cache
-def compiled(source: str, options: tuple[str, ...]) -> Any:
-    """Return the function ``kernel`` of a source."""
+def compiled(units: Sequence[Unit], options: tuple[str, ...]) -> list[Any]:
+    """Return a function for each unit; all are one call of the compiler."""
     found = compiler()
     if found is None:
         raise RuntimeError("no g++ of 12 or later to compile kernels for the host")
     contract = "-ffp-contract=" + ("off" if "--fmad=false" in options else "fast")
-    text = HEAD + source
-    name = hashlib.sha256("\n".join([found, contract, *FLAGS, text]).encode()).hexdigest()[:32]
-    target = _folder() / f"{name}.so"
+    preambles = dict.fromkeys(unit.preamble for unit in units)
+    text = "\n".join([HEAD, *preambles, *(unit.text for unit in units)])
+    target = _folder() / f"{_hash(found, contract, *FLAGS, text)}.so"
     if not target.exists():
         made = target.with_suffix(f".{os.getpid()}")
         command = [found, "-x", "c++", "-", *FLAGS, contract, "-o", str(made)]
         done = subprocess.run(command, input=text, text=True, capture_output=True)
         if done.returncode:
-            raise CompileException(done.stderr, source)
+            raise CompileException(done.stderr)
         made.replace(target)
-    return ctypes.CDLL(str(target)).kernel
+    library = ctypes.CDLL(str(target))
+    return [library[unit.name] for unit in units]
+
+
+def _hash(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A kernel as a function of the host: its surroundings, its parameters and its body."""
+
+    preamble: str
+    parameters: str
+    body: str
+
+    @cached_property
+    def name(self) -> str:
+        return f"kernel_{_hash(self.preamble, self.body)}"
+
+    @property
+    def text(self) -> str:
+        return f'extern "C" void {self.name}({self.parameters}) {{\n{self.body}\n}}'
 
 
 class CompileException(Exception):
     """What a compiler said of a source."""
-
-    def __init__(self, message: str, source: str) -> None:
-        super().__init__(message)
-        self.source = source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +32,7 @@ def lifted(name: str, function: Callable[..., Any], parameters: str | None) -> C
     waits, plain = short in WAITING, short in ON_THE_HOST
 
     def call(*args: Any, **options: Any) -> Any:
-        check(len(args), options)
+        check(*args, **options)
         counts.waits += waits
         given = {key: host(x) for key, x in options.items()}
         with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -42,6 +43,8 @@ def lifted(name: str, function: Callable[..., Any], parameters: str | None) -> C
         return done if plain else wrap(done)
 
     call.__name__ = call.__qualname__ = short
+    if parameters is not None:
+        call.__signature__ = inspect.signature(check)
     return call
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cupy._array import SCALARS, dtype_of, host, made, ndarray
-from cupy._compile import C_TYPES, compiled
+from cupy._compile import C_TYPES, CompileException, Unit, compiled
 from cupy._state import counts
 
 
@@ -114,6 +114,8 @@ class ElementwiseKernel(_Kernel):
         self.no_return, self.return_tuple = no_return, return_tuple
         self._around = (loop_prep, after_loop)
         self._functions: dict[Any, Any] = {}
+        if all(p.dtype is not None for p in self.params):
+            _waiting.append(self)
 
     def __call__(self, *args, size=-1, stream=None, block_size=128):
         given = self._given(args)
@@ -140,8 +142,10 @@ class ElementwiseKernel(_Kernel):
 
     def _run(self, given: Any, outputs: Any, types: Any, shape: tuple[int, ...]) -> None:
         key = tuple(sorted((k, t.char) for k, t in types.items()))
+        if not key and self in _waiting:
+            _compile_waiting(self.options)
         if key not in self._functions:
-            self._functions[key] = compiled(self._source(types), self.options)
+            (self._functions[key],) = compiled([self._unit(types)], self.options)
         inputs = []
         for x, p in zip(given, self.in_params, strict=False):
             x = np.asarray(x, p.dtype or types[p.ctype])
@@ -153,7 +157,7 @@ class ElementwiseKernel(_Kernel):
             if y is not place:
                 y[...] = place
 
-    def _source(self, types: dict[str, np.dtype]) -> str:
+    def _unit(self, types: dict[str, np.dtype]) -> Unit:
         lines = []
         for number, p in enumerate(self.params):
             ctype = C_TYPES[(p.dtype or types[p.ctype]).char]
@@ -165,19 +169,31 @@ class ElementwiseKernel(_Kernel):
                 else f"{const}{ctype} &{p.name} = {whole}[i];"
             )
         before, after = self._around
-        return "\n".join(
-            [
-                self._typedefs(types),
-                "struct Indexer { long long n; long long size() const { return n; } };",
-                self.preamble,
-                'extern "C" void kernel(long long count, void **arrays) {',
-                f"const Indexer _ind = {{count}}; {before};",
-                "for (long long i = 0; i < count; ++i) {",
-                *lines,
-                f"{self.operation};",
-                f"}} {after}; }}",
-            ]
-        )
+        body = [
+            "const struct { long long n; long long size() const { return n; } } _ind = {count};",
+            f"{before}; for (long long i = 0; i < count; ++i) {{",
+            *lines,
+            f"{self.operation};",
+            f"}} {after};",
+        ]
+        preamble = f"{self._typedefs(types)}\n{self.preamble}"
+        return Unit(preamble, "long long count, void **arrays", "\n".join(body))
+
+
+_waiting: list[ElementwiseKernel] = []
+"""Kernels whose dtypes are known, so that the first one that is called brings the others along."""
+
+
+def _compile_waiting(options: tuple[str, ...]) -> None:
+    kernels = [kernel for kernel in _waiting if kernel.options == options]
+    _waiting[:] = [kernel for kernel in _waiting if kernel.options != options]
+    units = {kernel._unit({}): None for kernel in kernels}
+    try:
+        functions = dict(zip(units, compiled(list(units), options), strict=True))
+    except CompileException:
+        return  # one of them, which then fails when it is called
+    for kernel in kernels:
+        kernel._functions[()] = functions[kernel._unit({})]
 
 
 class ReductionKernel(_Kernel):
@@ -216,7 +232,7 @@ class ReductionKernel(_Kernel):
         for x, p in zip(given, self.in_params, strict=False):
             whole = np.broadcast_to(np.asarray(x, p.dtype or types[p.ctype]), shape)
             inputs.append(np.array(whole.transpose(*outer, *inner), order="C"))
-        function = compiled(self._source(types), self.options)
+        (function,) = compiled([self._unit(types)], self.options)
         rows = math.prod(left)
         arrays = _pointers([*inputs, *outputs])
         _launch(function, ctypes.c_longlong(rows), ctypes.c_longlong(count), arrays)
@@ -226,34 +242,31 @@ class ReductionKernel(_Kernel):
         counts.launches -= len(done)
         return done[0] if self.nout == 1 else tuple(done)
 
-    def _source(self, types: dict[str, np.dtype]) -> str:
-        def places(params: Any, first: int, index: str) -> list[str]:
-            return [
-                f"{C_TYPES[(p.dtype or types[p.ctype]).char]} &{p.name} = "
-                f"(({C_TYPES[(p.dtype or types[p.ctype]).char]} *)arrays[{number}])[{index}];"
-                for number, p in enumerate(params, first)
-            ]
+    def _unit(self, types: dict[str, np.dtype]) -> Unit:
+        def places(params: Any, first: int, index: str) -> str:
+            ctypes = [C_TYPES[(p.dtype or types[p.ctype]).char] for p in params]
+            return "\n".join(
+                f"{t} &{p.name} = (({t} *)arrays[{number}])[{index}];"
+                for number, (p, t) in enumerate(zip(params, ctypes, strict=True), first)
+            )
 
         start = f"type_reduce({self.identity})" if self.identity else "type_reduce()"
-        return "\n".join(
-            [
-                self._typedefs(types),
-                self.preamble,
-                f"typedef {self.reduce_type} type_reduce;",
-                "inline type_reduce mapped(long long _i, long long _j, void **arrays) {",
-                *places(self.in_params, 0, "_i"),
-                f"return type_reduce({self.map_expr}); }}",
-                'extern "C" void kernel(long long rows, long long count, void **arrays) {',
-                "for (long long i = 0; i < rows; ++i) {",
-                f"type_reduce a = {start}; bool first = {str(not self.identity).lower()};",
-                "for (long long _j = 0; _j < count; ++_j) {",
-                "const type_reduce b = mapped(i * count + _j, _j, arrays);",
-                f"a = first ? b : type_reduce({self.reduce_expr}); first = false; }}",
-                *places(self.out_params, self.nin, "i"),
-                f"{self.post_map_expr};",
-                "} }",
-            ]
-        )
+        body = f"""
+            typedef {self.reduce_type} type_reduce;
+            for (long long i = 0; i < rows; ++i) {{
+                type_reduce a = {start};
+                bool first = {str(not self.identity).lower()};
+                for (long long _j = 0; _j < count; ++_j) {{
+                    {places(self.in_params, 0, "i * count + _j")}
+                    const type_reduce b = type_reduce({self.map_expr});
+                    a = first ? b : type_reduce({self.reduce_expr});
+                    first = false;
+                }}
+                {places(self.out_params, self.nin, "i")}
+                {self.post_map_expr};
+            }}"""
+        preamble = f"{self._typedefs(types)}\n{self.preamble}"
+        return Unit(preamble, "long long rows, long long count, void **arrays", body)
 
 
 class RawKernel:

@@ -11,6 +11,7 @@ import numpy as np
 from portanet import tape
 from portanet.backends.tape_backend import TapeBackend
 from portanet.interface.backend import Array, Backend
+from portanet.tape.numpy.box import NumPyBox
 
 _DISTRIBUTIONS = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")
 
@@ -35,7 +36,7 @@ class CuPyBackend(TapeBackend):
             "scatter_getitem": self._scatter_getitem,
             "scatter_take": self._scatter_take,
         }
-        return tape.Namespace("cupy", raw, kernels)
+        return tape.Namespace("cupy", raw, kernels, NumPyBox)
 
     @cached_property
     def _cupy(self) -> Any:
@@ -126,6 +127,9 @@ class CuPyBackend(TapeBackend):
                 preamble=text.preamble, options=("--fmad=false",),
             )  # fmt: skip
         return self._elementwise[text]
+
+    def may_share_memory(self, x: Array, y: Array) -> bool:
+        return self._cupy.may_share_memory(x, y)
 
     def synchronize(self, device: Any = None) -> None:
         with self._cupy.cuda.Device() if device is None else device:
