@@ -33,7 +33,9 @@ def _overloads() -> str:
         for name in names:
             double, single = (parameters.format(t) for t in ("double", "float"))
             lines.append(f'extern "C" double {name}({double}); extern "C" float {name}f({single});')
-            lines.append(f"inline float {name}({single}) {{ return {name}f({args}); }}")
+            for kind in ("float", "float16"):
+                head = f"inline float {name}({parameters.format(kind)})"
+                lines.append(f"{head} {{ return {name}f({args}); }}")
     return "\n".join(lines)
 
 

@@ -26,7 +26,7 @@ class CuPyBackend(TapeBackend):
 
     @cached_property
     def xp(self) -> tape.Namespace:
-        import array_api_compat.cupy as raw
+        from portanet.backends.cupy.namespace import namespace
 
         kernels = {
             "clip": self._clip,
@@ -36,7 +36,7 @@ class CuPyBackend(TapeBackend):
             "scatter_getitem": self._scatter_getitem,
             "scatter_take": self._scatter_take,
         }
-        return tape.Namespace("cupy", raw, kernels, NumPyBox)
+        return tape.Namespace("cupy", namespace(), kernels, NumPyBox)
 
     @cached_property
     def _cupy(self) -> Any:

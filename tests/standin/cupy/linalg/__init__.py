@@ -35,7 +35,7 @@ def _checked(name: str) -> Callable[..., Any]:
         except LinAlgError:
             return _undefined(name, a, *args)
 
-    call.__name__ = name
+    call.__name__, call.__signature__ = name, library.__signature__
     return call
 
 
