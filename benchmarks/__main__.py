@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import architectures, derivatives, functions, imports, overhead, training
+from benchmarks import (
+    architectures,
+    cost_model,
+    derivatives,
+    functions,
+    imports,
+    limit,
+    overhead,
+    programs,
+    training,
+)
 from benchmarks.report import machine
 
 BENCHMARKS = {
@@ -15,12 +25,15 @@ BENCHMARKS = {
     "lstm": architectures.lstm,
     "transformer": architectures.transformer,
     "minilm": architectures.minilm,
+    "limit": limit.limit,
+    "programs": programs.programs,
     "overhead": overhead.overhead,
     "untraced": overhead.untraced,
     "functions": functions.functions,
     "jacobian": derivatives.jacobian,
     "physics": derivatives.physics,
     "import": imports.imports,
+    "constants": cost_model.cost_model,
 }
 
 

@@ -66,7 +66,8 @@ ROOMS = (
     "core functional",
     "initializers losses stateful",
     "backends layers optimizers",
-    "inspection io training",
+    "data inspection io",
+    "training",
     "testing",
 )
 """From below to above; those of one line do not import each other."""

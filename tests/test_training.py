@@ -255,5 +255,5 @@ def test_printed(backend) -> None:
     assert lines[0] == "TrainState"
     assert "    parameters: 2" in lines
     assert "    states: 2" in lines
-    assert "    optimizer: SGD(lr=0.1, momentum=0.0, nesterov=False)" in lines
+    assert "    optimizer: SGD(lr=0.1, momentum=0.0, nesterov=False, dampening=0.0)" in lines
     assert lines[-1] == "    step: 0"

@@ -12,7 +12,6 @@ import time
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from tqdm import trange
 
 import portanet as pn
 
@@ -69,19 +68,23 @@ def main():
     ts = device(pn.training.TrainState(model, ps, st, rule))
     loss = pn.CrossEntropyLoss(logits=True, label_smoothing=0.05)
 
+    # Each batch is moved by a generator of its own, in a thread beside the training.
+    loader = pn.data.DataLoader(
+        (train_images, train_labels),
+        BATCH,
+        shuffle=True,
+        rng=rng,
+        drop_last=True,
+        transform=lambda rng, batch: (shifted(rng, batch[0]), batch[1]),
+        prefetch=2,
+    )
     start = time.perf_counter()
-    for epoch in trange(1, EPOCHS + 1, desc="epochs", file=sys.stderr):
-        order = rng.permutation(len(train_images))
-        total = 0.0
-        for batch in order[: batches * BATCH].reshape(batches, BATCH):
-            data = device((shifted(rng, train_images[batch]), train_labels[batch]))
-            value, _, ts = pn.training.train_step(loss, data, ts)
-            total += float(value)
-        if epoch in (1, 5, EPOCHS):
-            print(f"epoch {epoch:2}: mean training loss {total / batches:.2f}")
+    ts, history = pn.training.fit(ts, loss, loader, epochs=EPOCHS)
+    for epoch in (1, 5, EPOCHS):
+        print(f"epoch {epoch:2}: mean training loss {history['loss'][epoch - 1]:.2f}")
     print(f"trained in {time.perf_counter() - start:.1f} s", file=sys.stderr)
 
-    scores, _ = model(device(test_images), ts.parameters, pn.test_mode(ts.states))
+    scores = pn.training.predict(ts, test_images)
     guesses = np.argmax(host(scores), axis=-1)
     share = np.mean(guesses == test_labels)
     print(f"{len(test_labels)} digits were held out, of which it names rightly {100 * share:.1f} %")

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
-from tqdm import trange
 
 import portanet as pn
 
@@ -111,14 +110,10 @@ def main():
     ts = device(pn.training.TrainState(model, ps, st, rule))
 
     start = time.perf_counter()
-    for epoch in trange(1, EPOCHS + 1, desc="epochs", file=sys.stderr):
-        order = rng.permutation(len(train))
-        total = 0.0
-        for batch in order[: batches * BATCH].reshape(batches, BATCH):
-            value, _, ts = pn.training.train_step(objective, device(train[batch]), ts)
-            total += float(value)
-        if epoch in (1, 5, EPOCHS):
-            print(f"epoch {epoch:2}: mean training loss {total / batches:.1f}")
+    loader = pn.data.DataLoader(train, BATCH, shuffle=True, rng=rng, drop_last=True)
+    ts, history = pn.training.fit(ts, objective, loader, epochs=EPOCHS)
+    for epoch in (1, 5, EPOCHS):
+        print(f"epoch {epoch:2}: mean training loss {history['loss'][epoch - 1]:.1f}")
     print(f"trained in {time.perf_counter() - start:.1f} s", file=sys.stderr)
 
     value, _, stats = objective(model, ts.parameters, ts.states, device(test))

@@ -75,7 +75,7 @@ from portanet.random import replicate
 from portanet.trees import register_tree
 
 if _typing.TYPE_CHECKING:
-    from portanet import initializers, io, layers, losses, optimizers, testing, training
+    from portanet import data, initializers, io, layers, losses, optimizers, testing, training
     from portanet.control import cond, fori_loop, scan
     from portanet.inspection.debug import debug
     from portanet.inspection.summary import summary
@@ -195,6 +195,7 @@ __all__ = [
     "compact",
     "cond",
     "cpu_device",
+    "data",
     "debug",
     "device",
     "elu",
@@ -265,7 +266,7 @@ __all__ = [
 ]
 __all__ += autodiff.__all__
 
-_MODULES = ("initializers", "io", "layers", "losses", "optimizers", "testing", "training")
+_MODULES = ("data", "initializers", "io", "layers", "losses", "optimizers", "testing", "training")
 _NAMES = {
     "control": ("cond", "fori_loop", "scan"),
     "inspection.debug": ("debug",),

@@ -31,7 +31,8 @@ class Device:
 
     Make one with `device`. Calling it returns the tree with every array, plain and of any known
     library, moved; an array that is there already is returned as it is, others are copied, except
-    between CuPy and Torch on one GPU, where they share memory. Whatever is no array stays.
+    between CuPy and Torch on one GPU, where they share memory. A `portanet.data.DataLoader` becomes
+    one whose batches are moved. Whatever else is no array stays.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ class Device:
         leaves, structure = trees.flatten(tree)
         for i, x in enumerate(leaves):
             if not is_array(x):
+                if hasattr(type(x), "on_device"):
+                    leaves[i] = x.on_device(self)
                 continue
             try:
                 leaves[i] = _moved(x, target, place)
@@ -83,7 +86,7 @@ class Device:
                     f"{_path(tree, i)}: {self} cannot hold dtype {dtype_name(x)}: convert the "
                     'tree first, for example with pn.astype(tree, "float32")'
                 ) from error
-            if dtype_name(leaves[i]) != dtype_name(x):
+            if leaves[i] is not x and dtype_name(leaves[i]) != dtype_name(x):
                 raise DTypeError(
                     f"{_path(tree, i)}: {target.name} has no dtype {dtype_name(x)}: convert the "
                     f'tree first with pn.astype(tree, "{dtype_name(leaves[i])}")'

@@ -81,6 +81,10 @@ class NonFiniteError(PortanetError, FloatingPointError):
     """A NaN, or an infinity, where `portanet.debug` looks for one."""
 
 
+class CallbackError(PortanetError, RuntimeError):
+    """A callback of training that failed; what it raised is the cause."""
+
+
 class TracedValueError(PortanetError, TypeError):
     """A traced array used where only a concrete one can be."""
 

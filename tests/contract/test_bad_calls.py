@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from contract.refusals import ones
@@ -132,6 +135,19 @@ def test_a_model_that_nests_too_deeply(backend):
     ):
         with pytest.raises(HyperparameterError, match=f"^{text}"):
             use()
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_model_that_nests_too_deeply_is_copied_all_the_same(again):
+    shared = pn.Dense(2, 2)
+    for _ in range(DEPTH):
+        shared = pn.Parallel(None, shared, shared)
+    twin, depth = again(_nested()), 0
+    while isinstance(twin, pn.Chain):
+        (twin,), depth = twin.layers, depth + 1
+    assert (twin, depth) == (pn.Dense(2, 2), DEPTH)
+    twin = again(shared)
+    assert twin.layers[0] is twin.layers[1]
 
 
 def test_flags_and_states_that_are_none(backend):

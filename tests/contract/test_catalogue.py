@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from contract.activations import ELEMENTWISE
 from contract.cases import LAYERS, LOSSES, RULES
 from contract.functions import FUNCTIONS
@@ -18,6 +20,16 @@ def _public(module, base):
     }
 
 
+def _rules_in(value):
+    """Return a rule and those that it is made of."""
+    if isinstance(value, tuple):
+        return [rule for part in value for rule in _rules_in(part)]
+    if not isinstance(value, pn.optimizers.Rule):
+        return []
+    fields = dataclasses.fields(value)
+    return [value, *_rules_in(tuple(getattr(value, field.name) for field in fields))]
+
+
 def test_every_layer_has_a_case():
     assert _public(pn.layers, pn.Layer) == set(pn.layers.__all__)
     assert {type(case.make()).__name__ for case in LAYERS.values()} == set(pn.layers.__all__)
@@ -29,8 +41,8 @@ def test_every_loss_has_a_case():
 
 
 def test_every_optimizer_has_a_case():
-    classes = {type(make()).__name__ for make in RULES.values()}
-    assert classes == _public(pn.optimizers, pn.optimizers.Rule)
+    rules = [rule for make in RULES.values() for rule in _rules_in(make())]
+    assert {type(rule).__name__ for rule in rules} == _public(pn.optimizers, pn.optimizers.Rule)
 
 
 def test_every_function_has_a_case():

@@ -114,7 +114,8 @@ def test_the_steps_move_with_the_gradient_and_a_missing_one_rests(backend, make)
     ps, gradients = _parameters(backend, "float64"), _gradients(backend, "float64", 1)
     state = optimizers.setup(make(), ps)
     gradients["scalar"] = None
-    _, new = optimizers.update(state, ps, gradients)
+    state, new = optimizers.update(state, ps, gradients)
+    _, new = optimizers.update(state, new, gradients)
     assert new["scalar"] is ps["scalar"]
     step = trees.map_leaves(lambda a, b: a - b, ps["layer_1"], new["layer_1"])
     for dx, g in zip(trees.leaves(step), trees.leaves(gradients["layer_1"]), strict=True):

@@ -10,7 +10,6 @@ import portanet as pn
 from portanet.errors import (
     ArgumentError,
     DTypeError,
-    NoDerivativeError,
     ParameterTreeError,
     ShapeError,
     TracedValueError,
@@ -137,14 +136,98 @@ def test_functions_that_are_none():
         pn.cond(True, lambda: POSITIVE, POSITIVE)
 
 
-def test_what_a_recorded_branch_does_not_give():
-    text = r"pn\.cond inside pn\.jit has values and reverse derivatives of first order alone"
-    with pytest.raises(NoDerivativeError, match=text):
-        pn.jit(lambda w, x: pn.jvp(loss, (w, x), (w, x)))(W, POSITIVE)
-    with pytest.raises(NoDerivativeError, match=text):
-        pn.jit(lambda w, x: pn.hvp(lambda x: loss(w, x), x, x))(W, POSITIVE)
-    with pytest.raises(TracedValueError, match=r"xp\.where\(condition, a, b\)"):
-        pn.vmap(lambda x: loss(W, x))(np.stack([POSITIVE, -POSITIVE]))
+MODES = {
+    "forward": lambda w, x: pn.jvp(loss, (w, x), (w, x)),
+    "forward of reverse": lambda w, x: pn.hvp(lambda x: loss(w, x), x, x),
+    "second": lambda w, x: pn.hessian(lambda x: loss(w, x))(x),
+    "reverse of reverse": lambda w, x: pn.grad(lambda x: sum_of(pn.grad(loss, 1)(w, x) ** 2))(x),
+    "batch of weights": lambda w, x: pn.vmap(lambda w: loss(w, x))(stacked(w, 2.0 * w)),
+    "batch": lambda w, x: pn.vmap(lambda x: loss(w, x))(stacked(x, -x, 0.5 * x)),
+    "batch of gradients": lambda w, x: pn.vmap(pn.grad(loss, (0, 1)), (None, 0))(w, stacked(x, -x)),
+    "gradient of a batch": lambda w, x: pn.grad(
+        lambda x: sum_of(pn.vmap(lambda x: loss(w, x))(stacked(x, -x)))
+    )(x),
+}
+
+
+def stacked(*arrays):
+    return pn.array_namespace(*arrays).stack(arrays)
+
+
+def sum_of(x):
+    return pn.array_namespace(x).sum(x)
+
+
+@pytest.mark.parametrize("x", [POSITIVE, -POSITIVE], ids=["true", "false"])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", ["numpy", "array_api_strict"])
+def test_recorded_branches_have_all_derivatives_and_batches(name, mode, x):
+    adapter = pn.backends.get_backend(name)
+    function = MODES[mode]
+    w, x, other = (adapter.from_numpy(a) for a in (W, x, -2.0 * x))
+    jitted = pn.jit(function)
+    for given in (x, other, x):
+        check_same(jitted(w, given), function(w, given), rtol=1e-11, atol=1e-11)
+    assert jitted.cache_info()[:3] == (2, 1, 1)
+
+
+def test_a_hessian_by_differences():
+    def value(x):
+        return loss(W, x)
+
+    for x in (POSITIVE, -POSITIVE):
+        found = pn.jit(pn.hessian(value))(x)
+        steps = 1e-5 * np.eye(2)
+        gradient = pn.grad(value)
+        wanted = [(gradient(x + e) - gradient(x - e)) / 2e-5 for e in steps]
+        np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e-7)
+
+
+def of_one(x):
+    """What either branch does to the entries of the other is NaN, or infinite."""
+    return pn.cond(x > 0.0, lambda x: np.sqrt(x), lambda x: np.log1p(-x) / x, x)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize(
+    "xs", [[0.25, -0.5, 4.0], [1.0, 2.0], [-1.0, -2.0]], ids=["both", "true", "false"]
+)
+def test_what_an_entry_of_a_batch_does_not_choose_reaches_nothing(xs, jit):
+    xs = np.asarray(xs)
+    batch = pn.vmap(of_one)
+    functions = batch, pn.vmap(pn.grad(of_one)), pn.grad(lambda xs: np.sum(batch(xs)))
+    scalars = of_one, pn.grad(of_one), pn.grad(of_one)
+    for function, scalar in zip(functions, scalars, strict=True):
+        found = (pn.jit(function) if jit else function)(xs)
+        np.testing.assert_allclose(found, [scalar(x) for x in xs], rtol=1e-12)
+
+
+def test_a_branch_of_a_batch_that_uses_arrays_from_around_it():
+    ws = np.asarray([[0.5, -1.0], [2.0, 1.0], [-3.0, 0.5]])
+
+    def function(w, x):
+        return pn.cond(w[0] > 0.0, lambda: np.sum(np.log(w[0] * x)), lambda: np.sum(w * x))
+
+    found = pn.vmap(pn.grad(function), (0, None))(ws, POSITIVE)
+    wanted = [pn.grad(function)(w, POSITIVE) for w in ws]
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_random_keys_in_a_branch():
+    def function(x, key):
+        one, other = key.split()
+        return pn.cond(
+            np.sum(x) > 0.0,
+            lambda x, one: x * pn.random.normal(one, (2,), like=x),
+            lambda x, one: x + pn.random.uniform(other, (2,), like=x),
+            x,
+            one,
+        )
+
+    jitted = pn.jit(function)
+    for seed, x in enumerate((POSITIVE, -POSITIVE, POSITIVE)):
+        key = pn.random.key(seed)
+        np.testing.assert_array_equal(jitted(x, key), function(x, key))
 
 
 def test_torch_refuses_a_branch_on_a_value_inside_jit():

@@ -49,14 +49,20 @@ def test_polygamma_of_negative_numbers(backend, n):
 
 
 def test_poles_and_infinities(backend):
-    x = backend.asarray(np.asarray([0.0, -1.0, -7.0, np.inf]))
+    x = backend.asarray(np.asarray([0.0, -0.0, -1.0, -7.0, np.inf, np.nan]))
     infinite, nan = np.inf, np.nan
     for function, expected in (
-        (functional.lgamma, [infinite] * 4),
-        (functional.digamma, [-infinite, nan, nan, infinite]),
-        (lambda x: functional.polygamma(1, x), [infinite, infinite, infinite, 0.0]),
+        (functional.lgamma, [*[infinite] * 5, nan]),
+        (functional.digamma, [-infinite, -infinite, nan, nan, infinite, nan]),
+        (lambda x: functional.polygamma(1, x), [*[infinite] * 4, 0.0, nan]),
     ):
         np.testing.assert_array_equal(backend.to_numpy(function(x)), expected)
+
+
+def test_minus_infinity_is_a_pole(backend):
+    x = backend.asarray(np.asarray([-np.inf]))
+    assert backend.to_numpy(functional.lgamma(x)) == np.inf
+    assert np.isnan(backend.to_numpy(functional.digamma(x)))
 
 
 def test_derivatives_to_third_order(backend):

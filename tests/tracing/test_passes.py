@@ -42,9 +42,13 @@ def _inputs(name):
 
 def test_the_passes_are_a_named_list():
     assert [each.name for each in passes.PASSES] == [
+        "dead code in loops",
+        "common subexpressions in loops",
+        "loop-invariant motion",
         "constants and common subexpressions",
         "transposes into products",
         "dead code",
+        "stacks in kept memory",
         "copies of inputs that are viewed often",
         "fusion into kernels",
     ]

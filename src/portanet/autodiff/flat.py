@@ -47,7 +47,7 @@ _differentiable: set[tuple[type, Any]] = set()
 def _refusal(tree: Any, name: str, position: int) -> str:
     path, leaf = trees.flatten_with_paths(tree)[position]
     where = f"{name}.{path}" if path else name
-    kind = f"dtype {leaf.dtype}" if hasattr(leaf, "dtype") else type(leaf).__name__
+    kind = f"dtype {leaf.dtype}" if is_array(leaf) else type(leaf).__name__
     if hasattr(leaf, "to_numpy"):
         name = f"{type(leaf).__module__.partition('.')[0]}.{type(leaf).__name__}"
         return f"{where}: {name} is no array: give its values, x.to_numpy()"

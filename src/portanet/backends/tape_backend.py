@@ -9,8 +9,9 @@ from portanet import tape
 from portanet.interface.backend import Array, Backend, Function
 from portanet.tape import batch
 from portanet.tape.observe import ObserveTrace
-from portanet.tracing.record.branches import is_recorded, recorded_cond
-from portanet.tracing.record.scans import recorded_scan
+from portanet.tracing.loops.body import is_in_body
+from portanet.tracing.loops.cond import is_open, recorded_cond
+from portanet.tracing.loops.scan import recorded_scan
 
 
 class TapeBackend(Backend):
@@ -33,6 +34,9 @@ class TapeBackend(Backend):
         return tape.custom(operation, arrays, self.xp)
 
     def checkpoint(self, function: Function, arrays: Sequence[Array]) -> Sequence[Array]:
+        """Recompute; in the body of a recorded loop all is there once and is not."""
+        if is_in_body():
+            return function(*arrays)
         return tape.checkpoint(function, arrays, self)
 
     def vmap(
@@ -64,8 +68,8 @@ class TapeBackend(Backend):
         false_function: Callable[..., list[Array]],
         operands: Sequence[Array],
     ) -> list[Array]:
-        """Choose by the value; inside `jit`, in each replay."""
-        if is_recorded(predicate):
+        """Choose by the value; inside `jit`, in each replay; in a batch, for each entry."""
+        if is_open(predicate):
             return recorded_cond(self, predicate, true_function, false_function, operands)
         return super().cond(predicate, true_function, false_function, operands)
 

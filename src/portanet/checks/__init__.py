@@ -3,7 +3,8 @@
 An error states the relation that does not hold, and what to do about it.
 """
 
-from portanet.checks.calls import ARRAYS, checked, raise_refusal, require_array
+from portanet.checks.arrays import ArrayCheck, is_of_array, require_array
+from portanet.checks.calls import checked, raise_refusal
 from portanet.checks.hyperparameters import (
     LARGEST,
     Size,
@@ -18,6 +19,7 @@ from portanet.checks.hyperparameters import (
     optional_functions,
     optional_integers,
     optional_sizes,
+    pairs,
     positive,
     positives,
     probabilities,
@@ -51,8 +53,8 @@ from portanet.checks.shapes import (
 )
 
 __all__ = [
-    "ARRAYS",
     "LARGEST",
+    "ArrayCheck",
     "Size",
     "Sizes",
     "alike",
@@ -69,6 +71,7 @@ __all__ = [
     "images",
     "integers",
     "integral",
+    "is_of_array",
     "last_axes",
     "last_axis",
     "member",
@@ -78,6 +81,7 @@ __all__ = [
     "optional_functions",
     "optional_integers",
     "optional_sizes",
+    "pairs",
     "positive",
     "positives",
     "probabilities",

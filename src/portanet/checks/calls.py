@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
-import numpy as np
-
+from portanet.checks.arrays import ArrayCheck, given_arrays, require_array
 from portanet.errors import ArgumentError, BackendMismatchError, shown
 from portanet.interface import backend_of, dtype_name, is_array
 from portanet.random import Key
-from portanet.tape import Box
-
-ARRAYS = ("Any", "Array")
-"""How functions annotate an array, for which the standard has no class."""
 
 _OF_ARGUMENTS = (
     TypeError,
@@ -40,9 +35,13 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Its arrays are checked in each call. Anything else is found out when the call failed.
     """
+    check = ArrayCheck(function)
+    seen = check.seen
 
     @functools.wraps(function)
     def checking(*args: Any, **options: Any) -> Any:
+        if options or tuple(map(type, args)) not in seen:
+            check(args, options)
         try:
             return function(*args, **options)
         except Exception as error:
@@ -68,7 +67,7 @@ def raise_refusal(
     except TypeError as wrong:
         raise ArgumentError(f"{name}: {wrong}: its arguments are {_spelled(function)}") from None
     parameters = inspect.signature(function).parameters
-    arrays = list(_arrays(parameters, given))
+    arrays = list(given_arrays(list(parameters.values()), args, options))
     for parameter, value in arrays:
         require_array(f"{name}: {parameter}", value)
     if unnamed:
@@ -83,40 +82,10 @@ def raise_refusal(
     raise ArgumentError(f"{name}({listed}): {error or type(error).__name__}") from error
 
 
-def require_array(name: str, x: Any) -> None:
-    """Raise `BackendMismatchError` unless `x` is an array of a known library.
-
-    NumPy's masked arrays calculate in other ways than the standard says.
-    """
-    if type(x) in _classes:
-        return
-    if not (is_array(x) or isinstance(x, Box)) or isinstance(x, np.ma.MaskedArray):
-        raise BackendMismatchError(
-            f"{name} is an array: got {_kind(x)}: convert it first, for example with "
-            f"numpy.asarray(x, dtype=numpy.float32)"
-        )
-    _classes.add(type(x))
-
-
-_classes: set[type] = set()
-"""The classes of arrays seen so far."""
-
-
 def _is_of_arguments(error: Exception) -> bool:
     return (
         isinstance(error, _OF_ARGUMENTS) and type(error).__module__.partition(".")[0] in _LIBRARIES
     )
-
-
-def _arrays(parameters: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in given.items():
-        parameter = parameters[name]
-        if parameter.annotation not in ARRAYS or (value is None and parameter.default is None):
-            continue
-        if parameter.kind is parameter.VAR_POSITIONAL and value is not None:
-            yield from ((f"{name}[{i}]", x) for i, x in enumerate(value))
-        else:
-            yield name, value
 
 
 def _is_number(value: Any) -> bool:
@@ -153,11 +122,6 @@ def _brief(value: Any) -> str:
     if not is_array(value):
         return shown(value)
     return f"{dtype_name(value)}{list(value.shape)}"
-
-
-def _kind(value: Any) -> str:
-    kind = type(value)
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
 
 def _spelled(function: Callable[..., Any]) -> str:

@@ -129,6 +129,15 @@ def positives(owner: Any, name: str, other: str) -> None:
     object.__setattr__(owner, name, tuple(map(float, entries)))
 
 
+def pairs(owner: Any, *names: str) -> None:
+    """Each field is a pair of finite numbers; it becomes a tuple of floats."""
+    for name in names:
+        value = getattr(owner, name)
+        if not (_is_sequence(value) and len(value) == 2 and all(map(_is_finite, value))):
+            refuse(owner, f"{name} is a pair of finite numbers", value)
+        object.__setattr__(owner, name, tuple(map(float, value)))
+
+
 def flags(owner: Any, *names: str) -> None:
     """Each field is True or False."""
     for name in names:

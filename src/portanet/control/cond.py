@@ -35,17 +35,18 @@ def cond(
     ArgumentError, ShapeError, DTypeError
         If `predicate` is not one boolean, or a result is no array.
     ShapeError, DTypeError, ParameterTreeError
-        If the branches return different trees, where both are looked at: inside `jit`.
-    NoDerivativeError
-        Inside `jit` on NumPy, array_api_strict and CuPy, for another derivative of the branch than
-        one in reverse, or for `vmap`.
+        If the branches return different trees, where both are looked at: inside `jit`, and where
+        the entries of a batch may choose differently.
 
     Notes
     -----
     Eagerly the value decides and the other branch is not run. Inside `jit` both are recorded once,
     and each replay runs one: give it what it works on as operands, since what it computes from
-    arrays around it alone is computed before the choice. Under `vmap` a condition has no single
-    value: use ``xp.where``.
+    arrays around it alone is computed before the choice.
+
+    Under `vmap` each entry chooses. On NumPy, CuPy and array_api_strict a branch then sees the
+    entries that choose it alone (others in their places too): what an entry does not choose reaches
+    neither its value nor its gradient. A branch that none chooses is not run.
 
     Examples
     --------

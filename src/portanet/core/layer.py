@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from portanet.core import display
-from portanet.core.depth import within_depth
+from portanet.core.depth import after_parts, parts_ahead, within_depth
 
 
 class Layer(ABC):
@@ -150,6 +150,23 @@ class Layer(ABC):
         if not dataclasses.is_dataclass(self):
             return object.__hash__(self)
         return hash((type(self), *map(_hashable, _compared(self))))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Say how to copy and pickle the layer: of a deep model, parts go ahead of the whole."""
+        reduced = super().__reduce_ex__(protocol)
+        parts = parts_ahead(self, _parts)
+        if not parts or isinstance(reduced, str):
+            return reduced
+        make, arguments, *rest = reduced
+        return after_parts, (parts, make, arguments), *rest
+
+
+def _parts(layer: Layer) -> Iterator[Layer]:
+    """Walk over the layers that a layer holds in its attributes."""
+    for value in vars(layer).values():
+        several = value.values() if isinstance(value, dict) else value
+        held = several if isinstance(value, dict | list | tuple) else (value,)
+        yield from (part for part in held if isinstance(part, Layer))
 
 
 def with_layers(fields: Mapping[str, Any], children: Mapping[str, Layer]) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from portanet.interface import is_array
 @kernel
 def detach(x: Any) -> Any:
     """Return an array without its derivatives."""
-    return tape.strip(x)
+    return tape.detached(x)
 
 
-def stop_gradient(x: Any) -> Any:
+def stop_gradient(x: object) -> Any:
     """Return `x` as a constant: its values, without any derivative, in every mode and order.
 
     Parameters

@@ -6,10 +6,12 @@ A sum of float16 stops growing at 2048 and its squares overflow at 256; bfloat16
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from portanet.interface import backend_of
+from portanet.interface import backend_of, is_array
+from portanet.tape import Box
 
 F = TypeVar("F", bound=Callable[..., Any])
 _half: dict[type, dict[Any, bool]] = {}
@@ -25,7 +27,7 @@ def is_half(x: Any) -> bool:
 
 def _look_up(x: Any) -> bool:
     dtype = getattr(x, "dtype", None)
-    if dtype is None:
+    if dtype is None or not (is_array(x) or isinstance(x, Box)):
         return False
     known = _half.setdefault(type(x), {})  # dtypes of two libraries are not to be compared
     answer = known[dtype] = backend_of(x).dtype_name(dtype) in ("float16", "bfloat16")
@@ -54,12 +56,14 @@ def in_float32(function: F) -> F:
     kernel that does the same itself gets the arrays as they are.
     """
     name = function.__name__
+    first = next(iter(inspect.signature(function).parameters))
 
     @functools.wraps(function)
-    def computed(x: Any, *args: Any, **options: Any) -> Any:
+    def computed(*args: Any, **options: Any) -> Any:
+        x = args[0] if args else options.get(first)
         if not is_half(x) or name in backend_of(x).wide_kernels:
-            return function(x, *args, **options)
+            return function(*args, **options)
         wide = {key: widened(value) for key, value in options.items()}
-        return rounded(function(widened(x), *map(widened, args), **wide), x)
+        return rounded(function(*map(widened, args), **wide), x)
 
     return computed  # pyright: ignore[reportReturnType]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from portanet import checks, tape
@@ -25,8 +24,9 @@ def kernel(*, rule: Rule) -> Callable[[F], F]: ...
 def kernel(function: Any = None, /, *, rule: Rule | None = None) -> Any:
     """Make a function choose its body by the library of its first argument.
 
-    Whatever is annotated ``Any`` or ``Array`` is an array, and is checked to be one. What a
-    library says of bad arguments is turned into an error of the family.
+    Whatever is annotated ``Any`` or ``Array`` is an array, and is checked to be one, and of the
+    library of the first. What a library says of bad arguments is turned into an error of the
+    family.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ def kernel_name(function: Body) -> str:
 def _dispatching(function: Body, rule: Rule | None) -> Body:
     GENERIC.setdefault(kernel_name(function), function)
     bodies: dict[type, Body] = {}
-    mates: set[tuple[type, type]] = set()  # classes of one library, or of numbers beside it
     parameters = list(inspect.signature(function).parameters.values())
     alone = len(parameters) == 1
-    others = max(_leading_arrays(parameters) - 1, 0)
+    check = checks.ArrayCheck(function)
+    seen = check.seen
 
     def find(x: Any) -> Body:
         checks.require_array(f"{function.__name__}: {parameters[0].name}", x)
@@ -82,30 +82,19 @@ def _dispatching(function: Body, rule: Rule | None) -> Body:
             checks.raise_refusal(function, error, (x, *args), options)
 
     def dispatch_several(x: Any, *args: Any, **options: Any) -> Any:
-        kind = type(x)
-        body = bodies.get(kind) or find(x)
+        body = bodies.get(type(x)) or find(x)
+        if options or (type(x), *map(type, args)) not in seen:
+            check((x, *args), options)
         try:
-            for other in args[:others]:
-                own = type(other)
-                if own is not kind and (kind, own) not in mates:
-                    backend_of(x, other)
-                    mates.add((kind, own))
             return body(x, *args, **options)
         except Exception as error:
             checks.raise_refusal(function, error, (x, *args), options)
 
-    chosen = dispatch_one if alone else dispatch_several if others else dispatch
+    several = sum(map(checks.is_of_array, parameters)) > 1
+    chosen = dispatch_one if alone else dispatch_several if several else dispatch
     chosen = functools.wraps(function)(chosen)
     chosen.checked = True  # pyright: ignore[reportAttributeAccessIssue]
     return chosen
-
-
-def _leading_arrays(parameters: Sequence[inspect.Parameter]) -> int:
-    """Return how many arrays come first among the parameters that may be given by position."""
-    kinds = (
-        p.kind <= p.POSITIONAL_OR_KEYWORD and p.annotation in checks.ARRAYS for p in parameters
-    )
-    return sum(1 for _ in itertools.takewhile(bool, kinds))
 
 
 def _choose(generic: Body, x: Any, rule: Rule | None, alone: bool) -> Body:
@@ -125,7 +114,7 @@ def _choose(generic: Body, x: Any, rule: Rule | None, alone: bool) -> Body:
 
 def _for_plain_arrays(native: Body, generic: Body) -> Body:
     def body(*args: Any, **options: Any) -> Any:
-        traced = any(isinstance(x, tape.Box) for x in args)
+        traced = any(isinstance(x, tape.Box) for x in (*args, *options.values()))
         return (generic if traced else native)(*args, **options)
 
     return body

@@ -9,14 +9,12 @@ from typing import Any
 from portanet import checks
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace, backend_of
-from portanet.optimizers.base import Array, Rule, cast, zero_mean
-from portanet.tracing.record.host import Counter, RecordedNumber
-
-_State = tuple[Array, Array, int]
+from portanet.optimizers.base import Array, is_recorded
+from portanet.optimizers.moments import Moments, MomentState
 
 
 @dataclass(frozen=True)
-class Adam(Rule):
+class Adam(Moments):
     r"""Adam: steps scaled by running means of the gradient and of its square.
 
     .. math::
@@ -65,43 +63,31 @@ class Adam(Rule):
     array([0.9, 2.1])
     """
 
-    elementwise = True
-    varying = ("lr",)
-
-    lr: float = 0.001
-    betas: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        checks.non_negative(self, "lr")
-        checks.positive(self, "epsilon")
-        _check_betas(self)
-
-    def init(self, x: Array) -> tuple[Array, Array, int]:
-        zeros = zero_mean(x)
-        return zeros, zeros, Counter(0)
-
-    def apply(self, state: _State, x: Array, g: Array) -> tuple[_State, Array]:
+    def step(self, xp: Any, state: MomentState, g: Array) -> tuple[MomentState, Array]:
         mean, square, step = state
-        xp = array_namespace(g, mean)
-        g = cast(xp, g, mean.dtype)
         mean, square, dx = adam_update(g, mean, square, *self._scalars(step + 1))
-        return (mean, square, step + 1), cast(xp, dx, x.dtype)
+        return (mean, square, step + 1), dx
 
     @classmethod
     def apply_all(
         cls,
         rules: Sequence[Any],
-        states: Sequence[_State],
+        states: Sequence[MomentState],
         xs: Sequence[Array],
         gs: Sequence[Array],
-    ) -> tuple[list[_State], list[Array]]:
+    ) -> tuple[list[MomentState], list[Array]]:
         """Apply the rules; a library that can step many arrays at once does so."""
         rule, (mean, _, step) = rules[0], states[0]
         together = backend_of(mean, *gs).kernels.get("adam_update_all")
-        alike = together is not None and all(
-            r is rule and _same(s[2], step) and s[0].dtype == mean.dtype == g.dtype
-            for r, s, g in zip(rules, states, gs, strict=True)
+        # Steps that are recorded may differ in other calls, and are no numbers for such a kernel.
+        recorded = is_recorded(step)
+        alike = (
+            together is not None
+            and not recorded
+            and all(
+                r is rule and s[2] == step and s[0].dtype == mean.dtype == g.dtype
+                for r, s, g in zip(rules, states, gs, strict=True)
+            )
         )
         if together is None or not alike:
             return super().apply_all(rules, states, xs, gs)
@@ -165,7 +151,7 @@ class AdamW(Adam):
         super().__post_init__()
         checks.non_negative(self, "weight_decay")
 
-    def apply(self, state: _State, x: Array, g: Array) -> tuple[_State, Array]:
+    def apply(self, state: MomentState, x: Array, g: Array) -> tuple[MomentState, Array]:
         state, dx = super().apply(state, x, g)
         return state, self._decayed(x, dx)
 
@@ -188,18 +174,3 @@ def adam_update(
     mean = (1.0 - beta1) * g + beta1 * mean
     square = (1.0 - beta2) * (g * g) + beta2 * square
     return mean, square, mean / (xp.sqrt(square) + epsilon) * lr
-
-
-def _same(step: Any, other: Any) -> bool:
-    """Whether two parameters have taken as many steps; of two that are recorded none knows."""
-    return step is other or (not isinstance(step, RecordedNumber) and step == other)
-
-
-def _check_betas(rule: Any) -> None:
-    betas = rule.betas
-    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-        checks.refuse(rule, "betas is a pair of numbers", betas)
-    for index, beta in enumerate(betas):
-        if isinstance(beta, bool) or not isinstance(beta, (int, float)) or not 0 <= beta < 1:
-            checks.refuse(rule, f"0 <= betas[{index}] < 1", beta)
-    object.__setattr__(rule, "betas", (float(betas[0]), float(betas[1])))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
+from portanet import checks
 from portanet.interface import array_namespace
+from portanet.tracing.record.host import RecordedNumber
 
 Array = Any
 RuleState = Any
@@ -51,6 +53,20 @@ class Rule:
     Others are constants there: a step with another value is recorded anew. `apply` calculates
     with a varying one by ``+``, ``-``, ``*``, ``/`` and ``**``, and branches on none.
     """
+
+    def by_parameter(self, paths: Sequence[str], xs: Sequence[Array]) -> list[Any]:
+        """Return the rule of each array of a tree: this one, unless it is made of several.
+
+        `setup` asks once, with the dotted paths of the arrays and the arrays themselves.
+        """
+        return [self] * len(paths)
+
+    def check(self, x: Array) -> None:
+        """Raise an error of the family if this rule cannot train the array `x`.
+
+        A complex array is otherwise stepped as one of its real and imaginary parts, which have a
+        last axis of their own.
+        """
 
     def init(self, x: Array) -> RuleState:
         """Return the state of the parameter array `x` before its first step."""
@@ -101,6 +117,47 @@ class Rule:
         return new_states, steps
 
 
+def check_rule(owner: Any, rule: Any, name: str) -> None:
+    """Raise `HyperparameterError` unless `rule`, which `owner` calls `name`, is a rule."""
+    if not isinstance(rule, Rule):
+        checks.refuse(owner, f"{name} is a rule such as pn.optimizers.Adam(0.001)", rule)
+
+
+def apply_rules(
+    rules: Sequence[Any], states: Sequence[RuleState], xs: Sequence[Array], gs: Sequence[Array]
+) -> tuple[list[RuleState], list[Array]]:
+    """Apply each rule to its array; those of one class see each other."""
+    kind = type(rules[0])
+    if all(type(rule) is kind for rule in rules):
+        return kind.apply_all(rules, states, xs, gs)
+    new_states, steps = list(states), list(gs)
+    for kind in dict.fromkeys(map(type, rules)):
+        places = [place for place, rule in enumerate(rules) if type(rule) is kind]
+        columns = [[column[place] for place in places] for column in (rules, states, xs, gs)]
+        for place, state, step in zip(places, *kind.apply_all(*columns), strict=True):
+            new_states[place], steps[place] = state, step
+    return new_states, steps
+
+
+def each_once(make: Callable[[Any], Any], rules: Sequence[Any]) -> list[Any]:
+    """Return what `make` makes of each rule; parameters that share a rule go on sharing one."""
+    known = {id(rule): make(rule) for rule in {id(rule): rule for rule in rules}.values()}
+    return [known[id(rule)] for rule in rules]
+
+
+def number_at(step: Any, function: Callable[[int], float]) -> Any:
+    """Return a number that depends on the step, such as one that needs a branch on it.
+
+    `function` can be hashed. A recorded step calls it at each replay.
+    """
+    return step.given_to(function) if is_recorded(step) else float(function(int(step)))
+
+
+def is_recorded(step: Any) -> bool:
+    """Whether a count has another value in each call, so that nothing can branch on it."""
+    return isinstance(step, RecordedNumber)
+
+
 def with_fields(rule: Any, fields: Mapping[str, Any]) -> Any:
     """Return a copy of `rule` with fields that are taken as they are."""
     if not fields:
@@ -120,6 +177,11 @@ def bits(xp: Any, dtype: Any) -> int:
 def cast(xp: Any, x: Array, dtype: Any) -> Array:
     """Return `x` in `dtype`, itself if it has it."""
     return x if x.dtype == dtype else xp.astype(x, dtype)
+
+
+def cast_like(x: Array, like: Array) -> Array:
+    """Return `x` in the dtype of `like`, an array of the same library."""
+    return cast(array_namespace(x, like), x, like.dtype)
 
 
 def zero_mean(x: Array) -> Array:

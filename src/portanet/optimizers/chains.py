@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet.errors import HyperparameterError, shown
-from portanet.optimizers.base import Array, Rule, RuleState
+from portanet.optimizers.base import Array, Rule, RuleState, apply_rules
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -66,6 +66,18 @@ class OptimizerChain(Rule):
         rules = (rule.with_numbers([next(rest) for _ in rule.numbers()]) for rule in self.rules)
         return OptimizerChain(*rules)
 
+    def by_parameter(self, paths: Sequence[str], xs: Sequence[Array]) -> list[Any]:
+        columns = [rule.by_parameter(paths, xs) for rule in self.rules]
+        known: dict[tuple[int, ...], OptimizerChain] = {}  # parameters share what is alike
+        return [
+            known.setdefault(tuple(map(id, members)), OptimizerChain(*members))
+            for members in zip(*columns, strict=True)
+        ]
+
+    def check(self, x: Array) -> None:
+        for rule in self.rules:
+            rule.check(x)
+
     def init(self, x: Array) -> tuple[RuleState, ...]:
         return tuple(rule.init(x) for rule in self.rules)
 
@@ -84,12 +96,21 @@ class OptimizerChain(Rule):
         xs: Sequence[Array],
         gs: Sequence[Array],
     ) -> tuple[list[RuleState], list[Array]]:
-        columns = []
-        members = zip(*(chain.rules for chain in rules), strict=True)
-        for row, row_states in zip(members, zip(*states, strict=True), strict=True):
-            new_states, gs = type(row[0]).apply_all(row, row_states, xs, gs)
-            columns.append(new_states)
-        return list(zip(*columns, strict=True)), list(gs)
+        new_states: list[list[RuleState]] = [[] for _ in rules]
+        gs = list(gs)
+        for place in range(max(len(chain.rules) for chain in rules)):
+            # Chains of different groups may differ in length.
+            rows = [i for i, chain in enumerate(rules) if place < len(chain.rules)]
+            done = apply_rules(
+                [rules[i].rules[place] for i in rows],
+                [states[i][place] for i in rows],
+                [xs[i] for i in rows],
+                [gs[i] for i in rows],
+            )
+            for i, state, step in zip(rows, *done, strict=True):
+                new_states[i].append(state)
+                gs[i] = step
+        return list(map(tuple, new_states)), gs
 
 
 def chain(*rules: Rule) -> OptimizerChain:
@@ -98,7 +119,7 @@ def chain(*rules: Rule) -> OptimizerChain:
     Examples
     --------
     >>> import portanet as pn
-    >>> pn.optimizers.chain(pn.optimizers.ClipGradient(0.5), pn.optimizers.SGD(0.1))
-    OptimizerChain(ClipGradient(limit=0.5), SGD(lr=0.1, momentum=0.0, nesterov=False))
+    >>> pn.optimizers.chain(pn.optimizers.ClipGradient(0.5), pn.optimizers.Momentum(0.1))
+    OptimizerChain(ClipGradient(limit=0.5), Momentum(lr=0.1, momentum=0.9))
     """
     return OptimizerChain(*rules)

@@ -12,6 +12,7 @@ from portanet.optimizers.base import with_fields
 from portanet.optimizers.chains import OptimizerChain
 from portanet.optimizers.scheduler import Scheduler
 from portanet.optimizers.state import OptimizerState
+from portanet.optimizers.wrappers import Wrapper
 
 S = TypeVar("S")
 
@@ -51,10 +52,10 @@ def adjust(state: S, lr: float | None = None, /, *, path: str | None = None, **f
     >>> state = pn.optimizers.setup(pn.optimizers.SGD(0.1), {"weight": np.zeros(2)})
     >>> pn.optimizers.adjust(state, 0.01)
     OptimizerState
-      weight  SGD(lr=0.01, momentum=0.0, nesterov=False)
+      weight  SGD(lr=0.01, momentum=0.0, nesterov=False, dampening=0.0)
     >>> pn.optimizers.adjust(state, momentum=0.9, nesterov=True)
     OptimizerState
-      weight  SGD(lr=0.1, momentum=0.9, nesterov=True)
+      weight  SGD(lr=0.1, momentum=0.9, nesterov=True, dampening=0.0)
     """
     if lr is not None:
         if "lr" in fields:
@@ -91,6 +92,8 @@ def adjust(state: S, lr: float | None = None, /, *, path: str | None = None, **f
 
 def _check_unambiguous(rule: Any, fields: dict[str, Any]) -> None:
     """One rule of a chain has each field: two learning rates mean different things."""
+    if isinstance(rule, Wrapper):
+        return _check_unambiguous(rule.rule, fields)
     for name in fields if isinstance(rule, OptimizerChain) else ():
         owners = [member for member in rule.rules if name in _field_names(member)]
         if len(owners) > 1:
@@ -105,6 +108,8 @@ def _field_names(rule: Any) -> set[str]:
         return {name for member in rule.rules for name in _field_names(member)}
     if isinstance(rule, Scheduler):
         return _field_names(rule.rule) - dict(rule.schedules).keys()
+    if isinstance(rule, Wrapper):
+        return _field_names(rule.rule) | (_names_of(type(rule)) - {"rule"})
     return _names_of(type(rule))
 
 
@@ -116,10 +121,13 @@ def _names_of(kind: Any) -> set[str]:
 def _replaced(rule: Any, fields: dict[str, Any]) -> Any:
     if isinstance(rule, OptimizerChain):
         return OptimizerChain(*(_replaced(member, fields) for member in rule.rules))
-    if isinstance(rule, Scheduler):
-        free = {name: fields[name] for name in _field_names(rule) & fields.keys()}
-        return with_fields(rule, {"rule": _replaced(rule.rule, free)})
     own = {name: value for name, value in fields.items() if name in _field_names(rule)}
+    if isinstance(rule, Scheduler):
+        return with_fields(rule, {"rule": _replaced(rule.rule, own)})
+    if isinstance(rule, Wrapper):
+        inner = {name: value for name, value in own.items() if name in _field_names(rule.rule)}
+        own = {name: value for name, value in own.items() if name not in inner}
+        own["rule"] = _replaced(rule.rule, inner)
     return dataclasses.replace(rule, **own) if own else rule
 
 
@@ -151,8 +159,8 @@ def freeze(state: S, path: str | None = None) -> S:
     >>> state = pn.optimizers.setup(pn.optimizers.SGD(0.1), ps)
     >>> pn.optimizers.freeze(state, "layer_1")
     OptimizerState
-      layer_1.weight  SGD(lr=0.1, momentum=0.0, nesterov=False)  (frozen)
-      layer_2.weight  SGD(lr=0.1, momentum=0.0, nesterov=False)
+      layer_1.weight  SGD(lr=0.1, momentum=0.0, nesterov=False, dampening=0.0)  (frozen)
+      layer_2.weight  SGD(lr=0.1, momentum=0.0, nesterov=False, dampening=0.0)
     """
     return _on_optimizer_state(state, lambda inner: _with_flag(inner, path, True))
 

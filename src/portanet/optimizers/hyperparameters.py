@@ -22,8 +22,8 @@ def hyperparameters(rule: Any) -> Tree:
     --------
     >>> import portanet as pn
     >>> from portanet.optimizers.hyperparameters import hyperparameters
-    >>> hyperparameters(pn.optimizers.SGD(0.1, momentum=0.9))
-    {'class': 'SGD', 'lr': 0.1, 'momentum': 0.9, 'nesterov': False}
+    >>> hyperparameters(pn.optimizers.Momentum(0.1))
+    {'class': 'Momentum', 'lr': 0.1, 'momentum': 0.9}
     """
     if rule is None or isinstance(rule, bool | int | float | str):
         return rule

@@ -8,14 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet.errors import HyperparameterError, shown
-from portanet.optimizers.base import Array, Rule, RuleState, with_fields
-from portanet.tracing.record.host import Counter, RecordedNumber
+from portanet.optimizers.base import (
+    Array,
+    Rule,
+    RuleState,
+    apply_rules,
+    number_at,
+    with_fields,
+)
+from portanet.optimizers.wrappers import Wrapper
+from portanet.tracing.record.host import Counter
 
 Schedule = Callable[[int], float]
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class Scheduler(Rule):
+class Scheduler(Wrapper):
     """A rule whose hyperparameters are functions of the step.
 
     Parameters
@@ -43,8 +51,6 @@ class Scheduler(Rule):
     >>> import portanet as pn
     >>> halving = pn.optimizers.schedules.ExponentialDecay(1.0, decay=0.5)
     >>> rule = pn.optimizers.Scheduler(pn.optimizers.SGD(), lr=halving)
-    >>> rule
-    Scheduler(SGD(lr=1.0, momentum=0.0, nesterov=False), lr=ExponentialDecay(start=1.0, decay=0.5))
     >>> ps = {"weight": np.asarray([4.0])}
     >>> state = pn.optimizers.setup(rule, ps)
     >>> for _ in range(3):
@@ -53,7 +59,6 @@ class Scheduler(Rule):
     {'weight': array([2.25])}
     """
 
-    rule: Rule
     schedules: tuple[tuple[str, Schedule], ...]
 
     def __init__(self, rule: Rule, **schedules: Schedule) -> None:
@@ -78,21 +83,14 @@ class Scheduler(Rule):
         options = "".join(f", {name}={schedule!r}" for name, schedule in self.schedules)
         return f"Scheduler({self.rule!r}{options})"
 
-    @property
-    def elementwise(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.rule.elementwise
+    def numbers(self) -> tuple[float, ...]:
+        return ()
 
-    @property
-    def joinable(self) -> bool:
-        return self.rule.joinable
+    def with_numbers(self, numbers: Sequence[Any]) -> Any:
+        return self
 
     def init(self, x: Array) -> RuleState:
         return Counter(0), self.rule.init(x)
-
-    def apply(self, state: RuleState, x: Array, g: Array) -> tuple[RuleState, Array]:
-        step, inner = state
-        inner, dx = self._at(step).apply(inner, x, g)
-        return (step + 1, inner), dx
 
     @classmethod
     def apply_all(
@@ -108,16 +106,10 @@ class Scheduler(Rule):
             # What schedules the same is the same rule, which some libraries apply to all at once.
             known = rule is rules[0] and step is steps[0] and now
             now.append(now[0] if known else rule._at(step))
-        inner, dx = type(now[0]).apply_all(now, inner, xs, gs)
+        inner, dx = apply_rules(now, inner, xs, gs)
         return [(t + 1, s) for t, s in zip(steps, inner, strict=True)], dx
 
     def _at(self, step: Any) -> Any:
         """Return the rule with its hyperparameters at a step."""
-        recorded = isinstance(step, RecordedNumber)
-        return with_fields(
-            self.rule,
-            {
-                name: step.given_to(schedule) if recorded else float(schedule(int(step)))
-                for name, schedule in self.schedules
-            },
-        )
+        numbers = {name: number_at(step, schedule) for name, schedule in self.schedules}
+        return with_fields(self.rule, numbers)

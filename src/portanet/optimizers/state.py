@@ -49,8 +49,8 @@ class OptimizerState:
     >>> state = pn.optimizers.setup(pn.optimizers.SGD(0.1), ps)
     >>> print(state)
     OptimizerState
-      layer_1.bias    SGD(lr=0.1, momentum=0.0, nesterov=False)
-      layer_1.weight  SGD(lr=0.1, momentum=0.0, nesterov=False)
+      layer_1.bias    SGD(lr=0.1, momentum=0.0, nesterov=False, dampening=0.0)
+      layer_1.weight  SGD(lr=0.1, momentum=0.0, nesterov=False, dampening=0.0)
     >>> state["layer_1"]["bias"].rule.lr
     0.1
     """

@@ -10,11 +10,15 @@ from portanet.errors import (
     DTypeError,
     HyperparameterError,
     ParameterTreeError,
+    PortanetError,
     ShapeError,
     shown,
 )
-from portanet.interface import array_namespace, dtype_name, same_dtype
-from portanet.optimizers.base import Rule
+from portanet.interface import array_namespace, backend_of, dtype_name, same_dtype
+from portanet.optimizers.base import Rule, RuleState, apply_rules
+from portanet.optimizers.chains import OptimizerChain
+from portanet.optimizers.complex_parts import as_given, as_real, is_complex
+from portanet.optimizers.groups import Passing
 from portanet.optimizers.state import (
     OptimizerState,
     array_like,
@@ -47,8 +51,14 @@ def setup(rule: Rule, ps: Tree) -> OptimizerState:
     ------
     HyperparameterError
         If `rule` is not a rule.
-    DTypeError
-        If a parameter is complex.
+    ShapeError, DTypeError
+        If `rule` cannot train one of the arrays, as `Muon` what is no matrix.
+    ParameterTreeError
+        If a path in `Groups` or `Masked` leads nowhere.
+
+    Notes
+    -----
+    A complex parameter is stepped by its real and imaginary parts, as in PyTorch.
 
     Examples
     --------
@@ -64,25 +74,33 @@ def setup(rule: Rule, ps: Tree) -> OptimizerState:
             f"rule such as pn.optimizers.Adam(0.001) first, then the parameters"
         )
     xs, structure = flatten_entries(ps)
-    trained = [_is_trained(x, path) for x, path in zip(xs, dotted_paths(structure), strict=True)]
-    return OptimizerState(
-        structure,
-        tuple(rule if yes else None for yes in trained),
-        tuple(rule.init(x) if yes else () for x, yes in zip(xs, trained, strict=True)),
-        (False,) * len(xs),
-    )
+    paths = dotted_paths(structure)
+    places = [place for place, x in enumerate(xs) if _is_trained(x)]
+    names, arrays = [paths[place] for place in places], [xs[place] for place in places]
+    rules: list[Rule | None] = [None] * len(xs)
+    states: list[RuleState] = [()] * len(xs)
+    for place, own in zip(places, rule.by_parameter(names, arrays), strict=True):
+        _check_rule(own, paths[place], xs[place])
+        rules[place], states[place] = own, own.init(as_real(xs[place]))
+    return OptimizerState(structure, tuple(rules), tuple(states), (False,) * len(xs))
 
 
-def _is_trained(x: Any, path: str) -> bool:
-    if not array_like(x):
-        return False
-    xp = array_namespace(x)
-    if xp.isdtype(x.dtype, "complex floating"):
-        raise DTypeError(
-            f"{name_of(path)}: dtype is real floating: {dtype_name(x)}: keep the real and "
-            f"imaginary parts as two parameters"
+def _is_trained(x: Any) -> bool:
+    return array_like(x) and backend_of(x).is_floating(x.dtype)
+
+
+def _check_rule(rule: Rule, path: str, x: Any) -> None:
+    """Raise unless `rule`, which a parameter got, moves it and can train it."""
+    members = rule.rules if isinstance(rule, OptimizerChain) else (rule,)
+    if all(isinstance(member, Passing) for member in members):
+        raise HyperparameterError(
+            f"{name_of(path)} has a rule: there is only a Masked one that leaves it out: chain it "
+            f"with a rule for all, or use pn.optimizers.Groups"
         )
-    return xp.isdtype(x.dtype, "real floating")
+    try:
+        rule.check(x)
+    except PortanetError as error:
+        raise type(error)(f"{name_of(path)}: {error.message}") from None
 
 
 def update(state: OptimizerState, ps: Tree, grads: Tree) -> tuple[OptimizerState, Tree]:
@@ -148,22 +166,27 @@ def update(state: OptimizerState, ps: Tree, grads: Tree) -> tuple[OptimizerState
             active.append(index)
     if not active:
         return state, ps
-    rules: list[Any] = [state.rules[index] for index in active]
-    new_states, steps = type(rules[0]).apply_all(
-        rules,
+    new_states, steps = apply_rules(
+        [state.rules[index] for index in active],
         [state.states[index] for index in active],
-        [xs[index] for index in active],
-        [gs[index] for index in active],
+        *_in_real_parts([xs[index] for index in active], [gs[index] for index in active]),
     )
     states = list(state.states)
     for index, rule_state, dx in zip(active, new_states, steps, strict=True):
-        moved = xs[index] - dx
+        moved = xs[index] - (dx if dx.dtype == xs[index].dtype else as_given(dx, xs[index]))
         # NumPy makes scalars of results without axes: what was an array stays one.
         if not moved.shape:
             moved, rule_state = trees.map_leaves(_as_array, (moved, rule_state))
         xs[index], states[index] = moved, rule_state
     state = OptimizerState(structure, state.rules, tuple(states), state.frozen)
     return state, trees.unflatten(structure, xs)
+
+
+def _in_real_parts(xs: list[Any], gs: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Return parameters and gradients with complex ones as arrays of their real parts."""
+    if not any(map(is_complex, {x.dtype: x for x in xs}.values())):
+        return xs, gs
+    return list(map(as_real, xs)), list(map(as_real, gs))
 
 
 def _as_array(x: Any) -> Any:

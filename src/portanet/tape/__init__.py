@@ -1,9 +1,19 @@
 """The tape: forward and reverse differentiation for array libraries that have none."""
 
-from portanet.tape.box import Box, strip
+from portanet.tape.box import Box, detached, strip
 from portanet.tape.checkpoint import checkpoint
 from portanet.tape.custom import Operation, custom
 from portanet.tape.namespace import Namespace
 from portanet.tape.trace import jvp, vjp
 
-__all__ = ["Box", "Namespace", "Operation", "checkpoint", "custom", "jvp", "strip", "vjp"]
+__all__ = [
+    "Box",
+    "Namespace",
+    "Operation",
+    "checkpoint",
+    "custom",
+    "detached",
+    "jvp",
+    "strip",
+    "vjp",
+]

@@ -47,6 +47,9 @@ class BatchTrace(Trace):
             return tuple(xp.batch_box(part, self, None) for part in result)
         return xp.batch_box(result, self, None)
 
+    def process_compound(self, compound: Any, args: Sequence[Any]) -> list[Any]:
+        return compound.run_batched(self, args)
+
 
 def vmap(
     function: Callable[..., Sequence[Any]],

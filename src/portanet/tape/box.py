@@ -194,6 +194,19 @@ def strip(x: Any) -> Any:
     return x
 
 
+def detached(x: Any) -> Any:
+    """Return `x` as a constant, for the traces around it and for those to come.
+
+    In the body of a loop that is an operation: the body is differentiated later.
+    """
+    bare = x = strip(x)
+    while isinstance(x, Box):
+        if x.owner.keeps_rules:
+            return bare.xp.detach(bare)
+        x = x.value
+    return bare
+
+
 def at_hand(x: Any) -> Any:
     """Return the plain array of this run inside any boxes; of a batch, its first entry."""
     return x.entry(at_hand(x.value)) if isinstance(x, Box) else x

@@ -12,7 +12,7 @@ from portanet.errors import NoDerivativeError
 from portanet.tape.box import Box, strip
 from portanet.tape.form import Form
 from portanet.tape.primitive import Primitive
-from portanet.tape.rule import Rule
+from portanet.tape.rule import Constant, Rule
 from portanet.tape.trace import call
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -50,7 +50,7 @@ def composite(
 
 def constant(xp: Any, name: str, raw: Callable[..., Any], form: Form | None) -> Callable[..., Any]:
     """Return a function that is computed as if nothing were differentiated."""
-    primitive = Primitive(name, raw, Rule(), xp, xp.box)
+    primitive = Primitive(name, raw, Constant(), xp, xp.box)
 
     @functools.wraps(raw)
     def function(*args: Any, **options: Any) -> Any:
@@ -60,8 +60,8 @@ def constant(xp: Any, name: str, raw: Callable[..., Any], form: Form | None) -> 
             if not form.fits(args, options):
                 args, options = form.bind(name, raw, args, options)
             args = tuple(map(xp.operands.check, args))
-        stripped = {key: _strip_all(x) for key, x in options.items()}
-        return call(primitive, [_strip_all(x) for x in args], stripped)
+        stripped = {key: strip_all(x) for key, x in options.items()}
+        return call(primitive, [strip_all(x) for x in args], stripped)
 
     return function
 
@@ -75,7 +75,7 @@ def refusing(xp: Any, name: str, raw: Callable[..., Any]) -> Callable[..., Any]:
         if not _has_box(args, options):
             return raw(*args, **options)
         given = (*args, *options.values())
-        if any(_strip_all(x) is not x for x in given if has_box(x)):
+        if any(strip_all(x) is not x for x in given if has_box(x)):
             raise NoDerivativeError(
                 f"{name} has no derivative rule: compute it outside the derivative, or write "
                 "it with functions that have one"
@@ -96,11 +96,11 @@ def of_types(raw: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _strip_all(x: Any) -> Any:
+def strip_all(x: Any) -> Any:
     """Strip an array, or those in a list; what has nothing to strip returns itself."""
     if not isinstance(x, list | tuple):
         return strip(x)
-    parts = [_strip_all(part) for part in x]
+    parts = [strip_all(part) for part in x]
     if all(new is old for new, old in zip(parts, x, strict=True)):
         return x
     return type(x)(parts)

@@ -132,6 +132,14 @@ class _Watched:
             return super().process(primitive, args, kwargs)  # pyright: ignore
         return call(primitive, replaced, kwargs)
 
+    def process_compound(self: Any, compound: Any, args: Sequence[Any]) -> list[Any]:
+        run = _current.get()
+        if run is not None and self.level <= run.level:
+            replaced = [run.stand_in(x) for x in args]
+            if any(new is not old for new, old in zip(replaced, args, strict=True)):
+                return compound.bind(replaced)
+        return super().process_compound(compound, args)  # pyright: ignore
+
 
 @cache
 def _watched(kind: type) -> type:

@@ -78,7 +78,8 @@ class Kept:
 
 def custom(operation: Operation, arrays: Arrays, xp: Any) -> list[Any]:
     """Call `operation` on plain or traced arrays of the namespace `xp`."""
-    if not any(map(is_traced, arrays)):
+    kept = any(trace.keeps_rules for x in arrays for trace in traces(x))
+    if not kept and not any(map(is_traced, arrays)):
         outputs = operation.function(*arrays)
         if any(map(is_traced, outputs)):
             operation.refuse_captured()

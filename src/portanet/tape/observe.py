@@ -85,6 +85,10 @@ class ObserveTrace(Trace):
             return type(result)(map(self.lift, result))
         return self.lift(result)
 
+    def process_compound(self, compound: Any, args: Sequence[Any]) -> list[Any]:
+        results = self.observer(compound.name, compound.bind, [self.lower(x) for x in args])
+        return [self.lift(y) if hasattr(y, "shape") else y for y in results]
+
 
 def _box(xp: Any) -> type[Box]:
     found = xp.__dict__.get("observed_box")

@@ -111,6 +111,10 @@ class Rule:
         )
 
 
+class Constant(Rule):
+    """A function that is computed as if nothing were differentiated."""
+
+
 class Elementwise(Rule):
     """A holomorphic function of single elements, its arguments broadcast against each other.
 

@@ -33,6 +33,9 @@ class Trace:
 
     __slots__ = ("level",)
 
+    keeps_rules = False
+    """Whether operations with derivatives of their own are kept whole, for traces to come."""
+
     def __init__(self) -> None:
         self.level: float = next(_order)
 
@@ -42,6 +45,10 @@ class Trace:
         result = call(primitive, values, kwargs)
         note = self.note(primitive, result, values, kwargs, argnums, notes)
         return primitive.box(result, self, note)
+
+    def process_compound(self, compound: Any, args: Sequence[Any]) -> list[Any]:
+        """Run an operation that is made of programs, such as a loop; return its results."""
+        raise NotImplementedError
 
     def note(
         self, primitive: Any, result: Any, values: Sequence[Any], kwargs: dict[str, Any],
@@ -90,6 +97,9 @@ class ReverseTrace(Trace):
         self.calls.append(record)
         return record
 
+    def process_compound(self, compound: Any, args: Sequence[Any]) -> list[Any]:
+        return compound.run_reverse(self, args)
+
     def pull(self, seeds: Sequence[tuple[Any, Any]], roots: Sequence[Any]) -> list[Any]:
         """Send cotangents from `seeds` (pairs of call and cotangent) back to `roots`.
 
@@ -135,6 +145,9 @@ class ForwardTrace(Trace):
     ) -> Any:  # fmt: skip
         return primitive.push(primitive, notes, result, values, kwargs, argnums)
 
+    def process_compound(self, compound: Any, args: Sequence[Any]) -> list[Any]:
+        return compound.run_forward(self, args)
+
 
 class Refusal(Trace):
     """The trace of a tangent that does not exist: whoever computes with it gets an error."""
@@ -146,6 +159,9 @@ class Refusal(Trace):
         self.message = message
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        self.refuse()
+
+    def process_compound(self, compound: Any, args: Sequence[Any]) -> list[Any]:
         self.refuse()
 
     def refuse(self) -> NoReturn:

@@ -47,6 +47,8 @@ class Operation:
     result : Variable
     seen : tuple of Variable
         The arguments at whose memory the result may look.
+    samples : tuple
+        What the arguments of a `Compound` were when it was recorded.
     """
 
     primitive: Any
@@ -54,6 +56,7 @@ class Operation:
     options: dict[str, Any]
     result: Variable
     seen: tuple[Any, ...] = ()
+    samples: tuple[Any, ...] = ()
 
     @property
     def name(self) -> str:
@@ -86,19 +89,20 @@ def replaced(function: Callable[[Any], Any], x: Any) -> Any:
     return type(x)(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class HostFunction:
+    """A function of host values, and the text in which a replay calls it."""
+
+    name: str
+    compute: Callable[..., Any]
+    text: str
+
+
 class Inner:
-    """A part of a program with a source of its own, such as a loop.
+    """A part of a program with a source of its own, such as a loop."""
 
-    Attributes
-    ----------
-    source : Source
-    """
-
-    source: Any
-
-    def instance(self) -> Callable[..., Any]:
-        """Return a function that runs it in memory of its own."""
-        raise NotImplementedError
+    source: Any = None
+    """The `Source`, once it is written."""
 
 
 @dataclass(slots=True)
@@ -117,3 +121,17 @@ class Program:
     inputs: list[Variable]
     operations: list[Operation] = field(default_factory=list)
     outputs: list[Any] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Routine(Inner):
+    """A program that is called from another one, and gives its outputs in new memory.
+
+    Parameters
+    ----------
+    program : Program
+    backend : Backend
+    """
+
+    program: Program
+    backend: Any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from portanet.tape.rule import Rule
+from portanet.tape.rule import Constant, Rule
 from portanet.tape.rules import EXTENSIONS, RULES, fft, linalg
 
 _RULES: dict[str, Rule] = {}
@@ -25,4 +25,4 @@ def is_standard(primitive: Any) -> bool:
     if generic is not None:
         return str(generic.__module__).startswith("portanet.")
     rule = getattr(primitive, "rule", None)
-    return rule is None or type(rule) is Rule or _RULES.get(primitive.name) is rule
+    return rule is None or type(rule) in (Rule, Constant) or _RULES.get(primitive.name) is rule

@@ -1,6 +1,32 @@
-"""Training: a state that holds all there is, and the step that moves it on."""
+"""Training: a state that holds all there is, the step that moves it on, the loop, minimisation."""
 
+from portanet.training import callbacks, metrics
+from portanet.training.evaluate import evaluate, predict
+from portanet.training.fit import fit
+from portanet.training.history import History
+from portanet.training.minimization.minimize import minimize
+from portanet.training.minimization.progress import Minimum
+from portanet.training.minimization.scipy_objective import ScipyObjective, scipy_objective
+from portanet.training.run import Run
 from portanet.training.state import TrainState
 from portanet.training.step import apply_gradients, compute_gradients, train_step
+from portanet.training.steps import train_steps
 
-__all__ = ["TrainState", "apply_gradients", "compute_gradients", "train_step"]
+__all__ = [
+    "History",
+    "Minimum",
+    "Run",
+    "ScipyObjective",
+    "TrainState",
+    "apply_gradients",
+    "callbacks",
+    "compute_gradients",
+    "evaluate",
+    "fit",
+    "metrics",
+    "minimize",
+    "predict",
+    "scipy_objective",
+    "train_step",
+    "train_steps",
+]

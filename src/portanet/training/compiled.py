@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from portanet import optimizers, trees
@@ -35,20 +35,51 @@ def compiled_step(
     flat = Flat.of(ts)
     if flat is None:
         return _structured_step(loss, data, ts, slowly, donate)
-    model, layout, donated = ts.model, flat.layout, _DONATED if donate else ()
-    known = STEPS.find(_flat, loss, (model, layout.rule), slowly, donated, model, layout)
+    place, donated = flat.place, _DONATED if donate else ()
+    known = None if place is None else place.step_after(loss, slowly, donated)
     if known is None:
-        return None
+        model, layout = ts.model, flat.layout
+        place = STEPS.find(_flat, loss, (model, layout.rule), slowly, donated, model, layout)
+        known = None if place is None else place.known
+        if known is None:
+            return None
     done = _run(known, flat.vector, ts.states, flat.rule_state, flat.numbers, data)
     value, stats, states, vector, rule_state = done
     if donate and "flat" in ts.__dict__:
         ts.end()
-    return value, stats, flat.after(ts, states, vector, rule_state)
+    return value, stats, flat.after(ts, states, vector, rule_state, place)
+
+
+END: Any = object()
+
+
+def replayed_steps(
+    loss: Any, batches: Iterator[Any], ts: TrainState, values: list[Any], slowly: bool, donate: bool
+) -> tuple[TrainState, Any]:
+    """Take further steps as long as each is the one that was taken last.
+
+    Adds the losses to `values`; returns the state and the first batch of another step, or `END`.
+    """
+    data, flat = next(batches, END), ts.__dict__.get("flat")
+    if flat is None or flat.place is None:
+        return ts, data
+    vector, states, rule_state, place = flat.vector, ts.states, flat.rule_state, flat.place
+    donated, count = _DONATED if donate else (), len(values)
+    while data is not END:
+        known = place.step_after(loss, slowly, donated)
+        if known is None:
+            break
+        done = _run(known, vector, states, rule_state, flat.numbers, data)
+        value, _, states, vector, rule_state = done
+        values.append(value)
+        data = next(batches, END)
+    steps = len(values) - count
+    return flat.after(ts, states, vector, rule_state, place, steps), data
 
 
 def _run(known: Known, *args: Any) -> Any:
+    run = known.run
     try:
-        run = known.run
         done = run(*args)
     except (TracedValueError, ArgumentError) as error:
         if "pn.jit" not in error.message:
@@ -81,7 +112,8 @@ def _structured_step(
     fixed = ts.model, state.structure, rules, state.frozen
     around = ts.model, rules.kinds
     donated = _DONATED if donate else ()
-    known = STEPS.find(_structured, loss, around, asked_for, donated, *fixed)
+    place = STEPS.find(_structured, loss, around, asked_for, donated, *fixed)
+    known = None if place is None else place.known
     if known is None:
         return None
     done = _run(known, ts.parameters, ts.states, state.states, numbers, data)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from portanet import trees
 from portanet.interface import array_namespace, backend_of
 from portanet.optimizers import OptimizerState
+from portanet.optimizers.complex_parts import is_complex
 from portanet.tracing.record.host import Counter
 from portanet.training.rules import bare, numbers_of
 from portanet.training.state import TrainState
@@ -93,7 +94,7 @@ def layout_of(ts: TrainState) -> Layout | None:
     if backend_of(*leaves).differentiates_itself:
         return None
     rule, first = state.rules[0], leaves[0]
-    if rule is None or not rule.joinable or any(state.frozen):
+    if rule is None or not rule.joinable or any(state.frozen) or is_complex(first):
         return None
     if any(r != rule for r in state.rules) or any(x.dtype != first.dtype for x in leaves):
         return None
@@ -136,6 +137,8 @@ class Flat:
         What varies in the rule.
     vector : array
     rule_state : tree
+    place : Place, optional
+        Where the step that made it was found: that of the next one, as a rule.
     """
 
     layout: Layout
@@ -143,6 +146,7 @@ class Flat:
     numbers: tuple[Any, ...]
     vector: Any
     rule_state: Any
+    place: Any = None
 
     def parameters(self) -> Any:
         return self.layout.parameters(self.vector)
@@ -154,7 +158,7 @@ class Flat:
         """Return this with other numbers in the rule, None if it is another one besides."""
         if bare(rule) != self.layout.rule:
             return None
-        return Flat(self.layout, rule, numbers_of(rule), self.vector, self.rule_state)
+        return replace(self, rule=rule, numbers=numbers_of(rule))
 
     @classmethod
     def of(cls, ts: TrainState) -> Flat | None:
@@ -172,14 +176,19 @@ class Flat:
         rule = ts.optimizer_state.rules[0]
         return cls(layout, rule, numbers_of(rule), *layout.flatten(ts))
 
-    def after(self, ts: TrainState, states: Any, vector: Any, rule_state: Any) -> TrainState:
-        """Return the training state of the step after `ts`, kept flat."""
+    def after(
+        self, ts: TrainState, states: Any, vector: Any, rule_state: Any, place: Any, steps: int = 1
+    ) -> TrainState:
+        """Return the training state some steps after `ts`, kept flat."""
+        old = ts.__dict__
+        flat = Flat(self.layout, self.rule, self.numbers, vector, rule_state, place)
         new = object.__new__(TrainState)
-        new.__dict__.update(
-            model=ts.model,
-            optimizer=ts.optimizer,
-            step=ts.step + 1,
-            states=states,
-            flat=Flat(self.layout, self.rule, self.numbers, vector, rule_state),
-        )
+        fields = {
+            "model": old["model"],
+            "optimizer": old["optimizer"],
+            "step": old["step"] + steps,
+            "states": states,
+            "flat": flat,
+        }
+        object.__setattr__(new, "__dict__", fields)
         return new

@@ -21,22 +21,28 @@ def gradients(
         raise ArgumentError(f"loss is a function loss(model, ps, st, data): got {shown(loss)}")
 
     def objective(ps: Tree) -> tuple[Array, tuple[Tree, Any]]:
-        value, new_states, stats = _checked(loss(model, ps, states, data))
+        value, new_states, stats = checked(loss(model, ps, states, data))
         return value, (new_states, stats)
 
     (value, (states, stats)), grads = evaluate(objective, parameters, "parameters", True, ad)
     return grads, value, states, stats
 
 
-def _checked(result: Any) -> tuple[Array, Tree, Any]:
-    if not isinstance(result, tuple) or len(result) != 3:
-        kind = type(result).__name__
-        found = f"{kind} of {len(result)}" if isinstance(result, tuple | list) else kind
-        raise DTypeError(
-            f"loss(model, ps, st, data) returns a tuple of 3, (value, st, stats): got {found}: "
-            f"without statistics, return value, st, {{}}"
-        )
-    value = result[0]
+def checked_triple(result: Any) -> tuple[Any, Tree, Any]:
+    """Return what a loss returned, which is a triple."""
+    if isinstance(result, tuple) and len(result) == 3:
+        return result
+    kind = type(result).__name__
+    found = f"{kind} of {len(result)}" if isinstance(result, tuple | list) else kind
+    raise DTypeError(
+        f"loss(model, ps, st, data) returns a tuple of 3, (value, st, stats): got {found}: "
+        f"without statistics, return value, st, {{}}"
+    )
+
+
+def checked(result: Any) -> tuple[Array, Tree, Any]:
+    """Return what a loss returned: its value is one number, and an array."""
+    value = checked_triple(result)[0]
     if not is_array(value):
         raise DTypeError(
             f"the value of the loss is an array of shape (): got {type(value).__name__}: return "

@@ -80,12 +80,22 @@ class Place:
     Attributes
     ----------
     known : Known or None
-        None if the step runs as it is.
+        None if the step runs as it is, or has been forgotten.
     """
 
-    objects: tuple[Any, ...]
+    loss: Any
+    fixed: tuple[Any, ...]
     surroundings: Surroundings
     known: Known | None
+
+    def step_after(self, loss: Any, asked_for: bool, donated: tuple[int, ...]) -> Known | None:
+        """Return the step that follows the one found here with the same model, None if unknown."""
+        known = self.known
+        if known is None or self.loss is not loss or known.asked_for is not asked_for:
+            return None
+        if self.fixed[0] != donated or self.surroundings.changed() is not None:
+            return None
+        return known
 
 
 class KnownSteps:
@@ -101,8 +111,9 @@ class KnownSteps:
     def clear(self) -> None:
         """Forget all steps, and what was said about them."""
         with LOCK:
-            caches = self._steps, self._places, self._refused, self._restless, self._told
-            for cache in caches:
+            while self._places:
+                self._drop(next(iter(self._places)))
+            for cache in (self._steps, self._refused, self._restless, self._told):
                 cache.clear()
 
     def find(
@@ -113,19 +124,17 @@ class KnownSteps:
         asked_for: bool,
         donated: tuple[int, ...],
         *fixed: Any,
-    ) -> Known | None:
-        """Return the jitted ``make(loss, *fixed)``, the same for an equal loss and equal `fixed`.
+    ) -> Place | None:
+        """Return where the jitted ``make(loss, *fixed)`` is, for an equal loss and equal `fixed`.
 
-        None if it should run as it is: if there would be another one nearly every time, or if what
-        `loss` or something of `around` reads may change without a sign and nobody has `asked_for`
-        it. `donated` are positions of its arguments.
+        None, or a place without a step, if it should run as it is: if there would be another one
+        nearly every time, or if what `loss` or something of `around` reads may change without a
+        sign and nobody has `asked_for` it. `donated` are positions of its arguments.
         """
         key = (id(loss), asked_for, donated, *map(id, fixed))
         place = self._places.get(key)
-        if place is not None:
-            unchanged = place.surroundings.unchanged
-            if unchanged is None or unchanged() or place.surroundings.changed() is None:
-                return place.known
+        if place is not None and place.surroundings.changed() is None:
+            return place
         fixed = (donated, *fixed)
         new = Known(make, loss, fixed, Surroundings(loss, *around), asked_for)
         if new.name in self._restless and not asked_for:
@@ -135,11 +144,12 @@ class KnownSteps:
             if unseen is not None:
                 self._tell(new, unseen)
             known = self._find(new) if unseen is None else None
-            if known is not None or unseen is not None:
-                self._places[key] = Place((loss, fixed), new.surroundings, known)
+            if known is None and unseen is None:
+                return None
+            place = self._places[key] = Place(loss, fixed, new.surroundings, known)
             if len(self._places) > _MOST:
-                self._places.popitem(last=False)
-        return known
+                self._drop(next(iter(self._places)))
+        return place
 
     def check_settled(self, known: Known) -> None:
         """See to it that a step which changes its own surroundings runs as it is from now on.
@@ -186,7 +196,11 @@ class KnownSteps:
 
     def _forget(self, gone: Known) -> None:
         for key in [key for key, place in self._places.items() if place.known is gone]:
-            del self._places[key]
+            self._drop(key)
+
+    def _drop(self, key: Any) -> None:
+        """Forget what is at a place, whoever still holds it."""
+        self._places.pop(key).known = None
 
     def _tell(self, known: Known, reason: str) -> None:
         """Say once for each loss why its steps are not recorded."""

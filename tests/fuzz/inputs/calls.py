@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from contract.called import as_called, by_keyword
 from contract.cases import LAYERS, LOSSES, RULES
 from contract.functions import ALL
 
 import portanet as pn
 from fuzz.inputs import tools, verbs
 from fuzz.inputs.places import Call, places
+from portanet import checks
 from portanet.optimizers import schedules
 
 SAMPLES = 3
@@ -65,42 +67,31 @@ def _functions(arrays: Callable[[Any], Any]) -> Iterator[Call]:
         inputs = _inputs(case, arrays)
         inputs = inputs if isinstance(inputs, tuple) else (inputs,)
         function = getattr(pn.functional, case.name)
-        args, options = _as_called(case, function, inputs)
-        yield Call(f"functional.{label}", function, args, options)
+        args, options = as_called(case, inputs)
+        yield _of_arrays(f"functional.{label}", function, args, options)
+        leading, named = by_keyword(function, args, options)
+        if len(leading) < len(args):
+            yield _of_arrays(f"functional.{label}, by keyword", function, leading, named)
 
 
-def _as_called(case: Any, function: Any, inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments with which a case calls its function, and the defaults of the rest."""
-    seen: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
-
-    def spy(*args: Any, **options: Any) -> Any:
-        seen.append((args, options))
-        return function(*args, **options)
-
-    setattr(pn.functional, case.name, spy)
-    try:
-        (spy if case.call is function else case.call)(*inputs)
-    finally:
-        setattr(pn.functional, case.name, function)
-    args, options = seen[0]
-    return args, {**defaults(function, len(args)), **options}
-
-
-def defaults(function: Callable[..., Any], given: int) -> dict[str, Any]:
-    """Return the defaults of the parameters after the first `given` that have a name."""
+def _of_arrays(label: str, function: Any, args: Any, options: dict[str, Any]) -> Call:
+    """Return the call of a function, most of whose arguments are arrays."""
     parameters = list(inspect.signature(function).parameters.values())
-    return {
-        p.name: p.default
-        for p in parameters[given:]
-        if p.default is not p.empty and p.kind is not p.POSITIONAL_ONLY
-    }
+    starred = [p for p in parameters if p.kind is p.VAR_POSITIONAL]
+    positions = [*parameters[: len(args)], *starred * len(args)][: len(args)]
+    paths = [
+        *((0, i) for i, p in enumerate(positions) if checks.is_of_array(p)),
+        *((1, p.name) for p in parameters if p.name in options and checks.is_of_array(p)),
+    ]
+    anything = function in (pn.identity, pn.functional.at)
+    return Call(label, function, args, options, arrays=() if anything else tuple(paths))
 
 
 def _losses(arrays: Callable[[Any], Any]) -> Iterator[Call]:
     for label, case in LOSSES.items():
         prediction, target = _inputs(case, arrays)
         loss = case.make()
-        yield Call(label, loss, (prediction, target))
+        yield Call(label, loss, (prediction, target), arrays=((0, 0), (0, 1)))
         if case.of_arrays:
             data = prediction, target
             yield Call(f"{label}, objective", loss, (pn.NoOp(), {}, {}, data))

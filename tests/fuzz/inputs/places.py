@@ -25,6 +25,8 @@ class Call:
     options: dict[str, Any] = field(default_factory=dict)
     kept: tuple[Path, ...] = ()
     """Places that are part of the test, not of the call."""
+    arrays: tuple[Path, ...] = ()
+    """Places that take arrays of the call's library and nothing else, but for None."""
 
 
 def places(call: Call) -> Iterator[Path]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from fuzz.inputs.places import Call, Path, at, copied, places, replaced, spelled
 from fuzz.inputs.probes import CALLABLE, Probe
+from portanet.backends import backend_of, is_array, is_array_of
 from portanet.errors import PortanetError
 
 SECONDS = 1.0
@@ -33,7 +34,7 @@ class _Stopped(BaseException):
 
 @dataclass(frozen=True)
 class Fault:
-    """A call that was answered by an error outside the family, or late."""
+    """A call that was answered by an error outside the family, or late, or not refused."""
 
     call: str
     place: str
@@ -70,11 +71,23 @@ def faults(
                     continue
                 if name in CALLABLE and (callable(at(call, path)) or at(call, path) is None):
                     continue  # a function is a function, whatever it makes of its arguments
+                before = count.accepted
                 problem = _try(call, path, probe, count)
+                if count.accepted > before and _is_strange(call, path, probe()):
+                    problem = "taken, though it is no array of one library with the rest"
                 if problem is not None and _is_late(problem):
                     problem = _try(call, path, probe, Count())
                 if problem is not None:
                     yield Fault(call.name, spelled(path), name, problem)
+
+
+def _is_strange(call: Call, path: Path, value: Any) -> bool:
+    """Whether a value in the place of an array is none, or of another library than the rest."""
+    if path not in call.arrays or value is None:  # None may say that there is no array
+        return False
+    given = (at(call, other) for other in call.arrays if other != path)
+    others = [x for x in given if x is not None]
+    return not (is_array_of(backend_of(*others), value) if others else is_array(value))
 
 
 def _is_late(problem: str) -> bool:
@@ -83,7 +96,7 @@ def _is_late(problem: str) -> bool:
 
 def _try(call: Call, path: tuple, probe: Probe, count: Count) -> str | None:
     args, options = replaced(call, path, probe())
-    args, options = (args, options) if _strange(args, options) else copied((args, options))
+    args, options = (args, options) if _is_endless(args, options) else copied((args, options))
     start = time.process_time()
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -133,7 +146,7 @@ def bounded_memory() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-def _strange(*trees: object) -> bool:
+def _is_endless(*trees: object) -> bool:
     """Whether copying would not end."""
     try:
         copied(trees)

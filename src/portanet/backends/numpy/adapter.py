@@ -54,8 +54,8 @@ class NumPyBackend(TapeBackend):
         return kernels.KERNELS
 
     def holds(self, kind: type) -> bool:
-        """Whether it is an array that calculates as the standard says, which a matrix does not."""
-        return super().holds(kind) and not issubclass(kind, np.matrix)
+        """Whether such arrays calculate as the standard says, which masked ones do not."""
+        return super().holds(kind) and not issubclass(kind, np.matrix | np.ma.MaskedArray)
 
     def device_of(self, x: Any) -> str:
         return "cpu"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends.numpy import scatter, sums
+from portanet.backends.numpy import scatter, sums, systems
 
 Axis = int | tuple[int, ...] | None
 _MANY = 8  # rows for which it pays to copy a matrix
@@ -59,6 +59,7 @@ def _broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **scatter.FUNCTIONS,
     "broadcast_to": _broadcast_to,
+    "linalg.solve": systems.solve,
     "linalg.vector_norm": sums.vector_norm,
     "matmul": _matmul,
     "matrix_transpose": _matrix_transpose,

@@ -15,6 +15,7 @@ from portanet.backends.numpy import (
     pooling,
     rows,
     scatter,
+    special,
     sums,
 )
 
@@ -90,6 +91,7 @@ KERNELS: Mapping[str, Callable[..., Any]] = {
     **convolution.KERNELS,
     **normalization.KERNELS,
     **pooling.KERNELS,
+    **special.KERNELS,
     "adam_update": adam_update,
     "gelu": activations.gelu,
     "gelu_erf": activations.gelu_erf,

@@ -93,6 +93,7 @@ def softplus(x: Any) -> Any:
     return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
+@kernel
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent, ``(exp(x) - exp(-x)) / (exp(x) + exp(-x))``.
 

@@ -24,6 +24,8 @@ class at:
 
     Raises
     ------
+    BackendMismatchError
+        If `x` is no array, or `y` or an index one of another library.
     IndexRangeError
         If an index lies outside of its axis. Inside ``pn.jit`` on torch and JAX, and on
         accelerators, whose values cannot be looked at for free, such an index is the library's

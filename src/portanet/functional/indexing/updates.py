@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.errors import ArgumentError, DTypeError, ShapeError
+from portanet.errors import ArgumentError, BackendMismatchError, DTypeError, ShapeError
 from portanet.functional.indexing.keys import basic_key, is_mask, may_repeat, parts_of, places_of
 from portanet.functional.indexing.rows import (
     is_kind,
@@ -57,7 +57,7 @@ _KINDS = {
 def updated(x: Any, index: Any, method: str, y: Any) -> Any:
     """Return `x` with the entries at `index` changed by `y`."""
     if not is_array(x):
-        raise ArgumentError(f"at(x): x is an array: got {type(x).__name__}")
+        raise BackendMismatchError(f"at: x is an array: got {type(x).__name__}")
     xp = array_namespace(x, y) if is_array(y) else array_namespace(x)
     y = _operand(xp, x, y, method)
     parts = parts_of(index, x.shape)

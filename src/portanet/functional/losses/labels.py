@@ -10,7 +10,7 @@ from portanet.interface import array_namespace, backend_of, device_of
 __all__ = ["label_smoothing", "one_hot"]
 
 
-def one_hot(labels: Any, classes: int, *, axis: int = -1, dtype: Any = "float32") -> Any:
+def one_hot(labels: Any, classes: int, *, axis: int = -1, dtype: object = "float32") -> Any:
     """Return a one at the place of each label along a new axis, and zeros elsewhere.
 
     Parameters

@@ -129,7 +129,7 @@ def scaled_dot_product_attention(
 @in_float32
 @kernel
 def attention(
-    query: Any, key: Any, value: Any, mask: Any, *, causal: bool, scale: float | None
+    query: Any, key: Any, value: Any, mask: Any = None, *, causal: bool, scale: float | None
 ) -> Any:
     """Compute `scaled_dot_product_attention` of arrays that fit, without dropout."""
     return average(_weights(query, key, bias_of(query, key, mask, causal), scale), value)

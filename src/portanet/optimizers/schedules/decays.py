@@ -142,7 +142,8 @@ class Polynomial:
     start, end : float
         The first value :math:`a` and the last one :math:`b`. A warm-up starts at 0.
     steps : int
-        The number of steps :math:`n` between them.
+        The number of steps :math:`n` between them. With 0 it is the last value throughout, such as
+        a warm-up that is switched off.
     power : float, default 1.0
         The exponent :math:`p`, above 0.
 
@@ -161,10 +162,12 @@ class Polynomial:
 
     def __post_init__(self) -> None:
         checks.finite(self, "start", "end")
-        checks.integers(self, "steps")
+        checks.integers(self, "steps", minimum=0)
         checks.positive(self, "power")
 
     @checks.checked
     def __call__(self, step: int) -> float:
-        rest = 1.0 - min(step, self.steps) / self.steps
+        if step >= self.steps:
+            return self.end
+        rest = 1.0 - step / self.steps
         return self.end + (self.start - self.end) * rest**self.power

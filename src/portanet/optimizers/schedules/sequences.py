@@ -17,7 +17,7 @@ class Sequence:
     schedules : tuple of schedules
         At least one.
     steps : tuple of int
-        How long each but the last one takes.
+        How long each but the last one takes, 0 to leave it out.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class Sequence:
             if not callable(schedule):
                 checks.refuse(self, "each schedule is a function of the step", schedule)
         if not (isinstance(self.steps, tuple | list) and len(self.steps) == 0):
-            checks.sizes(self, "steps")
+            checks.sizes(self, "steps", minimum=0)
         object.__setattr__(self, "steps", tuple(self.steps))
         if len(self.steps) != len(self.schedules) - 1:
             relation = f"len(steps) == len(schedules) - 1 == {len(self.schedules) - 1}"

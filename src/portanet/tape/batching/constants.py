@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from portanet.tape.batching._parts import Finished, Rule, loop, of_no_size
+from portanet.tape.batching._parts import Finished, Rule, loop, natural, of_no_size
 
 
 def _like(name: str) -> Rule:
@@ -36,6 +36,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(
         ("nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values"), of_no_size
     ),
+    "detach": natural,
     "empty_like": _like("empty"),
     "isin": _isin,
     "ones_like": _like("ones"),

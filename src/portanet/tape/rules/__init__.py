@@ -41,6 +41,7 @@ EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
     **manipulation.EXTENSIONS,
     **differences.EXTENSIONS,
     **bundle.EXTENSIONS,
+    **constants.EXTENSIONS,
 }
 COMPOSITES: dict[str, Callable[..., Any]] = {
     **manipulation.COMPOSITES,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from portanet.tape.form import Form
+from portanet.tape.rule import Constant, Rule
 
 _UNARY = {
     "bitwise_invert", "ceil", "floor", "isfinite", "isinf", "isnan", "logical_not", "nonzero",
@@ -31,3 +35,6 @@ CONSTANTS: dict[str, Form] = {
     "searchsorted": _form("x1", "x2", named="side sorter"),
 }
 TYPES = frozenset({"can_cast", "finfo", "iinfo", "isdtype", "result_type"})
+EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
+    "detach": (Constant(), lambda raw, x: x),
+}

@@ -17,18 +17,21 @@ from portanet.tracing.write.trees import Unknown, sorted_keys
 _STATIC = (bool, int, str, bytes)
 
 
-def matcher(arguments: Any, is_input: Callable[[Any], bool]) -> Callable[[Any], Any] | None:
-    """Return a function that gives the inputs of a call, or None if it differs from `arguments`.
+def matcher(
+    args: Any, kwargs: Any, is_input: Callable[[Any], bool]
+) -> Callable[[Any, Any], Any] | None:
+    """Return a function that gives the inputs of a call, None if it differs from this one.
 
     Inputs come in the order of `portanet.trees.leaves`.
     """
     writer = _MatcherWriter(is_input)
     try:
-        writer.visit("arguments", arguments)
+        writer.visit("args", args)
+        writer.visit("kwargs", kwargs)
     except Unknown:
         return None
     lines = [
-        "def match(arguments):",
+        "def match(args, kwargs):",
         "    try:",
         *(f"        {line}" for line in writer.lines),
         "    except (KeyError, AttributeError, IndexError):",

@@ -17,10 +17,9 @@ from portanet.errors import TracedValueError
 from portanet.interface import is_array_of
 from portanet.random import Key
 from portanet.tape.trace import Captured
-from portanet.tracing.program import Opaque, Operation, Program, Variable
+from portanet.tracing.program import HostFunction, Opaque, Operation, Program, Variable
 from portanet.tracing.record.host import (
     KEPT,
-    HostFunction,
     RecordedKey,
     RecordedNumber,
     draw_operation,

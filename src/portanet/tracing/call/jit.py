@@ -59,7 +59,7 @@ class Jitted:
         if self._unchanged is not None and not self._unchanged():
             self._look_around()
         for replay in self._cache.recent:
-            inputs = replay.match((args, kwargs))
+            inputs = replay.match(args, kwargs)
             if inputs is not None:
                 self._cache.hits += 1
                 try:

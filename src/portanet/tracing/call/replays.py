@@ -13,6 +13,7 @@ from portanet.tracing.call.hoist import Hoisted
 from portanet.tracing.plan.passes import optimized
 from portanet.tracing.program import Program
 from portanet.tracing.record.record import record
+from portanet.tracing.write import branch_source, loop_source  # noqa: F401  how they are written
 from portanet.tracing.write.source import Source, Writer
 
 
@@ -122,7 +123,8 @@ def make(
         return outputs
 
     chosen = set(map(id, inputs))
-    match = matcher(trees.unflatten(structure, leaves), lambda x: id(x) in chosen)
+    args, kwargs = trees.unflatten(structure, leaves)
+    match = matcher(args, kwargs, lambda x: id(x) in chosen)
     if match is not None and backend.hides_traces:
         match = _of_untraced(match, backend)
     if backend.jit == "library":
@@ -139,9 +141,9 @@ def make(
     return replay, replay(inputs)
 
 
-def _of_untraced(match: Callable[[Any], Any], backend: Any) -> Callable[[Any], Any]:
-    def found(arguments: Any) -> Any:
-        inputs = match(arguments)
+def _of_untraced(match: Callable[[Any, Any], Any], backend: Any) -> Callable[[Any, Any], Any]:
+    def found(args: Any, kwargs: Any) -> Any:
+        inputs = match(args, kwargs)
         traced = inputs is not None and any(map(backend.is_traced, inputs))
         return None if traced else inputs
 

@@ -26,8 +26,8 @@ def _kind(leaf: Any) -> str:
         kind = _TRACED if backend.is_traced(leaf) else _ARRAY
         if backend.hides_traces:
             return kind
-    else:
-        kind = _STATIC
+    else:  # NumPy's masked arrays and matrices are no arrays of numbers
+        kind = _ARRAY if isinstance(leaf, np.ndarray) else _STATIC
     _KINDS[type(leaf)] = kind
     return kind
 

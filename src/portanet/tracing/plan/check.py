@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from portanet.tracing.compound import Compound
 from portanet.tracing.plan.blocks import Loop
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage, nbytes
@@ -22,13 +23,13 @@ class InvalidProgramError(Exception):
     """A pass or the planner has made something that would compute other numbers."""
 
 
-def program(program: Program, after: str) -> None:
+def program(checked: Program, after: str) -> None:
     """Check that everything is made once, before it is read, and looks only at its operands."""
     if not enabled:
         return
-    made: set[Variable] = set(program.inputs)
-    _require(len(made) == len(program.inputs), after, "an input is given twice")
-    for operation in program.operations:
+    made: set[Variable] = set(checked.inputs)
+    _require(len(made) == len(checked.inputs), after, "an input is given twice")
+    for operation in checked.operations:
         missing = [v for v in operation.operands if v not in made]
         _require(not missing, after, f"{operation.name} reads what is not made before it")
         _require(operation.result not in made, after, f"{operation.name} makes something again")
@@ -36,7 +37,10 @@ def program(program: Program, after: str) -> None:
         _require(not strange, after, f"{operation.name} looks at what is no operand of it")
         _require(_has_a_shape(operation.result), after, f"{operation.name} has no shape and dtype")
         made.add(operation.result)
-    lost = [y for y in variables(tuple(program.outputs)) if y not in made]
+        if isinstance(operation.primitive, Compound):
+            for body in operation.primitive.programs:
+                program(body, f"{after}, in {operation.name}")
+    lost = [y for y in variables(tuple(checked.outputs)) if y not in made]
     _require(not lost, after, "an output is not made")
 
 

@@ -77,9 +77,10 @@ def _copied(writer: Any, text: str, value: Any) -> str:
         return text
     if isinstance(value, np.ndarray):
         return f"{text}.copy()" if value.shape else f"{writer.constant(np.array)}({text})"
-    return f"{writer.constant(_copier(backend_of(value).xp))}({text})"
+    return f"{writer.constant(copier(backend_of(value).xp))}({text})"
 
 
 @cache
-def _copier(xp: Any) -> Any:
+def copier(xp: Any) -> Any:
+    """Return a function that copies arrays of a namespace."""
     return partial(xp.asarray, copy=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from portanet.tracing.loops.motion import with_motion
+from portanet.tracing.loops.passes import has_compounds, with_kept_rows, with_short_bodies
 from portanet.tracing.plan import check
 from portanet.tracing.plan.fused import with_kernels
 from portanet.tracing.plan.near import with_near_inputs
@@ -25,25 +27,39 @@ class Pass:
         ``run(program, backend)`` returns the new program.
     suits : callable
         Whether it is for the programs of a backend.
+    on_loops : bool
+        Whether it is for programs with loops or branches alone.
     """
 
     name: str
     run: Callable[[Program, Any], Program]
-    suits: Callable[[Any], bool]
+    suits: Callable[[Any], bool] = lambda backend: True
+    on_loops: bool = False
 
 
 def _writes_source(backend: Any) -> bool:
     return backend.jit == "source"
 
 
-def _repeats(program: Program, backend: Any) -> Program:
-    return without_repeats(program, backend.xp if _writes_source(backend) else None)
+def _folding(backend: Any) -> Any:
+    return backend.xp if _writes_source(backend) else None
 
 
 PASSES: tuple[Pass, ...] = (
-    Pass("constants and common subexpressions", _repeats, lambda backend: True),
+    Pass("dead code in loops", lambda p, _: without_unused(p), on_loops=True),
+    Pass(
+        "common subexpressions in loops",
+        lambda p, backend: with_short_bodies(p, _folding(backend)),
+        on_loops=True,
+    ),
+    Pass("loop-invariant motion", lambda p, backend: with_motion(p, backend.xp), on_loops=True),
+    Pass(
+        "constants and common subexpressions",
+        lambda p, backend: without_repeats(p, _folding(backend)),
+    ),
     Pass("transposes into products", lambda p, _: with_folded_transposes(p), _writes_source),
-    Pass("dead code", lambda p, _: without_unused(p), lambda backend: True),
+    Pass("dead code", lambda p, _: without_unused(p)),
+    Pass("stacks in kept memory", lambda p, _: with_kept_rows(p), _writes_source, on_loops=True),
     Pass(
         "copies of inputs that are viewed often", lambda p, _: with_near_inputs(p), _writes_source
     ),
@@ -70,8 +86,9 @@ def optimized(program: Program, backend: Any) -> Optimized:
     """Run the passes that suit a backend; a program that does not hold together stops them."""
     counts = [("recorded", len(program.operations))]
     check.program(program, "recording")
+    loops = has_compounds(program)
     for each in PASSES:
-        if each.suits(backend):
+        if each.suits(backend) and loops >= each.on_loops:
             program = each.run(program, backend)
             check.program(program, each.name)
             counts.append((each.name, len(program.operations)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from portanet.tracing.program import Operation, Program, Variable, replaced, variables
-from portanet.tracing.record.host import HostFunction
+from portanet.tracing.compound import Compound
+from portanet.tracing.program import HostFunction, Operation, Program, Variable, replaced, variables
 
 _FILLED = {"empty_like", "ones_like", "zeros_like"}
 
@@ -44,7 +45,7 @@ def without_repeats(program: Program, xp: Any) -> Program:
             values[operation.result] = found
             continue
         seen = tuple(variables(tuple(map(current, operation.seen))))
-        kept.append(Operation(operation.primitive, args, options, operation.result, seen))
+        kept.append(replace(operation, args=args, options=options, seen=seen))
     return Program(program.inputs, kept, [current(y) for y in program.outputs])
 
 
@@ -114,16 +115,40 @@ _NEUTRAL: dict[str, Callable[[list[Any], Variable], Any]] = {
     "reshape": _unchanged,
     "broadcast_to": _unchanged,
     "convert": _unchanged,
+    "detach": _unchanged,
     "positive": _unchanged,
 }
 
 
 def without_unused(program: Program) -> Program:
-    """Drop the operations that no output depends on."""
+    """Drop the operations that no output depends on, also within those made of programs."""
     needed = {y for y in program.outputs if isinstance(y, Variable)}
+    wanted: dict[Variable, set[int]] = {}
+    places: dict[Variable, dict[int, int]] = {}
     kept = []
     for operation in reversed(program.operations):
-        if operation.result in needed:
-            kept.append(operation)
-            needed.update(operation.operands)
-    return Program(program.inputs, kept[::-1], program.outputs)
+        result, primitive = operation.result, operation.primitive
+        if result not in needed:
+            continue
+        if isinstance(primitive, Compound):
+            args, samples = operation.args, operation.samples
+            primitive, own, places[result] = primitive.pruned(wanted.get(result, set()))
+            operation = replace(
+                operation, primitive=primitive, args=[args[i] for i in own],
+                samples=tuple(samples[i] for i in own if samples),
+            )  # fmt: skip
+        elif operation.name == "part":
+            wanted.setdefault(operation.args[0], set()).add(operation.args[1])
+        kept.append(operation)
+        needed.update(operation.operands)
+    operations = [_placed(operation, places) for operation in reversed(kept)]
+    return Program(program.inputs, operations, program.outputs)
+
+
+def _placed(operation: Operation, places: dict[Variable, dict[int, int]]) -> Operation:
+    """Read a result of what is made of programs where it is now."""
+    known = places.get(operation.args[0]) if operation.name == "part" else None
+    if known is None:
+        return operation
+    bundle, i = operation.args
+    return replace(operation, args=[bundle, known[i]])

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from portanet.tracing.plan.outputs import Owners
-from portanet.tracing.program import Operation, Program, Variable
-from portanet.tracing.record.host import HostFunction
+from portanet.tracing.program import HostFunction, Operation, Program, Variable
 from portanet.tracing.write.form import Form, NumPy
 from portanet.tracing.write.forms import form_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,13 +40,8 @@ def with_folded_transposes(program: Program) -> Program:
     for operation in program.operations:
         args = [replaced(current, x) for x in operation.args]
         options = {k: replaced(current, x) for k, x in operation.options.items()}
-        operation = Operation(
-            operation.primitive,
-            args,
-            options,
-            operation.result,
-            tuple(map(current, operation.seen)),
-        )
+        seen = tuple(map(current, operation.seen))
+        operation = replace(operation, args=args, options=options, seen=seen)
         source = made.get(args[0]) if args and isinstance(args[0], Variable) else None
         if source is None or not _is_transpose(operation):
             add(operation)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from portanet.errors import TracedValueError
 from portanet.random import Key
-from portanet.tracing.program import Operation, Variable
+from portanet.tracing.program import HostFunction, Operation, Variable
 
 KEPT = (
     "an array or a key of a function inside pn.jit was kept and used after the call: return it "
@@ -34,15 +33,6 @@ class Varying(float):
     """
 
     __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class HostFunction:
-    """A function of host values, and the text in which a replay calls it."""
-
-    name: str
-    compute: Callable[..., Any]
-    text: str
 
 
 class RecordedNumber:
@@ -161,6 +151,10 @@ def draw_operation(
     sample = backend.xp.empty(0, dtype=like.dtype, device=device)
     compute = getattr(backend, name)
     values = compute(key.words, shape, sample)
-    function = HostFunction(name, compute, "{1}({0}.words, {2}, {3})")
+    function = HostFunction(name, _drawn, "{1}({0}.words, {2}, {3})")
     result = Variable(values.shape, values.dtype)
     return Operation(function, [key.variable, compute, shape, sample], {}, result), values
+
+
+def _drawn(key: Key, draw: Callable[..., Any], shape: tuple[int, ...], sample: Any) -> Any:
+    return draw(key.words, shape, sample)

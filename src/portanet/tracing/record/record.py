@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
@@ -14,12 +15,21 @@ from portanet.tape.box import Box
 from portanet.tape.bundle import Bundle
 from portanet.tape.custom import CustomRule
 from portanet.tape.lifted import Lifted
+from portanet.tape.primitive import Primitive
+from portanet.tape.rule import Rule
 from portanet.tape.trace import Captured, Trace, run
 from portanet.tracing.plan.fused_words import SEVERAL
-from portanet.tracing.program import Opaque, Operation, Program, Variable, replaced, variables
+from portanet.tracing.program import (
+    HostFunction,
+    Opaque,
+    Operation,
+    Program,
+    Variable,
+    replaced,
+    variables,
+)
 from portanet.tracing.record.host import (
     KEPT,
-    HostFunction,
     RecordedKey,
     RecordedNumber,
     draw_operation,
@@ -68,8 +78,8 @@ class RecordTrace(Trace):
         if primitive.xp is not self.xp:
             raise Captured
         if isinstance(primitive.rule, CustomRule):
-            return primitive.compute(*args, **kwargs)
-        if primitive.generic is not None and not _is_one_call(primitive):
+            return self._ruled(primitive, args)
+        if not self.keeps_rules and is_made_of_others(primitive):
             return primitive.generic(*args, **kwargs)
         values = [replaced(self._value, x) for x in args]
         operands = [replaced(self._variable, x) for x in args]
@@ -94,6 +104,37 @@ class RecordTrace(Trace):
         parts = [primitive.xp.part(box, i) for i in range(len(value))]
         return getattr(type(value), "_make", type(value))(parts)
 
+    def process_compound(self, compound: Any, args: Sequence[Any]) -> list[Any]:
+        self._check_running()
+        if compound.xp is not self.xp:
+            raise Captured
+        compound, args = compound.for_trace(self, args)
+        values = tuple(map(self._value, args))
+        bundle, samples = Opaque(), compound.sample(values)
+        noted = [self._variable(x) for x in args]
+        self.program.operations.append(Operation(compound, noted, {}, bundle, (), values))
+        return [self._part(bundle, i, y) for i, y in enumerate(samples)]
+
+    def _part(self, bundle: Variable, i: int, value: Any) -> Any:
+        """Append the reading of one result of a compound operation."""
+        array = hasattr(value, "shape")
+        result = Variable(value.shape, value.dtype) if array else Opaque()
+        seen = (bundle,) if array else ()
+        self.program.operations.append(Operation(PART, [bundle, i], {}, result, seen))
+        return self._recorded(value, result)
+
+    def _recorded(self, value: Any, variable: Variable) -> Any:
+        """Return what stands for a value of this recording: an array, a key or a number."""
+        if isinstance(value, Key):
+            return RecordedKey(value, self, variable)
+        if hasattr(value, "shape"):
+            return recorded_box(self.xp)(value, self, variable)
+        return RecordedNumber(value, self, variable)
+
+    def _ruled(self, primitive: Any, args: Sequence[Any]) -> Any:
+        """Record an operation with a derivative of its own as what it computes."""
+        return primitive.compute(*args)
+
     def _check_running(self) -> None:
         if self.finished:
             raise TracedValueError(KEPT)
@@ -101,6 +142,8 @@ class RecordTrace(Trace):
     def _value(self, x: Any) -> Any:
         if isinstance(x, RecordedNumber):
             return x.value
+        if isinstance(x, RecordedKey):
+            return Key(x.words)
         if isinstance(x, Box):
             if type(x) is tape_box.Key:
                 return replaced(self._value, x.value)
@@ -123,6 +166,16 @@ class RecordTrace(Trace):
         self.program.operations.append(Operation(function, operands, {}, variable))
         return variable
 
+    def host_again(self, function: HostFunction, args: Sequence[Any]) -> Any:
+        """Append a call of a host function that another recording has made; return its result."""
+        self._check_running()
+        value = function.compute(*map(self._value, args))
+        array = hasattr(value, "shape")
+        result = Variable(value.shape, value.dtype) if array else Opaque()
+        noted = [self._variable(x) for x in args]
+        self.program.operations.append(Operation(function, noted, {}, result))
+        return self._recorded(value, result)
+
     def draw(self, key: Any, backend: Any, *request: Any) -> Any:
         """Append a draw of random numbers and return the recorded array."""
         self._check_running()
@@ -133,15 +186,20 @@ class RecordTrace(Trace):
         return recorded_box(backend.xp)(values, self, operation.result)
 
 
+PART: Any = Primitive("part", operator.getitem, Rule(), None, Bundle)
+"""The reading of one of several results."""
+
 recording: ContextVar[RecordTrace | None] = ContextVar("portanet_recording", default=None)
 """The innermost recording that a function runs in."""
 
 
-def _is_one_call(primitive: Any) -> bool:
-    """Whether a function is recorded as such, and not as what its generic body does."""
+def is_made_of_others(primitive: Any) -> bool:
+    """Whether a function is recorded as what its generic body does, and not as such."""
+    if primitive.generic is None:
+        return False
     native = primitive.compute is not primitive.generic
     known = is_known(primitive.name) and is_standard(primitive)
-    return known and (native or primitive.name in SEVERAL)
+    return not (known and (native or primitive.name in SEVERAL))
 
 
 def _check_size(name: str, operands: Sequence[Any]) -> None:
@@ -176,11 +234,12 @@ def record(
 ) -> tuple[Program, list[Any]]:
     """Run ``function(*inputs)`` once; return its program and the outputs of this run.
 
-    An input is an array, a `Key` or a number; all of them change between calls.
+    An input is an array, a `Key` or a number; all of them change between calls. What comes out of
+    the derivative of a loop is a guess in this run, of the right shape and dtype.
     """
     program = Program([_variable(x) for x in inputs])
     trace = RecordTrace(program, xp)
-    lifted = [_lifted(x, v, trace, xp) for x, v in zip(inputs, program.inputs, strict=True)]
+    lifted = [_lifted(x, v, trace) for x, v in zip(inputs, program.inputs, strict=True)]
     outputs = []
     token = recording.set(trace)
     try:
@@ -198,11 +257,9 @@ def _variable(x: Any) -> Variable:
     return Variable(x.shape, x.dtype) if hasattr(x, "shape") else Opaque()
 
 
-def _lifted(x: Any, variable: Variable, trace: RecordTrace, xp: Any) -> Any:
-    if isinstance(x, Key):
-        return RecordedKey(x, trace, variable)
-    if hasattr(x, "shape"):
-        return recorded_box(xp)(x, trace, variable)
+def _lifted(x: Any, variable: Variable, trace: RecordTrace) -> Any:
+    if hasattr(x, "shape") or isinstance(x, Key):
+        return trace._recorded(x, variable)
     return recorded_number(x, trace, variable)
 
 

@@ -18,7 +18,8 @@ from portanet.tracing.write.forms import UFUNCS
 FRESH = frozenset(UFUNCS) | {
     "add_patches", "all", "any", "argmax", "argmin", "argsort", "astype", "checked_index",
     "clip_between", "concat_arrays", "convert", "count_nonzero", "cumulative_prod",
-    "cumulative_sum", "empty_like", "fft.fft", "fft.fftshift", "fft.ifft", "fft.ifftshift",
+    "cumulative_sum", "digamma", "erf", "erfc", "gelu", "lgamma", "silu",
+    "empty_like", "fft.fft", "fft.fftshift", "fft.ifft", "fft.ifftshift",
     "fft.irfft", "fft.rfft", "gelu_erf", "isin", "linalg.cholesky", "linalg.cofactors",
     "linalg.cofactors_along", "linalg.cross", "linalg.det", "linalg.eig", "linalg.eigh",
     "linalg.inv", "linalg.matrix_rank", "linalg.outer", "linalg.pinv_within", "linalg.qr",

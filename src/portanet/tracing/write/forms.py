@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from portanet.tracing.program import Operation
-from portanet.tracing.record.host import HostFunction
-from portanet.tracing.write.form import Form, kind_of, np_dtype
+from portanet.tracing.program import HostFunction, Operation
+from portanet.tracing.write.form import Form, kind_of
+from portanet.tracing.write.sums import mean_of, reduction, sum_of
 
 
 class _Copy:
@@ -36,7 +36,6 @@ _OTHER_NAMES = {
     "bitwise_right_shift": "right_shift", "bitwise_xor": "bitwise_xor", "conj": "conjugate",
     "maximum": "maximum", "minimum": "minimum", "pow": "power",
 }  # fmt: skip
-_LONG = 256  # terms of a sum that NumPy may add one by one
 _MANY = 8  # rows for which it pays to copy a matrix
 _ROUNDED = {"ceil", "floor", "trunc"}
 _POWERS = {(int, -1): "reciprocal", (int, 2): "square", (float, 0.5): "sqrt"}  # NumPy's shortcuts
@@ -87,46 +86,6 @@ def _matmul(operation: Operation, x: Any, y: Any) -> Form:
         right = f"{{1}} if {straight} else {{np.ascontiguousarray}}({{1}})"
         return Form(f"{{np.matmul}}({{0}}, {right}, {{out}})", f"{{np.matmul}}({{0}}, {right})")
     return Form(f"{{np.{name}}}({{0}}, {{1}}, {{out}})", f"{{np.{name}}}({{0}}, {{1}})")
-
-
-def _reduction(ufunc: str) -> Callable[..., Form | None]:
-    def form(
-        operation: Operation, x: Any, *, axis: Any = None, dtype: Any = None, keepdims: bool = False
-    ) -> Form | None:
-        if dtype is not None:
-            return None
-        call = f"{{np.{ufunc}.reduce}}({{0}}, {axis!r}, None, {{out}}, {keepdims})"
-        return Form(call, call.replace("{out}", "None"), rows=keepdims)
-
-    return form
-
-
-def _needs_care(operation: Operation, x: Any) -> bool:
-    """Whether NumPy's own sum of real or complex numbers may stall, and ours takes its place."""
-    long = x.size > _LONG * max(operation.result.size, 1)
-    return np_dtype(x.dtype).name in (("float16", "float32", "complex64") if long else ("float16",))
-
-
-def _sum(operation: Operation, x: Any, *, axis: Any = None, **options: Any) -> Form | None:
-    if _needs_care(operation, x) and "dtype" not in options:
-        return Form("{call}, out={out})", "{call})", rows=options.get("keepdims", False))
-    column_sums = axis in (0, (0,)) and not options and len(x.shape) == 2
-    if column_sums and str(x.dtype) in ("float32", "float64") and x.shape[0] and x.shape[1]:
-        # A product with a row of ones starts much sooner than a reduction along the first axis.
-        return Form("{np.dot}({ones}, {0}, {out})", "{np.dot}({ones}, {0})")
-    return _reduction("add")(operation, x, axis=axis, **options)
-
-
-def _mean(operation: Operation, x: Any, *, axis: Any = None, keepdims: bool = False) -> Form | None:
-    result = operation.result
-    if not result.size or str(x.dtype) not in ("float32", "float64"):
-        return None
-    if _needs_care(operation, x):
-        return Form("{call}, out={out})", "{call})")
-    count = float(x.size // result.size)
-    total = f"{{np.add.reduce}}({{0}}, {axis!r}, None, {{out}}, {keepdims})"
-    write = f"{total}; {{np.divide}}({{out}}, {count!r}, {{out}})"
-    return Form(write, f"{total.replace('{out}', 'None')} / {count!r}")
 
 
 def _sigmoid(operation: Operation, x: Any) -> Form | None:
@@ -277,23 +236,27 @@ _FORMS: dict[str, Callable[..., Form | None]] = {
     "clip_between": _clip,
     "concat_arrays": _concat,
     "convert": _convert,
+    "digamma": _by_entries,
+    "erf": _by_entries,
+    "erfc": _by_entries,
     COPY.name: _copy,
     "expand_dims": _resized,
     "gelu_erf": _by_entries,
     "getitem": _getitem,
+    "lgamma": _by_entries,
     "masked_softmax": _by_rows,
     "matmul": _matmul,
     "matrix_transpose": _view("{0}.mT"),
-    "max": _reduction("maximum"),
-    "mean": _mean,
+    "max": reduction("maximum"),
+    "mean": mean_of,
     "moveaxis": _moveaxis,
-    "min": _reduction("minimum"),
+    "min": reduction("minimum"),
     "patch_collect": _into,
     "patch_product": _into,
     "patch_spread": _into,
     "permute_dims": _permute_dims,
     "pick_largest": _into,
-    "prod": _reduction("multiply"),
+    "prod": reduction("multiply"),
     "reshape": _reshape,
     "route_to_largest": _into,
     "scatter_getitem": _scatter_getitem,
@@ -302,7 +265,7 @@ _FORMS: dict[str, Callable[..., Form | None]] = {
     "sigmoid": _sigmoid,
     "softmax": _by_rows,
     "squeeze": _resized,
-    "sum": _sum,
+    "sum": sum_of,
     "where": _where,
     "window_max": _into,
     "window_patches": _into,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -35,28 +36,42 @@ class Source:
         What the constants' names stand for.
     kept_bytes : int
         The memory that one workspace holds between calls.
-    drawing : Drawing
+    drawing : Drawing or None
         What the program does, to be shown.
     """
 
     text: str
     constants: dict[str, Any]
     kept_bytes: int
-    drawing: Drawing
+    drawing: Drawing | None
 
     def all(self) -> list[Source]:
         """Return this source and those of the loops in it."""
         inner = [x for x in self.constants.values() if isinstance(x, Inner)]
-        return [self, *(source for x in inner for source in x.source.all())]
+        return [self, *(source for x in inner for source in source_of(x).all())]
 
     def workspace(self) -> Callable[..., tuple[Any, ...]]:
         """Return a replay with memory of its own: only one thread may call it at a time."""
         names: dict[str, Any] = {}
         exec(compile(self.text, "<portanet.jit>", "exec"), names)
         constants = {
-            name: x.instance() if isinstance(x, Inner) else x for name, x in self.constants.items()
+            name: source_of(x).workspace() if isinstance(x, Inner) else x
+            for name, x in self.constants.items()
         }
         return names["workspace"](np, **constants)
+
+
+@functools.singledispatch
+def written(inner: Any) -> Source:
+    """Write the source of a part of a program: each kind registers how."""
+    raise NotImplementedError(type(inner).__name__)
+
+
+def source_of(inner: Inner) -> Source:
+    """Return the source of a part of a program, written once."""
+    if inner.source is None:
+        inner.source = written(inner)
+    return inner.source
 
 
 class Writer(Wording):
@@ -104,12 +119,7 @@ class Writer(Wording):
 
     def source(self, structure: Any) -> Source:
         """Return the source of a replay whose outputs are the leaves of a tree."""
-        for number, item in enumerate(self.items):
-            if isinstance(item, Loop):
-                self._write_loop(item, number)
-            else:
-                self._write_step(item)
-            self._drop(item, number)
+        self._write_items()
         texts = [Text(text) for text in output_texts(self)]
         outputs = literal(trees.unflatten(structure, texts))
         if outputs is None:
@@ -117,6 +127,14 @@ class Writer(Wording):
             outputs = f"{whole}({''.join(f'{text}, ' for text in texts)}))"
         inputs = [self.names[v] for v in self.program.inputs]
         return self._finished("replay", inputs, [*self._lines, f"return {outputs}"])
+
+    def _write_items(self) -> None:
+        for number, item in enumerate(self.items):
+            if isinstance(item, Loop):
+                self._write_loop(item, number)
+            else:
+                self._write_step(item)
+            self._drop(item, number)
 
     def _finished(self, name: str, inputs: Sequence[str], lines: Sequence[str]) -> Source:
         """Return the source of a function with the body `lines`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,22 @@ class _Numbers:
 
     def __format__(self, text: str) -> str:
         return self.wording.constant(np.asarray(float(text), self.dtype))
+
+
+class _Ones:
+    """What ``{ones:3,1}`` in a form becomes: an array of ones of that shape."""
+
+    def __init__(self, wording: Wording, dtype: Any) -> None:
+        self.wording = wording
+        self.dtype = dtype
+
+    def __format__(self, text: str) -> str:
+        return self.wording.constant(_ones(tuple(map(int, text.split(","))), self.dtype))
+
+
+@lru_cache(maxsize=256)
+def _ones(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    return np.ones(shape, dtype)
 
 
 class Wording:
@@ -58,15 +75,16 @@ class Wording:
     ) -> str:
         assert form is not None
         operation = step.operation
-        ones = ""
-        if "{ones}" in form:
-            x = operation.args[0]
-            ones = self.constant(np.ones(x.shape[0], x.dtype))
         call = self._call(operation, names) if "{call}" in form else ""
         operands = [self._operand(x, operation, names, loop) for x in operation.args]
-        number = _Numbers(self, operation.result.dtype)
+        dtype = operation.result.dtype
         return form.format(
-            *operands, out=names[step.result], ones=ones, call=call, number=number, np=self._numpy
+            *operands,
+            out=names[step.result],
+            ones=_Ones(self, dtype),
+            call=call,
+            number=_Numbers(self, dtype),
+            np=self._numpy,
         )
 
     def function(self, path: str) -> str:

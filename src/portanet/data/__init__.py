@@ -1,0 +1,9 @@
+"""Data: batches of arrays, trees of arrays or datasets, in an order that can be taken up again."""
+
+from portanet.data.batch import MaskedBatch
+from portanet.data.collate import pad_sequences, stack
+from portanet.data.loader import DataLoader
+from portanet.data.order import Buckets
+from portanet.data.split import split
+
+__all__ = ["Buckets", "DataLoader", "MaskedBatch", "pad_sequences", "split", "stack"]

@@ -1,0 +1,1 @@
+"""Loops and branches as operations over recorded bodies, with derivatives of every order."""

@@ -1,0 +1,222 @@
+"""Loops over the first axis of arrays: one body, run as often as there are rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from portanet.interface.loops import unstack
+from portanet.tracing.compound import Compound
+from portanet.tracing.interpret import current, has_rules, interpret, reached
+from portanet.tracing.loops.again import Body, reads
+from portanet.tracing.loops.batched import run_batched
+from portanet.tracing.loops.body import BodyTrace
+from portanet.tracing.loops.forward import run_forward
+from portanet.tracing.loops.reverse import run_reverse
+from portanet.tracing.plan.simplify import without_unused
+from portanet.tracing.program import Operation, Program, Variable
+
+
+@dataclass(eq=False, repr=False)
+class Loop(Compound):
+    """A loop over the first axis of arrays.
+
+    Its operands are the constants, the first carry and the arrays of whose rows a step gets one;
+    its results the last carry, what is stacked and what is summed.
+
+    Parameters
+    ----------
+    backend : Backend
+    length : int
+    backwards : bool
+        Whether it begins with the last row.
+    constants : list of Variable
+        Inputs of a step that are the same in each of them.
+    carry : list of Variable
+        Inputs that come from the step before.
+    rows : list of Variable
+        Inputs that are rows of arrays.
+    operations : list of Operation
+    last : list
+        What the next step gets for `carry`. Here and below: variables, or values that are always
+        the same.
+    stacked : list
+        What each step gives, to be stacked.
+    summed : list
+        What is added up over the steps.
+    trace : BodyTrace or None
+        The recording of the body.
+    hidden : frozenset of int
+        Which of the stacked arrays are there for derivatives alone: while the loop is recorded
+        they are guessed.
+    guessed : bool
+        Whether all results are guessed then, from one step.
+    kept : frozenset of int
+        Which of the stacked arrays may lie in memory that the next run of the loop writes again.
+    """
+
+    backend: Any
+    length: int
+    backwards: bool
+    constants: list[Variable]
+    carry: list[Variable]
+    rows: list[Variable]
+    operations: list[Operation]
+    last: list[Any]
+    stacked: list[Any]
+    summed: list[Any]
+    trace: BodyTrace | None = None
+    hidden: frozenset[int] = frozenset()
+    guessed: bool = False
+    kept: frozenset[int] = frozenset()
+
+    name = "loop"
+
+    def __repr__(self) -> str:
+        return f"loop of {self.length} steps of {len(self.operations)} operations"
+
+    @property
+    def xp(self) -> Any:
+        return self.backend.xp
+
+    @property
+    def inputs(self) -> list[Variable]:
+        return [*self.constants, *self.carry, *self.rows]
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [*self.last, *self.stacked, *self.summed]
+
+    def grouped(self, operands: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Return the constants, the first carry and the arrays among operands."""
+        a, b = len(self.constants), len(self.constants) + len(self.carry)
+        return list(operands[:a]), list(operands[a:b]), list(operands[b:])
+
+    def __call__(self, *operands: Any) -> tuple[Any, ...]:
+        return tuple(self._run(operands, self.stacked, self.length))
+
+    def sample(self, operands: Sequence[Any]) -> list[Any]:
+        """See `Compound`: what is hidden is the same in all rows."""
+        visible = [y for i, y in enumerate(self.stacked) if i not in self.hidden]
+        last_step: dict[Variable, Any] = {}
+        found = self._run(operands, visible, 1 if self.guessed else self.length, last_step)
+        n, stacks = len(self.last), iter(found[len(self.last) :])
+        stacked = []
+        for i, y in enumerate(current(last_step, self.stacked)):
+            stack = None if i in self.hidden else next(stacks)
+            if stack is None or self.guessed:
+                one = self.xp.raw.stack([self._array(y)])
+                stack = self.xp.raw.broadcast_to(one, (self.length, *one.shape[1:]))
+            stacked.append(stack)
+        return [*found[:n], *stacked, *stacks]
+
+    def _run(
+        self,
+        operands: Sequence[Any],
+        stacked: Sequence[Any],
+        steps: int,
+        last_step: dict[Variable, Any] | None = None,
+    ) -> list[Any]:
+        """Run the first steps on plain arrays."""
+        constants, carry, columns = self.grouped(operands)
+        operations = without_unused(
+            Program([], self.operations, [*self.last, *stacked, *self.summed])
+        ).operations if last_step is None else self.operations  # fmt: skip
+        columns = [unstack(x) for x in columns]
+        order = range(self.length - 1, -1, -1) if self.backwards else range(self.length)
+        stacks, sums = [], []
+        values: dict[Variable, Any] = {}
+        for i in order[:steps]:
+            values = dict(zip(self.constants, constants, strict=True))
+            values.update(zip(self.carry, carry, strict=True))
+            values.update(zip(self.rows, (column[i] for column in columns), strict=True))
+            interpret(operations, values)
+            carry = current(values, self.last)
+            stacks.append(current(values, stacked))
+            summed = current(values, self.summed)
+            sums = [a + b for a, b in zip(sums, summed, strict=True)] if sums else summed
+        if self.backwards:
+            stacks.reverse()
+        if last_step is not None:
+            last_step.update(values)
+        rows = zip(*stacks, strict=True)
+        return [*carry, *(self.xp.stack(list(map(self._array, ys))) for ys in rows), *sums]
+
+    def _array(self, y: Any) -> Any:
+        return self.xp.raw.asarray(y)
+
+    def for_trace(self, trace: Any, operands: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+        """See `Compound`: where rules are not kept, the body is recorded anew without them."""
+        if trace.keeps_rules or not has_rules(self.operations):
+            return self, operands
+        body = Body(self, operands, keeps_rules=False)
+        outputs = body.run(body.boxes)
+        return body.loop(outputs, {})[0], body.operands(operands)
+
+    def run_forward(self, trace: Any, args: Sequence[Any]) -> list[Any]:
+        return run_forward(self, trace, args)
+
+    def run_reverse(self, trace: Any, args: Sequence[Any]) -> list[Any]:
+        return run_reverse(self, trace, args)
+
+    def run_batched(self, trace: Any, args: Sequence[Any]) -> list[Any]:
+        return run_batched(self, trace, args)
+
+    def closure(self, sources: Iterable[int]) -> set[int]:
+        """Return which inputs depend on others, by their numbers: these, and what is carried."""
+        inputs, k = self.inputs, len(self.constants)
+        found = set(sources)
+        while True:
+            known = reached(self.operations, (inputs[i] for i in found))
+            more = {
+                k + i for i, y in enumerate(self.last) if isinstance(y, Variable) and y in known
+            }
+            if more <= found:
+                return found
+            found |= more
+
+    @property
+    def programs(self) -> list[Program]:
+        return [Program(self.inputs, self.operations, self.outputs)]
+
+    def mapped(self, change: Callable[[Program], Program]) -> Loop:
+        (program,) = map(change, self.programs)
+        a, b = len(self.last), len(self.last) + len(self.stacked)
+        return dataclasses.replace(
+            self, operations=program.operations, last=program.outputs[:a],
+            stacked=program.outputs[a:b], summed=program.outputs[b:], trace=None,
+        )  # fmt: skip
+
+    def pruned(self, wanted: set[int]) -> tuple[Loop, list[int], dict[int, int]]:
+        """See `Compound`: a carry stays if a step or the result needs it."""
+        n, m = len(self.last), len(self.last) + len(self.stacked)
+        live = {i for i in wanted if i < n}
+        others = sorted(i for i in wanted if i >= n)
+        while True:
+            results = [*sorted(live), *others]
+            outputs = [self.outputs[i] for i in results]
+            operations = without_unused(Program([], self.operations, outputs)).operations
+            read = set(reads(operations, outputs))
+            found = live | {i for i, v in enumerate(self.carry) if v in read}
+            if found == live:
+                break
+            live = found
+        k = len(self.constants)
+        kept = [
+            i for i, v in enumerate(self.inputs) if (i - k in live if k <= i < k + n else v in read)
+        ]
+        stacked = [i - n for i in others if i < m]
+        chosen = dataclasses.replace(
+            self,
+            constants=[v for v in self.constants if v in read],
+            carry=[self.carry[i] for i in sorted(live)],
+            rows=[v for v in self.rows if v in read],
+            operations=operations,
+            last=[self.last[i] for i in sorted(live)],
+            stacked=[self.stacked[i] for i in stacked],
+            summed=[self.summed[i - m] for i in others if i >= m],
+            hidden=frozenset(stacked.index(i) for i in self.hidden.intersection(stacked)),
+        )
+        return chosen, kept, {old: new for new, old in enumerate(results)}

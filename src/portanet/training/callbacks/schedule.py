@@ -1,0 +1,144 @@
+"""Learning rates that follow the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from portanet import optimizers
+from portanet.errors import HyperparameterError, shown
+from portanet.training.callbacks.base import Callback
+from portanet.training.callbacks.best import Best, checked_patience
+from portanet.training.run import Run
+from portanet.training.state import TrainState
+
+
+class Schedule(Callback):
+    """Sets hyperparameters of the optimizer before each epoch.
+
+    `portanet.optimizers.Scheduler` sets them before each step.
+
+    Parameters
+    ----------
+    **schedules
+        A function of the number of epochs so far for each hyperparameter by name, such as those of
+        `portanet.optimizers.schedules`.
+
+    Raises
+    ------
+    HyperparameterError
+        If one is no function; in training, if the optimizer has no such field or the value is out
+        of its range.
+
+    Examples
+    --------
+    >>> import portanet as pn
+    >>> halving = pn.optimizers.schedules.ExponentialDecay(0.1, decay=0.5)
+    >>> schedule = pn.training.callbacks.Schedule(lr=halving)
+    """
+
+    def __init__(self, **schedules: Callable[[int], float]) -> None:
+        for name, schedule in schedules.items():
+            if not callable(schedule):
+                raise HyperparameterError(
+                    f"Schedule: {name} is a function of the epoch: got {shown(schedule)}"
+                )
+        self._schedules = schedules
+
+    def on_start(self, run: Run) -> None:
+        self._set(run, run.history.epochs)
+
+    def on_epoch(self, run: Run) -> None:
+        if run.epoch < run.epochs:
+            self._set(run, run.history.epochs)
+
+    def _set(self, run: Run, epochs: int) -> None:
+        values: dict[str, Any] = {
+            name: float(schedule(epochs)) for name, schedule in self._schedules.items()
+        }
+        if values:
+            run.ts = optimizers.adjust(run.ts, **values)
+
+
+class ReduceOnPlateau(Callback):
+    """Multiplies the learning rate by a factor when nothing gets better.
+
+    Parameters
+    ----------
+    factor : float, default 0.1
+        Between 0 and 1.
+    patience : int, default 10
+        For how many epochs in a row it waits for a better value.
+    monitor : str, default "validation_loss"
+        A name in the history.
+    mode : {"min", "max"}, optional
+        Which value is better. By default the metric says it; of anything else it is the smaller.
+    min_delta : float, default 0
+        By how much a value has to be better.
+    min_lr : float, default 0
+        The learning rate below which it does not go.
+
+    Raises
+    ------
+    HyperparameterError
+        If an argument is out of range; in training, if the optimizer has no learning rate of its
+        own, or several.
+    ArgumentError
+        As `EarlyStopping`.
+
+    Examples
+    --------
+    >>> import portanet as pn
+    >>> plateau = pn.training.callbacks.ReduceOnPlateau(0.5, patience=3, monitor="loss")
+    """
+
+    def __init__(
+        self,
+        factor: float = 0.1,
+        patience: int = 10,
+        *,
+        monitor: str = "validation_loss",
+        mode: str | None = None,
+        min_delta: float = 0.0,
+        min_lr: float = 0.0,
+    ) -> None:
+        if not isinstance(factor, float) or not 0 < factor < 1:
+            raise HyperparameterError(f"ReduceOnPlateau: 0 < factor < 1: got {shown(factor)}")
+        if not isinstance(min_lr, int | float) or not min_lr >= 0:
+            raise HyperparameterError(f"ReduceOnPlateau: min_lr >= 0: got {shown(min_lr)}")
+        self._factor = factor
+        self._patience = checked_patience("ReduceOnPlateau", patience)
+        self._min_lr = min_lr
+        self._best = Best("ReduceOnPlateau", monitor, mode, min_delta)
+        self._waited = 0
+
+    def on_start(self, run: Run) -> None:
+        self._best.start(run)
+        self._waited = 0
+
+    def on_epoch(self, run: Run) -> None:
+        self._waited = 0 if self._best.improves(run) else self._waited + 1
+        if self._waited >= self._patience:
+            self._waited = 0
+            lr = max(learning_rate(run.ts) * self._factor, self._min_lr)
+            run.ts = optimizers.adjust(run.ts, lr)
+
+    def state(self) -> dict[str, Any]:
+        return {"best": self._best.value, "waited": self._waited}
+
+    def restore(self, run: Run, state: Mapping[str, Any]) -> None:
+        self._best.value, self._waited = state["best"], state["waited"]
+
+
+def learning_rate(ts: TrainState) -> float:
+    """Return the one learning rate of a training state."""
+    assert ts.optimizer_state is not None
+    rules = [rule for rule in ts.optimizer_state.rules if rule is not None]
+    members: list[Any] = [m for rule in rules for m in getattr(rule, "rules", (rule,))]
+    rates = {member.lr for member in members if hasattr(member, "lr")}
+    if len(rates) != 1:
+        raise HyperparameterError(
+            f"one learning rate for all parameters: found {sorted(rates) or 'none'}: set them with "
+            f"pn.training.callbacks.Schedule or pn.optimizers.adjust(run.ts, lr, path=…)"
+        )
+    return rates.pop()

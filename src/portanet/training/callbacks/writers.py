@@ -1,0 +1,158 @@
+"""Histories in files: tables, TensorBoard, pictures."""
+
+from __future__ import annotations
+
+import csv
+import os
+from typing import Any
+
+from portanet.errors import ArgumentError, BackendNotAvailableError, shown
+from portanet.training.callbacks.base import Callback
+from portanet.training.history import History
+from portanet.training.run import VALIDATION, Run
+
+Path = str | os.PathLike[str]
+
+
+def _checked_path(owner: str, path: Any) -> str:
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise ArgumentError(f"{owner}: path names a file: got {shown(path)}")
+    return os.fsdecode(path)
+
+
+def _numbers(history: History) -> list[str]:
+    """Return the names of what is one number an epoch."""
+    return [name for name in history if history[name].ndim == 1]
+
+
+class CSVLogger(Callback):
+    """Writes the history to a table of comma-separated values after each epoch.
+
+    Parameters
+    ----------
+    path : str or path
+        The file has a line an epoch, that of a run that is taken up again too. It is replaced.
+
+    Examples
+    --------
+    >>> import portanet as pn
+    >>> table = pn.training.callbacks.CSVLogger("history.csv")
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = _checked_path("CSVLogger", path)
+
+    def on_epoch(self, run: Run) -> None:
+        names = _numbers(run.history)
+        with open(self._path, "w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["epoch", *names])
+            for epoch, row in enumerate(run.history.rows, 1):
+                table.writerow([epoch, *(row.get(name, "") for name in names)])
+
+
+class TensorBoard(Callback):
+    """Writes the numbers of each epoch for TensorBoard, at the steps they were measured.
+
+    What was measured in validation is under ``validation/``, all else under ``training/``.
+
+    Parameters
+    ----------
+    where : str, path or writer
+        A folder, for which `tensorboardX` or else `tensorboard` has to be installed; or a writer
+        with ``add_scalar(name, value, step)``, such as one of torch.
+
+    Raises
+    ------
+    BackendNotAvailableError
+        When training begins, if neither is installed.
+
+    Examples
+    --------
+    >>> import portanet as pn
+    >>> board = pn.training.callbacks.TensorBoard("runs/first")
+    """
+
+    def __init__(self, where: Any) -> None:
+        if not hasattr(where, "add_scalar"):
+            where = _checked_path("TensorBoard", where)
+        self._where = where
+
+    def on_start(self, run: Run) -> None:
+        self._writer = _writer(self._where) if isinstance(self._where, str) else self._where
+
+    def on_epoch(self, run: Run) -> None:
+        for name in _numbers(run.history):
+            if name in run.history.last:
+                measured_in = "validation" if name.startswith(VALIDATION) else "training"
+                tag = f"{measured_in}/{name.removeprefix(VALIDATION)}"
+                self._writer.add_scalar(tag, run.history.last[name], run.ts.step)
+        flush = getattr(self._writer, "flush", None)
+        if flush is not None:
+            flush()
+
+    def on_end(self, run: Run) -> None:
+        if isinstance(self._where, str):
+            self._writer.close()
+
+
+def _writer(folder: str) -> Any:
+    try:
+        from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        try:
+            from tensorboard.summary import Writer  # pyright: ignore[reportMissingImports]
+        except ImportError as error:
+            raise BackendNotAvailableError(
+                "TensorBoard needs the package tensorboardX or tensorboard: pip install "
+                "tensorboardX"
+            ) from error
+        return Writer(folder)
+    return SummaryWriter(folder)
+
+
+class Plot(Callback):
+    """Draws the history as curves into a picture after each epoch.
+
+    What was measured in training and in validation is in one drawing.
+
+    Parameters
+    ----------
+    path : str or path
+        The file, whose ending says of which kind it is, such as ``.png`` or ``.svg``.
+
+    Raises
+    ------
+    BackendNotAvailableError
+        When training begins, if `matplotlib` is not installed.
+
+    Examples
+    --------
+    >>> import portanet as pn
+    >>> curves = pn.training.callbacks.Plot("history.png")
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = _checked_path("Plot", path)
+
+    def on_start(self, run: Run) -> None:
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise BackendNotAvailableError(
+                "Plot needs the package matplotlib: pip install matplotlib"
+            ) from error
+        self._figure = Figure
+
+    def on_epoch(self, run: Run) -> None:
+        history = run.history
+        names = list(dict.fromkeys(n.removeprefix(VALIDATION) for n in _numbers(history)))
+        figure = self._figure(figsize=(6.4, 3.2 * len(names)), layout="constrained")
+        epochs = range(1, history.epochs + 1)
+        for name, axes in zip(names, figure.subplots(len(names), squeeze=False)[:, 0], strict=True):
+            for source, label in ((name, "training"), (f"{VALIDATION}{name}", "validation")):
+                if source in history:
+                    axes.plot(epochs, history[source], marker=".", label=label)
+            axes.set(xlabel="epoch", ylabel=name)
+            axes.legend()
+        figure.savefig(self._path)

@@ -1,0 +1,119 @@
+"""What all metrics share: measured where the arrays are, counted on the host."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from portanet.errors import ArgumentError, ShapeError, shown
+from portanet.interface import backend_of
+
+Total = dict[str, Any]
+"""What a metric has counted so far: NumPy arrays by name, or lists of them to be joined."""
+
+
+class Metric(ABC):
+    """A number, or an array of numbers, that says how good predictions are.
+
+    A metric is an immutable description. It is called with arrays of any library,
+    ``metric(prediction, target, mask=None)``, or given to `portanet.training.fit` and
+    `portanet.training.evaluate`, which count it over all batches: the result is that of all samples
+    at once, whatever the size of the batches.
+
+    A subclass is a frozen dataclass with three methods. `measure` runs where the arrays are, and
+    returns what is needed of each sample; `add` counts it on the host, where the samples that a
+    mask excludes are gone; `result` says what came out.
+
+    Attributes
+    ----------
+    larger_is_better : bool or None
+        Which of two results is the better one, None if that cannot be said.
+    """
+
+    larger_is_better: ClassVar[bool | None] = True
+
+    @property
+    def name(self) -> str:
+        """What the metric is called in a history: its class in lower case."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+
+    @abstractmethod
+    def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
+        """Return arrays with an entry for each sample along their first axis, and integers."""
+
+    @abstractmethod
+    def add(self, total: Total | None, measured: Mapping[str, Any]) -> Total:
+        """Return the total with a batch that was measured added to it; None is no total yet."""
+
+    @abstractmethod
+    def result(self, total: Total) -> Any:
+        """Return the metric of all samples that were added."""
+
+    def __call__(self, prediction: Any, target: Any, mask: Any = None) -> Any:
+        """Return the metric of one batch.
+
+        Parameters
+        ----------
+        prediction, target : array
+            As the metric says.
+        mask : array of bool of shape (N,), optional
+            Which samples count.
+        """
+        return self.result(self.add(None, on_host(self.measure(prediction, target), mask)))
+
+
+def on_host(measured: Mapping[str, Any], mask: Any) -> dict[str, Any]:
+    """Return measured arrays as NumPy's, without the samples that a mask excludes."""
+    kept = None if mask is None else to_numpy(mask)
+    return {name: _of_kept(name, x, kept) for name, x in measured.items()}
+
+
+def _of_kept(name: str, x: Any, kept: np.ndarray | None) -> Any:
+    if isinstance(x, int):
+        return x
+    x = to_numpy(x)
+    if kept is None:
+        return x
+    if x.shape[:1] != kept.shape:
+        raise ShapeError(f"mask.shape == {name}.shape[:1]: {kept.shape} != {x.shape[:1]}")
+    return x[kept]
+
+
+def to_numpy(x: Any) -> np.ndarray:
+    """Return an array of any library as NumPy's."""
+    return np.asarray(backend_of(x).to_numpy(x))
+
+
+def joined(part: Any) -> np.ndarray:
+    """Return an entry of a total as one array."""
+    return np.concatenate(part) if isinstance(part, list) else np.asarray(part)
+
+
+def named(metrics: Any) -> dict[str, Metric]:
+    """Return metrics by name: a mapping as it is, others by their own names."""
+    if isinstance(metrics, Metric):
+        metrics = [metrics]
+    found: list[tuple[Any, Any]]
+    if isinstance(metrics, Mapping):
+        found = list(metrics.items())
+    elif isinstance(metrics, Sequence) and not isinstance(metrics, str):
+        found = [(getattr(metric, "name", None), metric) for metric in metrics]
+    else:
+        raise ArgumentError(f"metrics is a dict or a list of metrics: got {shown(metrics)}")
+    for name, metric in found:
+        if not isinstance(metric, Metric):
+            raise ArgumentError(
+                f"a metric is one such as pn.training.metrics.Accuracy(): got {shown(metric)}"
+            )
+        if not isinstance(name, str) or name == "loss":
+            raise ArgumentError(f'the name of a metric is a text, not "loss": got {shown(name)}')
+    if len(dict(found)) != len(found):
+        raise ArgumentError(
+            f"each metric has a name of its own: got {[name for name, _ in found]}: give them as "
+            f"a dict"
+        )
+    return dict(found)

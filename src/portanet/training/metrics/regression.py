@@ -1,0 +1,119 @@
+"""Metrics of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from portanet import checks
+from portanet.training.metrics._classes import check_samples
+from portanet.training.metrics.base import Metric, Total
+
+
+class _Numbers(Metric):
+    """A metric of real predictions in the shape of their targets, counted in float64."""
+
+    def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
+        checks.real_floating("prediction", prediction)
+        checks.same_shape("prediction", prediction, "target", target)
+        return {"prediction": prediction, "target": target}
+
+
+def _wide(measured: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    prediction, target = measured["prediction"], measured["target"]
+    return prediction.astype(np.float64), target.astype(np.float64)
+
+
+@dataclass(frozen=True)
+class MeanAbsoluteError(_Numbers):
+    """The mean of ``|prediction - target|`` over all entries; both have one shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> mean = pn.training.metrics.MeanAbsoluteError()
+    >>> mean(np.asarray([2.5, 0.0, 2.0, 8.0]), np.asarray([3.0, -0.5, 2.0, 7.0]))
+    0.5
+    """
+
+    larger_is_better = False
+
+    def add(self, total: Total | None, measured: Mapping[str, Any]) -> Total:
+        prediction, target = _wide(measured)
+        before = total or {"sum": np.float64(0), "entries": np.int64(0)}
+        return {
+            "sum": before["sum"] + np.sum(np.abs(prediction - target)),
+            "entries": before["entries"] + target.size,
+        }
+
+    def result(self, total: Total) -> float:
+        check_samples(total["entries"])
+        return float(total["sum"] / total["entries"])
+
+
+@dataclass(frozen=True)
+class R2Score(_Numbers):
+    """The coefficient of determination ``1 - sum((target - prediction)²) / sum((target - mean)²)``.
+
+    Sums and the mean are over the samples, the first axis; of several outputs it is the mean. Where
+    the target is constant it is 1 if the prediction is the same, else 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> score = pn.training.metrics.R2Score()
+    >>> round(score(np.asarray([2.5, 0.0, 2.0, 8.0]), np.asarray([3.0, -0.5, 2.0, 7.0])), 3)
+    0.949
+    """
+
+    @property
+    def name(self) -> str:
+        return "r2"
+
+    def add(self, total: Total | None, measured: Mapping[str, Any]) -> Total:
+        prediction, target = _wide(measured)
+        count = target.shape[0]
+        if not count:
+            return total or {"samples": np.int64(0)}
+        mean = np.mean(target, axis=0)
+        new = {
+            "samples": np.int64(count),
+            "mean": mean,
+            "squares": np.sum((target - mean) ** 2, axis=0),
+            "errors": np.sum((target - prediction) ** 2, axis=0),
+        }
+        return new if total is None or not total["samples"] else _together(total, new)
+
+    def result(self, total: Total) -> float:
+        check_samples(total["samples"])
+        squares, errors = total["squares"], total["errors"]
+        constant = squares == 0
+        scores = np.where(
+            constant,
+            np.where(errors == 0, 1.0, 0.0),
+            1.0 - errors / np.where(constant, 1.0, squares),
+        )
+        return float(np.mean(scores))
+
+
+def _together(a: Total, b: Total) -> Total:
+    """Return the sums of two sets of samples, about the mean of both.
+
+    T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm for
+    Computing Sample Variances", 1979.
+    """
+    samples = a["samples"] + b["samples"]
+    apart = b["mean"] - a["mean"]
+    return {
+        "samples": samples,
+        "mean": a["mean"] + apart * (b["samples"] / samples),
+        "squares": a["squares"]
+        + b["squares"]
+        + apart**2 * (a["samples"] * (b["samples"] / samples)),
+        "errors": a["errors"] + b["errors"],
+    }

@@ -1,0 +1,283 @@
+"""A run that is taken up again is the run that never stopped, bit for bit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from training.problems import (
+    LABELS,
+    LOSS,
+    X,
+    check_same,
+    check_same_history,
+    fit,
+    fresh,
+    loader,
+)
+
+import portanet as pn
+from portanet.errors import ArgumentError, ParameterTreeError
+from portanet.training import callbacks, metrics
+from portanet.training.callbacks import Checkpoint
+
+pytest.importorskip("safetensors")
+
+EPOCHS = 4
+METRICS = {
+    "right": metrics.Accuracy(),
+    "area": metrics.ROCAUC(),
+    "matrix": metrics.ConfusionMatrix(),
+    "undecided": metrics.Perplexity(),
+}
+
+
+class Dying(callbacks.Callback):
+    """Ends the training after some step, and after a checkpoint that stands before it."""
+
+    runs_last = True
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step(self, run):
+        if run.ts.step == self.step:
+            raise InterruptedError
+
+
+def train(place, *added, seed=0, **options):
+    plateau = callbacks.ReduceOnPlateau(0.5, 1, monitor="validation_loss")
+    return fit(
+        fresh(place, seed=seed),
+        LOSS,
+        loader(**{"pad": True, **options}),
+        epochs=EPOCHS,
+        validation=(X, LABELS),
+        metrics=METRICS,
+        callbacks=[plateau, callbacks.EarlyStopping(4), *added],
+    )
+
+
+@pytest.mark.parametrize("step", [1, 3, 8, 12])
+def test_a_run_that_died_is_taken_up(backend, tmp_path, step):
+    path = tmp_path / "run.safetensors"
+    ts, history = train(backend.place)
+    with pytest.raises(RuntimeError):
+        train(backend.place, Checkpoint(path, every_steps=1), Dying(step))
+    # Where the run begins does not matter: another seed, another order.
+    again, found = train(
+        backend.place, Checkpoint(path, every_steps=1, resume=True), seed=5, rng=9, prefetch=2
+    )
+    check_same(again, ts)
+    check_same_history(found, history)
+    # It has ended: once more is the same.
+    once_more, found = train(backend.place, Checkpoint(path, resume=True))
+    check_same(once_more, ts)
+    check_same_history(found, history)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_run_goes_on_from_its_last_file(tmp_path, every):
+    path = tmp_path / "run.safetensors"
+    ts, history = train("numpy")
+    with pytest.raises(RuntimeError):
+        train("numpy", Checkpoint(path, every=every), Dying(11))
+    again, found = train("numpy", Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
+def test_a_run_that_was_interrupted_goes_on(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    class Pressing(callbacks.Callback):
+        def on_step(self, run):
+            if run.ts.step == 5:
+                signal.raise_signal(signal.SIGINT)
+
+    ts, history = train("numpy")
+    cut, short = train("numpy", Checkpoint(path), Pressing())
+    assert (cut.step, short.stopped) == (5, "interrupted")
+    again, found = train("numpy", Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
+class PressingMetric(metrics.Accuracy):
+    """Presses Ctrl-C when it is measured the n-th time."""
+
+    left = 0
+
+    def measure(self, prediction, target):
+        type(self).left -= 1
+        if type(self).left == 0:
+            signal.raise_signal(signal.SIGINT)
+        return super().measure(prediction, target)
+
+
+def test_a_run_that_was_interrupted_in_validation_goes_on(tmp_path):
+    path = tmp_path / "run.safetensors"
+    held_out = {"shuffle": True, "rng": 1, "drop_last": True}
+
+    def run(*added):
+        return fit(
+            fresh(),
+            LOSS,
+            loader(),
+            epochs=4,
+            validation=loader(**held_out),
+            metrics={"right": PressingMetric()},
+            callbacks=added,
+        )
+
+    ts, history = run()
+    # An epoch has three batches to train on and two to validate: these are of the second one.
+    for measured, epochs in ((9, 1), (10, 1), (4, 0)):
+        path.unlink(missing_ok=True)
+        PressingMetric.left = measured
+        cut, short = run(Checkpoint(path))
+        assert (cut.step, short.stopped, short.epochs) == (3 * epochs + 3, "interrupted", epochs)
+        again, found = run(Checkpoint(path, resume=True))
+        check_same(again, ts)
+        check_same_history(found, history)
+
+
+def test_a_run_that_a_callback_stopped_in_an_epoch_goes_on(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    class Late(callbacks.Callback):
+        def on_step(self, run):
+            if run.ts.step == 5:
+                run.stop("no time left")
+
+    ts, history = train("numpy")
+    _, short = train("numpy", Late(), Checkpoint(path))
+    assert (short.stopped, short.epochs) == ("no time left", 1)
+    again, found = train("numpy", Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
+def test_early_stopping_is_taken_up_with_its_best_state(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def run(*added):
+        def play(run):
+            run.history.rows[-1]["loss"] = [3.0, 1.0, 2.0, 2.0, 2.0, 0.0][run.epoch - 1]
+
+        stopping = callbacks.EarlyStopping(3, monitor="loss")
+        return fit(fresh(), LOSS, loader(), epochs=6, callbacks=[play, stopping, *added])
+
+    ts, history = run()
+    assert (ts.step, history.epochs) == (6, 5)
+    for step in (7, 10, 13):
+        path.unlink(missing_ok=True)
+        with pytest.raises(RuntimeError):
+            run(Checkpoint(path), Dying(step))
+        again, found = run(Checkpoint(path, resume=True))
+        check_same(again, ts)
+        check_same_history(found, history)
+    once_more, found = run(Checkpoint(path, resume=True))
+    check_same(once_more, ts)
+    check_same_history(found, history)
+
+
+def test_a_source_without_a_position_skips_what_was_used(tmp_path):
+    path = tmp_path / "run.safetensors"
+    batches = [(X[i : i + 8], LABELS[i : i + 8]) for i in range(0, 22, 8)]
+
+    def run(*added):
+        return fit(fresh(), LOSS, batches, epochs=3, callbacks=added)
+
+    ts, history = run()
+    with pytest.raises(RuntimeError):
+        run(Checkpoint(path, every_steps=1), Dying(6))
+    again, found = run(Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
+def test_the_best_epoch_is_kept(tmp_path):
+    path = tmp_path / "best.safetensors"
+    seen = []
+
+    def play(run):
+        run.history.rows[-1]["loss"] = [3.0, 1.0, 2.0][run.epoch - 1]
+        seen.append(run.ts)
+
+    fit(fresh(), LOSS, loader(), epochs=3, callbacks=[play, Checkpoint(path, monitor="loss")])
+    stored = pn.io.safetensors.load(path)["ts"]
+    np.testing.assert_array_equal(
+        stored["parameters"]["layer_1"]["weight"], seen[1].parameters["layer_1"]["weight"]
+    )
+
+
+def test_a_run_without_a_file_begins(tmp_path):
+    path = tmp_path / "none.safetensors"
+    ts, _ = train("numpy", Checkpoint(path, resume=True))
+    check_same(ts, train("numpy")[0])
+    assert path.exists()
+
+
+def test_files_of_other_runs_are_refused(tmp_path):
+    path = tmp_path / "run.safetensors"
+    train("numpy", Checkpoint(path))
+    before = path.read_bytes()
+    resume = Checkpoint(path, resume=True)
+    ts = fresh(model=pn.Dense(3, 2))
+    same = (
+        callbacks.ReduceOnPlateau(0.5, 1, monitor="loss"),
+        callbacks.EarlyStopping(monitor="loss"),
+    )
+    with pytest.raises(ParameterTreeError, match="missing"):
+        fit(ts, LOSS, loader(pad=True), callbacks=[*same, resume])
+    ts = fresh(rule=pn.optimizers.AdamW(0.02))
+    with pytest.raises(ParameterTreeError, match="weight_decay"):
+        fit(ts, LOSS, loader(pad=True), callbacks=[*same, resume])
+    short = pn.data.DataLoader((X[:11], LABELS[:11]), 8)
+    with pytest.raises(ArgumentError, match="same samples: 22 != 11"):
+        fit(fresh(), LOSS, short, validation=(X, LABELS), callbacks=[*same, resume])
+    with pytest.raises(ArgumentError, match="ReduceOnPlateau"):
+        fit(fresh(), LOSS, loader(pad=True), callbacks=[resume])
+    assert path.read_bytes() == before
+    with pytest.raises(ArgumentError, match="validation data if it had any"):
+        fit(fresh(), LOSS, loader(pad=True), callbacks=[*same, resume])
+    pn.io.safetensors.save(path, {"x": X})
+    with pytest.raises(ArgumentError, match="no file of a Checkpoint"):
+        fit(fresh(), LOSS, loader(), callbacks=[resume])
+
+
+PROGRAM = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from training.problems import LABELS, LOSS, X, fit, fresh, loader
+import portanet as pn
+from portanet.training import callbacks
+
+class Killed(callbacks.Callback):
+    runs_last = True
+    def on_step(self, run):
+        if run.ts.step == int(sys.argv[3]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+saving = callbacks.Checkpoint(sys.argv[2], every_steps=1, resume=True)
+fit(fresh(), LOSS, loader(prefetch=1), epochs=3, callbacks=[saving, Killed()])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal on this system")
+def test_a_process_that_is_killed_leaves_a_whole_file(tmp_path):
+    path = tmp_path / "run.safetensors"
+    tests = os.path.dirname(os.path.dirname(__file__))
+    for step, code in ((2, -signal.SIGKILL), (7, -signal.SIGKILL), (0, 0)):
+        arguments = [sys.executable, "-c", PROGRAM, tests, str(path), str(step)]
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+    ts, _ = fit(fresh(), LOSS, loader(), epochs=3)
+    stored = pn.io.safetensors.load(path)["ts"]["parameters"]
+    check_same(stored, ts.parameters)
+    assert sorted(os.listdir(tmp_path)) == ["run.safetensors"]

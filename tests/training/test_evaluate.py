@@ -1,0 +1,118 @@
+"""Evaluation, prediction, and losses of batches that are filled up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from training.problems import LABELS, LOSS, MODEL, TARGETS, X, fresh
+
+import portanet as pn
+from portanet.errors import ArgumentError, ShapeError
+from portanet.training import metrics
+from portanet.training.forward import forward
+from portanet.training.objective import masked_loss
+
+RNG = np.random.default_rng(1)
+SCORES = RNG.normal(size=(5, 4))
+SOFT = np.exp(SCORES[::-1]) / np.exp(SCORES[::-1]).sum(axis=-1, keepdims=True)
+CLASSES = np.asarray([0, 3, 1, 1, 2])
+WEIGHTS = (1.0, 2.0, 0.5, 3.0)
+
+
+def test_evaluation_is_in_test_mode_and_changes_nothing(backend):
+    ts = fresh(backend.place)
+    device = pn.device(backend.place)
+    for data in (pn.data.DataLoader((X, LABELS), 8), pn.data.DataLoader((X, LABELS), 8, pad=True)):
+        found = pn.training.evaluate(ts, LOSS, data, metrics=[metrics.Accuracy()])
+        y, _ = MODEL(device(X), ts.parameters, pn.test_mode(ts.states))
+        np.testing.assert_allclose(found["loss"], float(LOSS(y, device(LABELS))), rtol=1e-5)
+        right = pn.cpu_device()(y).argmax(axis=-1) == LABELS
+        assert found["accuracy"] == right.mean()
+
+
+def test_programs_are_recorded_once_for_all_calls():
+    model = pn.Chain(pn.Dense(3, 2), pn.tanh)
+    assert forward(model, None) is forward(pn.Chain(pn.Dense(3, 2), pn.tanh), None)
+    assert forward(model, None) is not forward(pn.Dense(3, 2), None)
+
+
+def test_prediction_in_batches(backend):
+    ts = fresh(backend.place)
+    y, _ = MODEL(pn.device(backend.place)(X), ts.parameters, pn.test_mode(ts.states))
+    for size in (1, 8, 22, 1000):
+        found = pn.training.predict(ts, X, batch_size=size)
+        assert type(found) is type(y)
+        np.testing.assert_allclose(backend.to_numpy(found), backend.to_numpy(y), rtol=1e-5)
+    of_loader = pn.training.predict(ts, pn.data.DataLoader(X, 8))
+    np.testing.assert_allclose(backend.to_numpy(of_loader), backend.to_numpy(y), rtol=1e-5)
+
+
+def test_prediction_of_trees():
+    def both(x, ps, st):
+        return {"a": x["u"] + 1.0, "b": (x["v"], x["u"])}, st
+
+    ts = pn.training.TrainState(both, {}, {}, pn.optimizers.SGD())
+    found = pn.training.predict(ts, {"u": X, "v": TARGETS}, batch_size=4)
+    np.testing.assert_array_equal(found["a"], X + 1.0)
+    np.testing.assert_array_equal(found["b"][0], TARGETS)
+
+
+def test_prediction_of_what_is_refused():
+    with pytest.raises(ShapeError, match="data"):
+        pn.training.predict(fresh(), {"x": X, "y": X[:3]})
+    with pytest.raises(ArgumentError, match="at least one batch"):
+        pn.training.predict(fresh(), [])
+    with pytest.raises(ArgumentError, match="data is"):
+        pn.training.predict(fresh(), None)
+    with pytest.raises(ArgumentError, match="ts is"):
+        pn.training.evaluate(None, LOSS, (X, LABELS))
+
+
+LOSSES = {
+    "mse": (pn.MSELoss(), SCORES, SOFT),
+    "sum": (pn.MAELoss(reduction="sum"), SCORES, SOFT),
+    "labels": (LOSS, SCORES, CLASSES),
+    "soft": (LOSS, SCORES, SOFT),
+    "weighted": (
+        pn.CrossEntropyLoss(logits=True, class_weights=WEIGHTS, label_smoothing=0.1),
+        SCORES,
+        CLASSES,
+    ),
+    "ignored": (pn.CrossEntropyLoss(logits=True, ignore_index=1), SCORES, CLASSES),
+    "unsigned": (LOSS, SCORES, CLASSES.astype(np.uint8)),
+    "binary": (pn.BinaryCrossEntropyLoss(logits=True), SCORES, SOFT),
+    "focal": (pn.FocalLoss(logits=True), SCORES, CLASSES),
+    "dice": (pn.DiceLoss(), SOFT, SOFT[::-1].copy()),
+}
+
+
+@pytest.mark.parametrize("case", LOSSES)
+def test_masked_losses_are_those_of_the_samples_that_count(backend, case):
+    """Value and gradient, whatever the surplus samples hold."""
+    loss, prediction, target = LOSSES[case]
+    mask = np.asarray([True, True, False, True, False])
+    prediction = np.where(mask[:, None], prediction, 1e4)
+    inputs = [backend.asarray(x) for x in (prediction, target, mask)]
+    value, gradient = pn.value_and_grad(lambda p: masked_loss(loss, p, *inputs[1:]))(inputs[0])
+    plain, kept = pn.value_and_grad(lambda p: loss(p, target[mask]))(prediction[mask])
+    np.testing.assert_allclose(backend.to_numpy(value), plain, rtol=1e-12)
+    gradient = backend.to_numpy(gradient)
+    np.testing.assert_allclose(gradient[mask], kept, rtol=1e-12, atol=1e-15)
+    np.testing.assert_array_equal(gradient[~mask], 0.0)
+
+
+def test_losses_that_compare_samples_are_not_masked():
+    with pytest.raises(ArgumentError, match="drop_last=True"):
+        masked_loss(pn.InfoNCELoss(), SCORES, SOFT, np.ones(5, bool))
+    axis_first = pn.KLDivergenceLoss(axis=0)
+    with pytest.raises(ShapeError, match="samples are the first axis"):
+        masked_loss(axis_first, SOFT, SOFT, np.ones(5, bool))
+
+
+def test_the_mean_of_the_loss_is_weighted_by_the_samples():
+    ts = fresh(model=pn.Dense(3, 1))
+    whole = pn.training.evaluate(ts, pn.MSELoss(), (X, TARGETS))
+    for size in (1, 5, 21):
+        data = pn.data.DataLoader((X, TARGETS), size)
+        found = pn.training.evaluate(ts, pn.MSELoss(), data)
+        np.testing.assert_allclose(found["loss"], whole["loss"], rtol=1e-6)
