@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import zlib
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ NAMES = ("numpy", "array_api_strict", "torch", "jax", "cupy")
 # Without a GPU the CuPy adapter runs on a module that has CuPy's names and refusals.
 STANDS_IN = put_in_the_place_of_cupy()
 collect_ignore = ["standin"]
+BEGAN = time.monotonic()
 
 # The suite compares in float64. JAX compiles each operation once for each shape: without XLA's
 # optimizations that takes half the time.
@@ -41,12 +43,15 @@ SHARES = {"jax": 16, "cupy": 16}
 
 def pytest_report_header():
     if not (os.environ.get("PORTANET_TEST_BACKEND") or os.environ.get("PORTANET_SWEEPS")):
-        shares = ", ".join(f"1 in {share} of the sweeps on {name}" for name, share in SHARES.items())
+        shares = ", ".join(
+            f"1 in {share} of the sweeps on {name}" for name, share in SHARES.items()
+        )
         return f"{shares}; all of them with PORTANET_TEST_BACKEND or PORTANET_SWEEPS"
     return None
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "gpu: for a machine with a GPU, on the selected library")
     if STANDS_IN and config.pluginmanager.hasplugin("cacheprovider"):
         os.environ.setdefault("CUPY_CACHE_DIR", str(config.cache.mkdir("cupy")))
 
@@ -57,6 +62,9 @@ def pytest_collection_modifyitems(config, items):
     JAX compiles every case, and what stands in for CuPy every kernel.
     """
     selected = os.environ.get("PORTANET_TEST_BACKEND")
+    for item in items:
+        if _backend_of(item) == (selected or "cupy"):
+            item.add_marker(pytest.mark.gpu)
     if selected:
         left = {item for item in items if _backend_of(item) not in (None, selected)}
     elif os.environ.get("PORTANET_SWEEPS"):
@@ -65,6 +73,12 @@ def pytest_collection_modifyitems(config, items):
         left = set(filter(_is_left_out, items))
     config.hook.pytest_deselected(items=list(left))
     items[:] = [item for item in items if item not in left]
+
+
+def pytest_runtest_setup(item):
+    """Begin no test after ``PORTANET_TEST_SECONDS``: what counts ran first."""
+    if time.monotonic() - BEGAN > float(os.environ.get("PORTANET_TEST_SECONDS", "inf")):
+        pytest.skip("no time is left")
 
 
 def _is_left_out(item):

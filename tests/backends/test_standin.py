@@ -30,8 +30,10 @@ def test_names_and_parameters_are_those_of_the_release(module):
         expected = eval(f"lambda {parameters}: None")
         given = [(p.name, p.kind) for p in inspect.signature(function).parameters.values()]
         wanted = [(p.name, p.kind) for p in inspect.signature(expected).parameters.values()]
-        missing = [kind for _, kind in given] == [inspect.Parameter.VAR_POSITIONAL,
-                                                  inspect.Parameter.VAR_KEYWORD]
+        missing = [kind for _, kind in given] == [
+            inspect.Parameter.VAR_POSITIONAL,
+            inspect.Parameter.VAR_KEYWORD,
+        ]
         assert given == wanted or missing, name
     for name in TABLE[module]["same as NumPy's"]:
         assert getattr(own, name) is getattr(np if module == "cupy" else np.linalg, name)

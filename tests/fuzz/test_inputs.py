@@ -24,8 +24,6 @@ def _chosen(share: int, call: Call, path: places.Path, probe: str) -> bool:
 
 
 def test_bad_input_gets_an_error_of_the_family(backend):
-    if backend.name == "cupy":
-        pytest.skip("without a GPU nothing can be called")
     count = Count()
     share = SHARE.get(backend.name, 200)
     chosen = functools.partial(_chosen, share)

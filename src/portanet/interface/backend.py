@@ -52,6 +52,8 @@ class Backend(DTypes):
         Whether `vjp` and `jvp` are the library's own, and not those of the tape.
     hides_traces : bool
         Whether arrays that are being differentiated are of the same class as others.
+    own_draws : bool
+        Whether the random numbers of a key are others than NumPy's.
     observes : str
         What `observe` shows operations of: ``"calls"`` as they run, or ``"programs"`` made of a
         function first, during which there are no values.
@@ -72,6 +74,7 @@ class Backend(DTypes):
     compiles_slowly: ClassVar[bool] = False
     differentiates_itself: ClassVar[bool] = True
     hides_traces: ClassVar[bool] = False
+    own_draws: ClassVar[bool] = False
     observes: ClassVar[str] = "calls"
     modules: ClassVar[tuple[str, ...]]
     distribution: ClassVar[str]
@@ -150,6 +153,10 @@ class Backend(DTypes):
     @abstractmethod
     def to_numpy(self, x: Array) -> np.ndarray:
         """Return an array of this library as a NumPy array, with its dtype."""
+
+    def on(self, device: Any) -> AbstractContextManager[Any]:
+        """Return a context in which `device` is the one that works, for libraries that have such."""
+        return nullcontext()
 
     def receive(self, x: Array, source: Backend, device: Any) -> Array:
         """Return an array of the backend `source` as one of this library, on `device`."""

@@ -65,8 +65,8 @@ class ndarray:
     strides = property(lambda self: self._host.strides)
     flags = property(lambda self: self._host.flags)
     data = property(Pointer)
-    T = property(lambda self: wrap(self._host.T))
-    mT = property(lambda self: wrap(self._host.mT))
+    T = property(lambda self: made(self._host.T, self._device))
+    mT = property(lambda self: made(self._host.mT, self._device))
     device = property(lambda self: Pointer(self).device)
 
     @property
@@ -163,8 +163,8 @@ class ndarray:
         return wrap(host(self).nonzero())
 
     def __getitem__(self, key):
-        x = host(self)
-        return wrap(_index.read(x, key))
+        found, is_view = _index.read(self._host, key)
+        return made(found, self._device) if is_view else made(_index.read(host(self), key)[0])
 
     def __setitem__(self, key, value):
         counts.launches += 1
@@ -264,11 +264,11 @@ class ndarray:
         return format(self.get(), text)
 
 
-def made(memory: np.ndarray) -> ndarray:
-    """Return memory of NumPy as an array on the current device."""
+def made(memory: np.ndarray, device: int | None = None) -> ndarray:
+    """Return memory of NumPy as an array on a device, by default on the current one."""
     new = object.__new__(ndarray)
     new._host = memory
-    new._device = current.device
+    new._device = current.device if device is None else device
     if memory.base is None:
         counts.allocations += 1
         counts.launches += 1
@@ -340,18 +340,54 @@ METHODS = {
 }
 
 
+# Threads add up parts of the terms, in float32 if these are of 16 bits: as good as pairwise sums.
+ADDING = {"mean", "prod", "std", "sum", "var"}
+VIEWS = {"diagonal", "ravel", "reshape", "squeeze", "swapaxes", "transpose"}
+LONG = 16  # terms that NumPy may as well add one by one
+
+
 def _method(name: str, parameters: str) -> Any:
     check = checked(name, parameters)
+    adds, views = name in ADDING, name in VIEWS
 
     def method(self, *args, **options):
         check(*args, **options)
         given = {key: host(x) for key, x in options.items()}
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            done = getattr(host(self), name)(*map(host, args), **given)
-        return options["out"] if options.get("out") is not None else wrap(done)
+            if adds:
+                done = _added(host(self), name, *map(host, args), **given)
+            else:
+                x = self._host if views else host(self)
+                done = getattr(x, name)(*map(host, args), **given)
+        if options.get("out") is not None:
+            return options["out"]
+        if views and done.base is not None:
+            return made(done, self._device)
+        return wrap(done)
 
     return method
+
+
+def _added(x, name, axis=None, dtype=None, out=None, *rest, **options):
+    """Reduce along the last axis, where NumPy adds in pairs."""
+    narrow = x.dtype.char == "e" and dtype is None
+    dtype = np.float32 if narrow else dtype
+    axes = range(x.ndim) if axis is None else np.atleast_1d(axis)
+    axes = tuple(int(a) % x.ndim for a in axes) if x.ndim else ()
+    if len(axes) < x.ndim and x.dtype.kind in "fc" and x.size > LONG and out is None:
+        keepdims = options.pop(
+            "keepdims", rest[-1] if len(rest) > ("ddof" in METHODS[name]) else False
+        )
+        rest = rest[: "ddof" in METHODS[name]]
+        kept = [a for a in range(x.ndim) if a not in axes]
+        whole = x.transpose(*kept, *axes).reshape(*(x.shape[a] for a in kept), -1)
+        done = getattr(np.ascontiguousarray(whole), name)(-1, dtype, None, *rest, **options)
+        shape = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
+        done = np.reshape(done, shape) if keepdims else done
+    else:
+        done = getattr(x, name)(axis, dtype, out, *rest, **options)
+    return done.astype(np.float16) if narrow and out is None else done
 
 
 for _name, _parameters in METHODS.items():

@@ -128,6 +128,26 @@ def full(shape, fill_value, dtype=None, order="C"):
     return made(np.full(shape, value, None if dtype is None else dtype_of(dtype), order))
 
 
+def sum(a, axis=None, dtype=None, out=None, keepdims=False):
+    return a.sum(axis, dtype, out, keepdims=keepdims)
+
+
+def prod(a, axis=None, dtype=None, out=None, keepdims=False):
+    return a.prod(axis, dtype, out, keepdims=keepdims)
+
+
+def mean(a, axis=None, dtype=None, out=None, keepdims=False):
+    return a.mean(axis, dtype, out, keepdims=keepdims)
+
+
+def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False):
+    return a.var(axis, dtype, out, ddof, keepdims=keepdims)
+
+
+def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False):
+    return a.std(axis, dtype, out, ddof, keepdims=keepdims)
+
+
 def take(a, indices, axis=None, out=None):
     return a.take(indices, axis, out)
 
@@ -202,7 +222,8 @@ OWN = {
     for function in (
         allclose, array, array_equal, asanyarray, asarray, ascontiguousarray, asfortranarray,
         asnumpy, clip, concatenate, copyto, empty, empty_like, from_dlpack, full,
-        get_array_module, matmul, ones, take, take_along_axis, where, zeros,
+        get_array_module, matmul, mean, ones, prod, std, sum, take, take_along_axis, var, where,
+        zeros,
     )
 }  # fmt: skip
 OWN["concat"] = concatenate

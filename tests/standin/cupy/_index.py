@@ -52,13 +52,13 @@ def _axes(part: Any) -> int:
     return part.ndim if isinstance(part, np.ndarray) and part.dtype.kind == "b" else 1
 
 
-def read(x: np.ndarray, key: Any) -> Any:
-    """Return ``x[key]``: a view if the index holds no array."""
+def read(x: np.ndarray, key: Any) -> tuple[np.ndarray, bool]:
+    """Return ``x[key]``, and whether it is a view: so it is if the index holds no array."""
     parts, arrays = key_of(key, x.shape)
     done = x[parts]
     if isinstance(done, np.generic):  # NumPy gives a scalar where CuPy gives a view
         done = np.asarray(done) if arrays else x[(*parts, Ellipsis)]
-    return done
+    return done, not arrays
 
 
 def write(x: np.ndarray, key: Any, value: Any, dtype: np.dtype) -> None:

@@ -226,7 +226,9 @@ class ReductionKernel(_Kernel):
         count = math.prod(shape[a] for a in inner)
         if not count and not self.identity:
             raise ValueError(f"zero-size array to reduction operation {self.name}")
-        left = tuple((1 if a in inner else n) for a, n in enumerate(shape) if keepdims or a in outer)
+        left = tuple(
+            (1 if a in inner else n) for a, n in enumerate(shape) if keepdims or a in outer
+        )
         outputs = self._outputs(given, types, left)
         inputs = []
         for x, p in zip(given, self.in_params, strict=False):

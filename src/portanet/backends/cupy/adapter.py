@@ -23,6 +23,7 @@ class CuPyBackend(TapeBackend):
     modules = ("cupy",)
     distribution = "cupy-cuda12x"
     fuses = True
+    own_draws = True
 
     @cached_property
     def xp(self) -> tape.Namespace:
@@ -79,6 +80,9 @@ class CuPyBackend(TapeBackend):
 
     def device_name(self, device: Any) -> str:
         return str(device.id)
+
+    def on(self, device: Any) -> Any:
+        return device
 
     def from_numpy(self, x: np.ndarray, device: Any = None) -> Array:
         with self._cupy.cuda.Device() if device is None else device:

@@ -12,6 +12,7 @@ from cupy._array import dtype_of, host, ndarray, wrap
 from cupy._functions import functions_of, lifted
 from cupy._functions import matmul as matmul
 from cupy._release import TABLE
+from cupy._ufunc import UFUNCS
 
 # CuPy looks at what cuSOLVER says of the values only if it is asked to, for which it would wait.
 SQUARE = {"cholesky", "det", "eig", "eigh", "eigvals", "eigvalsh", "inv", "slogdet", "solve"}
@@ -60,9 +61,20 @@ def solve(a, b):
     return _solve(a, b)
 
 
+def norm(x, ord=None, axis=None, keepdims=False):
+    of_vectors = isinstance(axis, int) or (axis is None and (ord is None or x.ndim < 2))
+    if ord in (None, 2) and of_vectors:
+        squares = x.real**2 + x.imag**2 if x.dtype.kind == "c" else x * x
+        return UFUNCS["sqrt"](squares.sum(axis, keepdims=keepdims))
+    return _norm(x, ord, axis, keepdims)
+
+
 _SIGNATURES = TABLE["cupy.linalg"]["functions"]
 _solve = _checked("solve")
-_OWN = {name: _checked(name) for name in CALCULATING} | {"solve": solve, "matmul": matmul}
+_norm = lifted("linalg.norm", np.linalg.norm, _SIGNATURES["norm"])
+_OWN = {name: _checked(name) for name in CALCULATING} | {
+    "matmul": matmul, "norm": norm, "solve": solve
+}  # fmt: skip
 _FUNCTIONS = functions_of("cupy.linalg", _OWN, np.linalg)
 globals().update(_FUNCTIONS)
 __all__ = ["LinAlgError", *_FUNCTIONS]
