@@ -52,7 +52,7 @@ REFUSED = {
     "an array of the host beside it": (lambda: X + np.ones(3), TypeError, "Unsupported type"),
     "one before it": (lambda: np.ones(3) * X, TypeError, "Unsupported type"),
     "one in a function": (lambda: cupy.add(X, np.ones(3)), TypeError, "Unsupported type"),
-    "a comparison with one": (lambda: X < np.ones(3), TypeError, "Unsupported type"),
+    "a comparison with one": (lambda: np.ones(3) > X, TypeError, "Unsupported type"),
     "float": (lambda: float(X), TypeError, "."),
     "bool": (lambda: bool(X), ValueError, "more than one element"),
     "item": (lambda: X.item(), ValueError, "size 1"),

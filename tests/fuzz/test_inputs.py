@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import zlib
 
-import pytest
-
 import portanet as pn
 from fuzz.inputs import places
 from fuzz.inputs.calls import calls

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def put_in_the_place_of_cupy() -> bool:
-    """Let ``import cupy`` find the stand-in, unless CuPy itself can be used; say whether it does."""
+    """Let ``import cupy`` find the stand-in unless CuPy itself can be used; return whether."""
     if _usable():
         return False
     for name in [x for x in sys.modules if x.partition(".")[0] in ("cupy", "cupyx")]:

@@ -5,8 +5,9 @@ the path::
 
     python generate.py
 
-Of each function the table holds its parameters as Python writes them; of each ufunc its loops, casting and in-place form; and which names are NumPy's own objects. Methods of
-``cupy.ndarray`` are compiled without signatures: theirs are in ``_array.py``.
+Of each function the table holds its parameters as Python writes them; of each ufunc its loops,
+casting and in-place form; and which names are NumPy's own objects. Methods of ``cupy.ndarray`` are
+compiled without signatures: theirs are in ``_methods.py``.
 """
 
 from __future__ import annotations

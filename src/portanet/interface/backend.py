@@ -155,7 +155,7 @@ class Backend(DTypes):
         """Return an array of this library as a NumPy array, with its dtype."""
 
     def on(self, device: Any) -> AbstractContextManager[Any]:
-        """Return a context in which `device` is the one that works, for libraries that have such."""
+        """Return a context in which `device` is the current one, if the library has such."""
         return nullcontext()
 
     def receive(self, x: Array, source: Backend, device: Any) -> Array:

@@ -11,14 +11,14 @@ later, memory that is used after it was given back, and the last bits of the dev
 from __future__ import annotations
 
 import numpy as _np
-
-from cupy import _functions, _ufunc, cuda, exceptions, fft, linalg
+from cupy import _functions, _methods, _ufunc, cuda, exceptions, fft, linalg
 from cupy._array import ndarray
 from cupy._kernels import ElementwiseKernel, RawKernel, ReductionKernel
 from cupy._release import TABLE as _TABLE
-from cupy._release import VERSION as __version__
+from cupy._release import VERSION
 from cupy._ufunc import ufunc
 
+__version__ = VERSION
 _MAIN = _TABLE["cupy"]
 globals().update({name: getattr(_np, name) for name in _MAIN["same as NumPy's"]})
 globals().update(_functions.functions_of("cupy", _functions.OWN, _np))

@@ -6,9 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
-
 from cupy import _index
-from cupy._release import checked
 from cupy._state import check_device, counts, current
 
 CHARACTERS = frozenset("?bhilqBHILQefdFD")
@@ -300,95 +298,3 @@ def host(x: Any) -> Any:
     if isinstance(x, np.ndarray):
         raise TypeError(f"Unsupported type {kind}")
     return x
-
-
-# The parameters of the compiled methods, and of those that are the functions of their names.
-METHODS = {
-    "all": "axis=None, out=None, keepdims=False",
-    "any": "axis=None, out=None, keepdims=False",
-    "argmax": "axis=None, out=None, dtype=None, keepdims=False",
-    "argmin": "axis=None, out=None, dtype=None, keepdims=False",
-    "argpartition": "kth, axis=-1",
-    "argsort": "axis=-1, kind=None",
-    "choose": "choices, out=None, mode='raise'",
-    "clip": "min=None, max=None, out=None",
-    "compress": "condition, axis=None, out=None",
-    "conj": "",
-    "conjugate": "",
-    "cumprod": "axis=None, dtype=None, out=None",
-    "cumsum": "axis=None, dtype=None, out=None",
-    "diagonal": "offset=0, axis1=0, axis2=1",
-    "flatten": "order='C'",
-    "max": "axis=None, out=None, keepdims=False",
-    "mean": "axis=None, dtype=None, out=None, keepdims=False",
-    "min": "axis=None, out=None, keepdims=False",
-    "partition": "kth, axis=-1",
-    "prod": "axis=None, dtype=None, out=None, keepdims=False",
-    "ravel": "order='C'",
-    "repeat": "repeats, axis=None",
-    "reshape": "*shape, order='C', copy=None",
-    "round": "decimals=0, out=None",
-    "searchsorted": "v, side='left', sorter=None",
-    "sort": "axis=-1, kind=None",
-    "squeeze": "axis=None",
-    "std": "axis=None, dtype=None, out=None, ddof=0, keepdims=False",
-    "sum": "axis=None, dtype=None, out=None, keepdims=False",
-    "swapaxes": "axis1, axis2",
-    "trace": "offset=0, axis1=0, axis2=1, dtype=None, out=None",
-    "transpose": "*axes",
-    "var": "axis=None, dtype=None, out=None, ddof=0, keepdims=False",
-}
-
-
-# Threads add up parts of the terms, in float32 if these are of 16 bits: as good as pairwise sums.
-ADDING = {"mean", "prod", "std", "sum", "var"}
-VIEWS = {"diagonal", "ravel", "reshape", "squeeze", "swapaxes", "transpose"}
-LONG = 16  # terms that NumPy may as well add one by one
-
-
-def _method(name: str, parameters: str) -> Any:
-    check = checked(name, parameters)
-    adds, views = name in ADDING, name in VIEWS
-
-    def method(self, *args, **options):
-        check(*args, **options)
-        given = {key: host(x) for key, x in options.items()}
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            if adds:
-                done = _added(host(self), name, *map(host, args), **given)
-            else:
-                x = self._host if views else host(self)
-                done = getattr(x, name)(*map(host, args), **given)
-        if options.get("out") is not None:
-            return options["out"]
-        if views and done.base is not None:
-            return made(done, self._device)
-        return wrap(done)
-
-    return method
-
-
-def _added(x, name, axis=None, dtype=None, out=None, *rest, **options):
-    """Reduce along the last axis, where NumPy adds in pairs."""
-    narrow = x.dtype.char == "e" and dtype is None
-    dtype = np.float32 if narrow else dtype
-    axes = range(x.ndim) if axis is None else np.atleast_1d(axis)
-    axes = tuple(int(a) % x.ndim for a in axes) if x.ndim else ()
-    if len(axes) < x.ndim and x.dtype.kind in "fc" and x.size > LONG and out is None:
-        keepdims = options.pop(
-            "keepdims", rest[-1] if len(rest) > ("ddof" in METHODS[name]) else False
-        )
-        rest = rest[: "ddof" in METHODS[name]]
-        kept = [a for a in range(x.ndim) if a not in axes]
-        whole = x.transpose(*kept, *axes).reshape(*(x.shape[a] for a in kept), -1)
-        done = getattr(np.ascontiguousarray(whole), name)(-1, dtype, None, *rest, **options)
-        shape = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
-        done = np.reshape(done, shape) if keepdims else done
-    else:
-        done = getattr(x, name)(axis, dtype, out, *rest, **options)
-    return done.astype(np.float16) if narrow and out is None else done
-
-
-for _name, _parameters in METHODS.items():
-    setattr(ndarray, _name, _method(_name, _parameters))

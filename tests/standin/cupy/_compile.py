@@ -9,8 +9,8 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from functools import cache, cached_property
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,17 @@ C_TYPES = {
     "Q": "unsigned long long", "e": "float16", "f": "float", "d": "double",
 }  # fmt: skip
 
-_ONE = (
-    "acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp expm1 fabs floor lgamma log log10 "
-    "log1p log2 rint sin sinh sqrt tan tanh trunc"
-).split()
-_TWO = "atan2 copysign fmax fmin fmod hypot pow".split()
+_ONE = """
+    acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp expm1 fabs floor lgamma log log10
+    log1p log2 rint sin sinh sqrt tan tanh trunc
+"""
+_TWO = "atan2 copysign fmax fmin fmod hypot pow"
 
 
 def _overloads() -> str:
     lines = []
     for names, parameters, args in ((_ONE, "{0} a", "a"), (_TWO, "{0} a, {0} b", "a, b")):
-        for name in names:
+        for name in names.split():
             double, single = (parameters.format(t) for t in ("double", "float"))
             lines.append(f'extern "C" double {name}({double}); extern "C" float {name}f({single});')
             for kind in ("float", "float16"):

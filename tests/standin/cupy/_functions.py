@@ -8,21 +8,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
-from cupy import _index
 from cupy._array import dtype_of, host, made, ndarray, wrap
 from cupy._release import TABLE, checked
 from cupy._state import counts
 
 # Their results depend on values: a device waits for those before it can go on.
-WAITING = set(
-    "argwhere bincount compress extract flatnonzero intersect1d nonzero setdiff1d setxor1d "
-    "union1d unique unique_all unique_counts unique_inverse unique_values".split()
-)
-ON_THE_HOST = set(
-    "broadcast_shapes can_cast common_type iscomplexobj isrealobj isscalar may_share_memory "
-    "min_scalar_type ndim result_type shape shares_memory size isfortran".split()
-)
+WAITING = """
+    argwhere bincount compress extract flatnonzero intersect1d nonzero setdiff1d setxor1d union1d
+    unique unique_all unique_counts unique_inverse unique_values
+""".split()  # noqa: SIM905
+ON_THE_HOST = """
+    broadcast_shapes can_cast common_type iscomplexobj isfortran isrealobj isscalar
+    may_share_memory min_scalar_type ndim result_type shape shares_memory size
+""".split()  # noqa: SIM905
 
 
 def lifted(name: str, function: Callable[..., Any], parameters: str | None) -> Callable[..., Any]:

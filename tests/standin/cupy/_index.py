@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from cupy._state import counts
 
 ADDED = frozenset("iILQefd")  # what a device adds in one step

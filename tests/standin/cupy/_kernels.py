@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
 from cupy._array import SCALARS, dtype_of, host, made, ndarray
 from cupy._compile import C_TYPES, CompileException, Unit, compiled
 from cupy._state import counts

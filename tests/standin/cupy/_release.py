@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 TABLE = json.loads((Path(__file__).parent / "release.json").read_text())
 VERSION = TABLE["version"]

@@ -6,7 +6,6 @@ import operator
 from typing import Any
 
 import numpy as np
-
 from cupy import _index
 from cupy._array import SCALARS, dtype_of, host, ndarray, wrap
 from cupy._release import TABLE

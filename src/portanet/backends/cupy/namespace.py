@@ -14,8 +14,8 @@ from typing import Any
 import array_api_compat.cupy as compat
 import cupy
 
-_MAKING = "arange empty eye full linspace ones zeros".split()
-_ALIKE = "empty_like full_like ones_like zeros_like".split()
+_MAKING = ["arange", "empty", "eye", "full", "linspace", "ones", "zeros"]
+_ALIKE = ["empty_like", "full_like", "ones_like", "zeros_like"]
 
 
 def namespace() -> Any:

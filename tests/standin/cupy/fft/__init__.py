@@ -1,7 +1,6 @@
 """``cupy.fft``: NumPy's transforms, in single precision where CuPy calculates so."""
 
 import numpy as np
-
 from cupy._functions import functions_of
 
 _FUNCTIONS = functions_of("cupy.fft", {}, np.fft)

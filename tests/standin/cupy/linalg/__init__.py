@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.linalg import LinAlgError
-
 from cupy._array import dtype_of, host, ndarray, wrap
 from cupy._functions import functions_of, lifted
 from cupy._functions import matmul as matmul
 from cupy._release import TABLE
 from cupy._ufunc import UFUNCS
+from numpy.linalg import LinAlgError
 
 # CuPy looks at what cuSOLVER says of the values only if it is asked to, for which it would wait.
 SQUARE = {"cholesky", "det", "eig", "eigh", "eigvals", "eigvalsh", "inv", "slogdet", "solve"}
