@@ -19,6 +19,7 @@ from cupy._release import VERSION
 from cupy._ufunc import ufunc
 
 __version__ = VERSION
+_methods.add_to(ndarray)
 _MAIN = _TABLE["cupy"]
 globals().update({name: getattr(_np, name) for name in _MAIN["same as NumPy's"]})
 globals().update(_functions.functions_of("cupy", _functions.OWN, _np))

@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
-from cupy._array import host, made, ndarray, wrap
+from cupy._array import host, made, wrap
 from cupy._release import checked
 
 # The parameters of the compiled methods, and of those that are the functions of their names.
@@ -99,5 +99,7 @@ def _relaid(x, axis):
     return np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
 
 
-for _name, _parameters in METHODS.items():
-    setattr(ndarray, _name, _method(_name, _parameters))
+def add_to(kind: type) -> None:
+    """Give a class of arrays all of these methods."""
+    for name, parameters in METHODS.items():
+        setattr(kind, name, _method(name, parameters))

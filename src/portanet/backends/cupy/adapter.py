@@ -89,7 +89,9 @@ class CuPyBackend(TapeBackend):
             return self._cupy.asarray(x)
 
     def to_numpy(self, x: Array) -> np.ndarray:
-        return self._cupy.asnumpy(x)
+        host = self._cupy.asnumpy(x)
+        self._refuse_noted(x.device)
+        return host
 
     def receive(self, x: Array, source: Backend, device: Any) -> Array:
         shared = source.name == "torch" and x.device.type == "cuda" and not x.requires_grad
@@ -138,6 +140,13 @@ class CuPyBackend(TapeBackend):
     def synchronize(self, device: Any = None) -> None:
         with self._cupy.cuda.Device() if device is None else device:
             self._cupy.cuda.get_current_stream().synchronize()
+            self._refuse_noted(self._cupy.cuda.Device())
+
+    def _refuse_noted(self, device: Any) -> None:
+        """Refuse an index that was out of range, now that the host has waited for `device`."""
+        from portanet.backends.cupy import indices
+
+        indices.refuse_noted(device.id)
 
     def _clip(self, x: Array, /, min: Any = None, max: Any = None) -> Array:
         """Clip without the masks of array_api_compat, at each of which the host would wait."""
@@ -150,8 +159,9 @@ class CuPyBackend(TapeBackend):
 
     def _checked_index(self, index: Array, size: int, names: tuple[str, str], wraps: bool) -> Array:
         """Without a look at the values, for which the host would wait."""
-        index = index.astype(np.int64)
-        return self._cupy.where(index < 0, index + size, index) if wraps else index
+        from portanet.backends.cupy import indices
+
+        return indices.checked(index, size, names, wraps)
 
     def _scatter_getitem(self, g: Array, key: Any, shape: tuple[int, ...]) -> Array:
         if g.dtype.kind == "c":  # the device adds real numbers alone
