@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import time
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,7 @@ check.enabled = True
 # Torch's compiler takes seconds for each function; what it is given is tested without it.
 os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
 
+OPTIONAL = {"array_api_strict", "jax", "safetensors", "tokenizers", "torch"}
 SWEEPS = {"contract", "functional", "tape", "tracing"}
 SHARES = {"jax": 16, "cupy": 16}
 
@@ -54,6 +57,22 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "gpu: for a machine with a GPU, on the selected library")
     if STANDS_IN and config.pluginmanager.hasplugin("cacheprovider"):
         os.environ.setdefault("CUPY_CACHE_DIR", str(config.cache.mkdir("cupy")))
+
+
+def pytest_collectreport(report):
+    """Let no file of tests vanish: what pytest cannot import, it would leave out in silence."""
+    path = Path(__file__).parent.parent / report.nodeid
+    if report.skipped and "unable to import module" in str(report.longrepr) and path.is_file():
+        _import(path)
+
+
+def _import(path):
+    spec = importlib.util.spec_from_file_location("collected", path)
+    try:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in OPTIONAL:
+            raise
 
 
 def pytest_collection_modifyitems(config, items):

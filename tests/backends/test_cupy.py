@@ -152,7 +152,9 @@ def test_clip(adapter, bounds):
     there = [adapter.from_numpy(y) if isinstance(y, np.ndarray) else y for y in (x, *bounds)]
     got = adapter._clip(*there)
     assert got.dtype == "float32"
-    np.testing.assert_array_equal(adapter.to_numpy(got), np.clip(x, *bounds, *[None][len(bounds) - 1 :]))
+    np.testing.assert_array_equal(
+        adapter.to_numpy(got), np.clip(x, *bounds, *[None][len(bounds) - 1 :])
+    )
 
 
 @pytest.mark.parametrize("shapes", [

@@ -19,6 +19,12 @@ def put_in_the_place_of_cupy() -> bool:
     return True
 
 
+def can_compile() -> bool:
+    """Whether kernels can be made: on a GPU, or with a compiler for the host."""
+    compile = sys.modules.get("cupy._compile")
+    return compile is None or compile.compiler() is not None
+
+
 def _usable() -> bool:
     if importlib.util.find_spec("cupy") is None:
         return False

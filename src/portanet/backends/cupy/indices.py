@@ -36,7 +36,7 @@ _unread: set[int] = set()
 
 
 def checked(index: Any, size: int, names: tuple[str, str], wraps: bool) -> Any:
-    """Return an index as integers from 0 to ``size - 1``; one that is not is noted, and read as 0."""
+    """Return an index as integers from 0 to ``size - 1``; one out of range is noted, and 0."""
     device = cupy.cuda.Device().id
     if device not in _notes:
         _notes[device] = cupy.zeros(4, dtype=np.int64)
