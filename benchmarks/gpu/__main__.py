@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import os
 import platform
 import subprocess
@@ -36,14 +35,19 @@ TESTS = {
 }
 
 
+COUNTED = ("tutorial", "MLP 128", "transformer block", "LeNet", "physics", "LSTM")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument("--results", type=Path, default=Path("gpu-session.jsonl"))
     parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--dry-run", action="store_true", help="a little of each, on any machine")
+    parser.add_argument("--dry-run", action="store_true", help="a little, on any machine")
+    parser.add_argument("--counts", action="store_true", help="what each workload launches there")
     given = parser.parse_args(argv)
     session = Session(given.results, given.seconds)
-    session.run(rehearsal() if given.dry_run else steps())
+    rehearsed = given.dry_run or given.counts
+    session.run(rehearsal(given.counts) if rehearsed else steps())
     print(summary(session.found()), flush=True)
 
 
@@ -61,13 +65,14 @@ def steps() -> Iterator[Step]:
     yield Step("tests: torch on CUDA", 60.0, partial(run_tests, ["tests/autodiff"], on_torch=True))
 
 
-def rehearsal() -> Iterator[Step]:
-    """Yield a step of each kind, for a machine without a GPU."""
+def rehearsal(everything: bool = False) -> Iterator[Step]:
+    """Yield a step of each kind, for a machine without a GPU; or the counts of a few."""
     yield from first_steps()
-    few = ["tests/backends/test_cupy.py", "-k", "known or vectors"]
+    few = ["tests/backends/test_standin.py", "-k", "refusals"]
     yield Step("tests: few", 60.0, partial(run_tests, few))
-    for name in ("tutorial", "physics"):
-        yield from compared(name, 0.02)
+    ours = [contender for contender in CONTENDERS if contender.library == "cupy"]
+    for name in COUNTED if everything else ("tutorial",):
+        yield from compared(name, 0.02, ours)
 
 
 def first_steps() -> Iterator[Step]:
@@ -118,12 +123,14 @@ def run_tests(what: Sequence[str], seconds: float, on_torch: bool = False) -> di
     return {"code": done.returncode, "end": lines[-1], "faults": faults[:40]}
 
 
-def compared(name: str, seconds: float) -> Iterator[Step]:
+def compared(
+    name: str, seconds: float, contenders: Sequence[Contender] = CONTENDERS
+) -> Iterator[Step]:
     """Yield whether a workload gives NumPy's losses on CuPy, and its time on each library."""
     workload = WORKLOADS[name]()
     yield Step(f"{name}: agrees", 60.0, lambda _: agree(workload, "cupy"))
-    for contender in CONTENDERS:
-        if importlib.util.find_spec(contender.library) is not None:
+    for contender in contenders:
+        if contender.suits(workload):
             run = partial(_measured, contender, workload, seconds)
             yield Step(f"{name}: {contender.name}", 20 + 2 * seconds, run)
 
@@ -140,13 +147,12 @@ def summary(found: dict[str, dict[str, Any]]) -> str:
         cells = [found.get(f"{workload}: {name}", {}) for name in names]
         if any(cells):
             rows.append([workload, *(_cell(cell) for cell in cells)])
-    return table(["milliseconds", *names], rows)
+    return table(["milliseconds (launches, waits)", *names], rows)
 
 
 def _cell(found: dict[str, Any]) -> str:
-    if "ms" not in found:
-        return ""
-    return f"{found['ms']}" + (f" ({found['launches']})" if found.get("launches") else "")
+    counted = [str(found[key]) for key in ("launches", "waits") if key in found]
+    return f"{found['ms']} ({', '.join(counted)})" if "ms" in found else ""
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,6 +38,11 @@ class Contender:
     library: str
     build: Callable[[Workload], Callable[[], Any]]
 
+    def suits(self, workload: Workload) -> bool:
+        """Whether the library is there, and can do it."""
+        there = importlib.util.find_spec(self.library) is not None
+        return there and (workload.compiles or self.name != "torch.compile")
+
     def measure(self, workload: Workload, seconds: float) -> dict[str, Any]:
         """Return the time of a step in milliseconds, its launches, and the most memory held."""
         step = self.build(workload)
@@ -47,7 +54,7 @@ class Contender:
         for _ in range(3):
             step()
         wait()
-        found: dict[str, Any] = {"launches": launches(step, wait)}
+        found = used(step, wait)
         repeats = max(1, round(seconds / ROUNDS / max(_seconds(step, wait, 3), 1e-6)))
         rounds = [_seconds(step, wait, repeats) for _ in range(ROUNDS)]
         found |= {"ms": round(1e3 * median(rounds), 4), "first ms": round(1e3 * first, 1)}
@@ -173,16 +180,24 @@ _MEMORY: Mapping[str, Callable[[], dict[str, Any]]] = {
 }
 
 
-def launches(step: Callable[[], Any], wait: Callable[[], None]) -> int | None:
-    """Count the kernels of a step by torch's profiler, which sees those of all libraries."""
+def used(step: Callable[[], Any], wait: Callable[[], None]) -> dict[str, Any]:
+    """Count the kernels of a step by torch's profiler, which sees those of all libraries.
+
+    What stands in for CuPy without a GPU counts itself, and waits and memory too.
+    """
+    counts = getattr(sys.modules.get("cupy._state"), "counts", None)
+    if counts is not None:
+        counts.clear()
+        step()
+        return dataclasses.asdict(counts)
     if importlib.util.find_spec("torch") is None:
-        return None
+        return {}
     torch = importlib.import_module("torch")
     if not torch.cuda.is_available():
-        return None
+        return {}
     profiler = torch.profiler
     with profiler.profile(activities=[profiler.ProfilerActivity.CUDA]) as profile:
         step()
         wait()
     cuda = torch.autograd.DeviceType.CUDA
-    return sum(event.device_type == cuda for event in profile.events())
+    return {"launches": sum(event.device_type == cuda for event in profile.events())}

@@ -31,6 +31,10 @@ class Step:
     run: Callable[[float], Mapping[str, Any]]
 
 
+class OutOfTime(BaseException):
+    """A step took longer than it may; like an interrupt, no library takes it for its own fault."""
+
+
 class Session:
     """A run within `seconds` whose findings are in the file `results`."""
 
@@ -61,7 +65,7 @@ class Session:
         try:
             with _at_most(step.seconds):
                 found = dict(step.run(step.seconds))
-        except Exception as error:  # the next step may do
+        except (Exception, OutOfTime) as error:  # the next step may do
             found = {"error": f"{type(error).__name__}: {error}"}
             print(traceback.format_exc(limit=-3), flush=True)
         sign = "!" if "error" in found else "+"
@@ -73,10 +77,10 @@ class Session:
 
 @contextlib.contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
-    """Raise `TimeoutError` in what runs longer."""
+    """Raise `OutOfTime` in what runs longer."""
 
     def stop(*_: object) -> None:
-        raise TimeoutError(f"more than {seconds:.0f} s")
+        raise OutOfTime(f"more than {seconds:.0f} s")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)

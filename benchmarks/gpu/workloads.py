@@ -27,6 +27,8 @@ class Workload:
     data : tuple of arrays
     peer : callable
         Takes the module ``torch`` and returns a module and ``objective(module, *data)``.
+    compiles : bool
+        Whether ``torch.compile`` takes it: it has no second derivatives.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Workload:
     loss: Loss | None
     data: tuple[np.ndarray, ...]
     peer: Callable[[Any], tuple[Any, Callable[..., Any]]]
+    compiles: bool = True
 
 
 def _normal(*shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
@@ -152,7 +155,7 @@ def physics() -> Workload:
 
         return module, objective
 
-    return Workload("physics", model, loss, (x, -np.sin(x)), peer)
+    return Workload("physics", model, loss, (x, -np.sin(x)), peer, compiles=False)
 
 
 def minilm(sentences: int = 32, tokens: int = 32) -> Workload:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,7 @@ def take(x: np.ndarray, indices: Any, axis: int | None) -> Any:
     given = array_of(indices)
     if isinstance(given, np.ndarray) and given.dtype.kind not in "iu":
         raise TypeError(f"indices of {given.dtype}")
-    if x.size == 0 and np.size(given):
+    others = x.shape[:axis] + x.shape[axis % x.ndim + 1 :] if axis is not None else ()
+    if x.size == 0 and np.size(given) * math.prod(others):
         raise IndexError("cannot do a non-empty take from an empty axes.")
-    return np.take(x, given, axis, mode="wrap")
+    return np.take(x, given, axis, mode="wrap" if x.size else "raise")
