@@ -55,6 +55,7 @@ def test_no_framework_is_imported(program):
 
 
 ROOMS = (
+    "listing",
     "errors once",
     "trees",
     "tape",

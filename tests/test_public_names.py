@@ -19,6 +19,17 @@ def public_modules() -> list[ModuleType]:
     return [pn, *(module for module in below if hasattr(module, "__all__"))]
 
 
+def shown_modules(module: ModuleType = pn) -> dict[str, ModuleType]:
+    """Return the modules that users see: portanet, and those among the public names of one."""
+    found = {module.__name__: module}
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if isinstance(thing, ModuleType):
+            found |= shown_modules(thing)
+    return found
+
+
+SHOWN = shown_modules()
 MODULES = {module.__name__: module for module in public_modules()}
 NAMES = [(module, name) for module in MODULES for name in MODULES[module].__all__]
 
@@ -38,6 +49,31 @@ def test_every_public_name_is_documented(module, name):
     doc = inspect.getdoc(thing)
     assert doc, f"{module}.{name} has no docstring"
     assert not doc.startswith(f"{name}("), f"{module}.{name} has only the dataclass's own docstring"
+
+
+def test_users_see_every_documented_room():
+    below = {"portanet.random", "portanet.io.safetensors", "portanet.optimizers.schedules"}
+    assert below <= set(SHOWN)
+
+
+@pytest.mark.parametrize("module", SHOWN)
+def test_a_module_shows_its_public_names_alone(module):
+    names = dir(SHOWN[module])
+    assert names == sorted(SHOWN[module].__all__)
+    for name in names:
+        assert getattr(SHOWN[module], name) is not None
+
+
+@pytest.mark.parametrize(("module", "name"), NAMES)
+def test_signatures_show_what_users_write(module, name):
+    """No factories of dataclasses, no private parameters, no caches."""
+    try:
+        parameters = inspect.signature(getattr(MODULES[module], name)).parameters.values()
+    except (TypeError, ValueError):
+        return
+    assert [
+        p.name for p in parameters if p.name.startswith("_") or "factory" in repr(p.default)
+    ] == []
 
 
 def test_nothing_leaks_from_the_top():

@@ -21,7 +21,8 @@ class Families(SphinxDirective):
         for name in module.__all__:
             written = inspect.unwrap(getattr(module, name))
             path = written.__module__.removeprefix(f"{module.__name__}.")
-            folder = path.partition(".")[0] if "." in path else ""
+            below = path != written.__module__ and "." in path
+            folder = path.partition(".")[0] if below else ""
             folders.setdefault(folder, []).append(name)
         return [self._section(module, folder, folders[folder]) for folder in sorted(folders)]
 

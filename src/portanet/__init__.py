@@ -69,6 +69,7 @@ from portanet.functional import (
     threshold_relu,
 )
 from portanet.interface import array_namespace
+from portanet.listing import listing as _listing
 from portanet.parameters.precision import astype
 from portanet.parameters.ravel import map_parameters, ravel
 from portanet.random import replicate
@@ -76,7 +77,7 @@ from portanet.trees import register_tree
 
 if _typing.TYPE_CHECKING:
     from portanet import data, initializers, io, layers, losses, optimizers, testing, training
-    from portanet.control import cond, fori_loop, scan
+    from portanet.control import cond, fori_loop, scan, while_loop
     from portanet.inspection.debug import debug
     from portanet.inspection.summary import summary
     from portanet.layers import *  # noqa: F403
@@ -262,13 +263,14 @@ __all__ = [
     "trees",
     "unfreeze",
     "update_state",
+    "while_loop",
     "with_cache",
 ]
 __all__ += autodiff.__all__
 
 _MODULES = ("data", "initializers", "io", "layers", "losses", "optimizers", "testing", "training")
 _NAMES = {
-    "control": ("cond", "fori_loop", "scan"),
+    "control": ("cond", "fori_loop", "scan", "while_loop"),
     "inspection.debug": ("debug",),
     "inspection.summary": ("summary",),
     "layers.attention.cache": ("with_cache",),
@@ -298,5 +300,4 @@ def __getattr__(name: str) -> _typing.Any:
     return value
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__dir__ = _listing(__all__)

@@ -19,8 +19,6 @@ from portanet.errors import (
 )
 from portanet.interface import Backend, available, backend_of, dtype_name, get_backend, is_array
 
-__all__ = ["Device", "cpu_device", "device", "get_device", "gpu_device"]
-
 _FIRST = ("cupy", "torch")
 _HOST_ONLY = ("numpy", "array_api_strict")
 

@@ -7,6 +7,27 @@ the message begins with the path of the layer: ``model.layer_3.query: ...``.
 
 from __future__ import annotations
 
+from portanet.listing import listing
+
+__all__ = [
+    "ArgumentError",
+    "BackendMismatchError",
+    "BackendNotAvailableError",
+    "CallbackError",
+    "ChildNameError",
+    "DTypeError",
+    "DeviceError",
+    "HyperparameterError",
+    "IndexRangeError",
+    "NoDerivativeError",
+    "NonFiniteError",
+    "ParameterTreeError",
+    "PortanetError",
+    "ShapeError",
+    "TracedValueError",
+]
+__dir__ = listing(__all__)
+
 
 class PortanetError(Exception):
     """The base of every error that portanet raises.

@@ -22,6 +22,10 @@ from portanet.errors import (
     shown,
 )
 from portanet.interface import backend_of
+from portanet.listing import listing
+
+__all__ = ["Key", "bernoulli", "key", "normal", "replicate", "uniform"]
+__dir__ = listing(__all__)
 
 
 @dataclass(frozen=True, slots=True)

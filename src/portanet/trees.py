@@ -13,6 +13,20 @@ from typing import Any, NoReturn
 import optree
 
 from portanet.errors import ArgumentError, ParameterTreeError, shown
+from portanet.listing import listing
+
+__all__ = [
+    "NAMESPACE",
+    "check_same_structure",
+    "flatten",
+    "flatten_with_paths",
+    "is_leaf",
+    "leaves",
+    "map_leaves",
+    "register_tree",
+    "unflatten",
+]
+__dir__ = listing(__all__)
 
 Tree = Any
 TreeStructure = optree.PyTreeSpec

@@ -7,8 +7,6 @@ import sys
 
 from portanet.interface import available, get_backend
 
-__all__ = ["show_versions"]
-
 _PACKAGES = ("portanet", "numpy", "array-api-compat", "autograd", "optree")
 
 

@@ -195,14 +195,6 @@ class TestDerivatives:
         steep = jax.jit(pn.grad(lambda x: functional.softsign(x).sum()))
         assert steep(jnp.asarray([0.0, 1e300])).tolist() == [1.0, 0.0]
 
-    def test_engines(self):
-        x = jnp.asarray(X)
-        assert pn.grad(f, ad=pn.AutoJAX())(x).tolist() == pn.grad(f)(x).tolist()
-        with pytest.raises(BackendMismatchError, match=r"AutoTorch\(\) cannot differentiate"):
-            pn.grad(f, ad=pn.AutoTorch())(x)
-        with pytest.raises(BackendMismatchError, match=r"AutoJAX\(\) cannot differentiate arrays"):
-            pn.grad(lambda x: x.sum(), ad=pn.AutoJAX())(X)
-
 
 class TestCustomRules:
     @pytest.fixture

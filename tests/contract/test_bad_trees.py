@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 from contract.refusals import ATTENTION, MODEL, TREE, ones, refused, replaced
 
 import portanet as pn
 from portanet.errors import (
+    BackendMismatchError,
     ChildNameError,
     DTypeError,
     ParameterTreeError,
@@ -89,6 +91,13 @@ def test_a_loss_with_shapes_that_differ(backend, program):
         with pytest.raises(ShapeError, match=text):
             step(pn.MSELoss(), (x, ones(backend, 5, 1)), ts)
     before.check()
+
+
+def test_a_vector_of_two_libraries(backend):
+    if backend.name == "numpy":
+        pytest.skip("a number of NumPy is an array of it")
+    with pytest.raises(BackendMismatchError, match=f"two libraries .* {backend.name} and numpy"):
+        pn.ravel({"a": ones(backend, 2), "b": np.float64(0.5)})
 
 
 def test_gradients_that_do_not_fit(backend, program):

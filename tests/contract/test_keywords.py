@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -90,6 +92,23 @@ def test_a_parameter_of_another_library_is_refused_each_time(backend):
     check((x,), {"scale": pn.Param(x)})
     with pytest.raises(BackendMismatchError, match=r"^arrays of two libraries in one operation"):
         check((x,), {"scale": pn.Param(_other_array(backend))})
+
+
+def test_a_number_of_numpy_is_an_array_of_numpy_alone(backend):
+    """A float64 is a number of Python too; what it is must not hang on what was seen before."""
+    if backend.name == "numpy":
+        pytest.skip("it is one of them")
+    program = f"""
+import numpy as np, portanet as pn
+x = pn.device({backend.name!r})(np.ones((2, 2), np.float32))
+for function in (pn.array_namespace, pn.backends.backend_of, pn.functional.rms_norm):
+    try:
+        function(x, np.float64(1.0))
+    except pn.errors.BackendMismatchError:
+        continue
+    raise AssertionError(function)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_functions_whose_first_array_has_another_name(backend):

@@ -12,7 +12,6 @@ from portanet.errors import (
     DTypeError,
     ParameterTreeError,
     ShapeError,
-    TracedValueError,
 )
 
 W = np.asarray([[1.0, 2.0], [0.5, -1.0]])
@@ -42,7 +41,7 @@ def expected(x):
 @pytest.mark.parametrize("jit", [False, True])
 def test_the_branch_and_its_gradient(backend, jit):
     if jit and backend.name == "torch":
-        pytest.skip("torch: refused, see below")
+        pytest.skip("torch: compiled below")
     function = pn.value_and_grad(loss, (0, 1))
     function = pn.jit(function) if jit else function
     for x in (POSITIVE, -POSITIVE, 2.0 * POSITIVE):
@@ -230,8 +229,24 @@ def test_random_keys_in_a_branch():
         np.testing.assert_array_equal(jitted(x, key), function(x, key))
 
 
-def test_torch_refuses_a_branch_on_a_value_inside_jit():
+@pytest.mark.parametrize("mode", [*MODES, "gradient"])
+def test_branches_inside_the_compiler_of_torch_have_all_derivatives_and_batches(mode):
+    """What torch has written down is run here, since compiling it takes long."""
     torch = pytest.importorskip("torch")
-    jitted = pn.jit(loss)
-    with pytest.raises(TracedValueError, match=r"xp\.where\(condition, a, b\)"):
-        [jitted(torch.tensor(W), torch.tensor(POSITIVE)) for _ in range(2)]
+    from portanet.backends.torch.compile import recorded
+
+    function = MODES.get(mode, pn.value_and_grad(loss, (0, 1)))
+    w, x = torch.tensor(W), torch.tensor(POSITIVE)
+    graph = recorded(lambda *arrays: pn.trees.leaves(function(*arrays)), [w, x])
+    for given in (x, -x, 2.0 * x):
+        expected = pn.trees.leaves(function(w, given))
+        check_same(list(graph(w, given)), expected, rtol=1e-11, atol=1e-11)
+
+
+def test_the_compiler_of_torch_takes_a_branch():
+    torch = pytest.importorskip("torch")
+    gradient = pn.value_and_grad(loss, (0, 1))
+    jitted = pn.jit(gradient)
+    for x in (POSITIVE, -POSITIVE):
+        arguments = torch.tensor(W), torch.tensor(x)
+        check_same(jitted(*arguments), gradient(*arguments), rtol=1e-11)

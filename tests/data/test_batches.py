@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from portanet.data import pad_sequences, split, stack
+from portanet.data import k_folds, pad_sequences, split, stack
 from portanet.errors import ArgumentError, DTypeError, HyperparameterError, ShapeError
 
 
@@ -63,6 +63,21 @@ def test_split_leaves_no_sample_out_and_shares_none(backend):
         np.testing.assert_array_equal(backend.to_numpy(first), x[own])
     same = split((x, y), 0.5, 3, rng=0)
     np.testing.assert_array_equal(same[0][1], labels[0])
+
+
+def test_each_sample_is_held_out_once(backend):
+    x = np.arange(11)
+    folds = list(k_folds((backend.asarray(x),), 3, rng=0))
+    held_out = [backend.to_numpy(part[0]) for _, part in folds]
+    assert [len(part) for part in held_out] == [4, 4, 3]
+    assert sorted(np.concatenate(held_out)) == x.tolist()
+    for (train, _), part in zip(folds, held_out, strict=True):
+        assert sorted([*backend.to_numpy(train[0]), *part]) == x.tolist()
+    for wrong in (1, 12, None):
+        with pytest.raises(HyperparameterError):
+            k_folds(x, wrong)
+    (train, rest), _ = k_folds(list("abcd"), 2)
+    assert [train[0], rest[1]] == ["c", "b"]
 
 
 def test_split_of_datasets_and_in_order():

@@ -243,14 +243,14 @@ def test_buckets(shuffle):
         (lambda: DataLoader([]), HyperparameterError, "at least one sample"),
         (lambda: DataLoader(X, 0), HyperparameterError, "batch_size is an integer >= 1: got 0"),
         (lambda: DataLoader(X, True), HyperparameterError, "batch_size"),
-        (lambda: DataLoader(X, 2**70), None, None),
+        (lambda: DataLoader(X, 2**70), HyperparameterError, "batch_size is an integer of 64 bits"),
         (lambda: DataLoader(X, prefetch=-1), HyperparameterError, "prefetch"),
         (lambda: DataLoader(X, shuffle=True), HyperparameterError, "shuffle needs rng"),
         (lambda: DataLoader(X, shuffle=1, rng=0), HyperparameterError, "shuffle is True or False"),
         (lambda: DataLoader(X, transform=len), HyperparameterError, "transform needs rng"),
         (lambda: DataLoader(X, transform=3, rng=0), ArgumentError, "transform is a function"),
-        (lambda: DataLoader(X, rng=-1), HyperparameterError, "rng is a seed"),
-        (lambda: DataLoader(X, rng="x"), HyperparameterError, "rng is a seed"),
+        (lambda: DataLoader(X, rng=-1), HyperparameterError, "rng, a seed or a"),
+        (lambda: DataLoader(X, rng="x"), HyperparameterError, "rng, a seed or a"),
         (lambda: DataLoader(X, pad=True, drop_last=True), HyperparameterError, "not both"),
         (lambda: DataLoader(X, 12, drop_last=True), HyperparameterError, "at least one batch"),
         (lambda: DataLoader(X, collate=len), ArgumentError, "use transform="),
@@ -266,9 +266,6 @@ def test_buckets(shuffle):
     ],
 )
 def test_what_is_refused(make, error, message):
-    if error is None:
-        make()
-        return
     with pytest.raises(error, match=message):
         make()
 

@@ -29,6 +29,11 @@ FUNCTIONS = {
         lambda x: F.lp_pool(x[:, :, None], 64)[:, 0, 0], WIDE.norm(dim=1)
     ),
     "mean_pool": (lambda x: F.mean_pool(x[:, :, None], 64)[:, 0, 0], WIDE.mean(1)),
+    "vector_norm": (
+        lambda x: pn.array_namespace(x).linalg.vector_norm(x, axis=1), WIDE.norm(dim=1)
+    ),
+    "matrix_norm": (lambda x: pn.array_namespace(x).linalg.matrix_norm(x), WIDE.norm()),
+    "std": (lambda x: pn.array_namespace(x).std(x, axis=1), WIDE.std(1, correction=0)),
 }  # fmt: skip
 
 
@@ -51,6 +56,18 @@ def test_squares_and_sums_around_400(half, backend, name):
     error = 0.02 if backend.adapter.dtype_name(x.dtype) == "bfloat16" else 0.003
     got = backend.to_numpy(pn.astype(got, "float32"))
     np.testing.assert_allclose(got, want.numpy(), rtol=4 * error, atol=error)
+
+
+def test_cumulative_sums_do_not_stall(half, backend):
+    x, xp = half(np.ones(5000)), backend.xp
+    for total in (
+        xp.cumulative_sum(x, axis=0),
+        xp.cumulative_sum(x, axis=0, include_initial=True),
+        pn.jvp(lambda x: xp.cumulative_sum(x, axis=0), (x,), (x,))[1],
+        pn.jit(lambda x: xp.cumulative_sum(x, axis=0))(x),
+    ):
+        assert total.dtype == x.dtype
+        np.testing.assert_allclose(float(total[-1]), 5000, rtol=2**-8)
 
 
 def test_running_statistics_are_kept_in_float32(half, backend):

@@ -48,20 +48,29 @@ def test_no_arithmetic_wraps_around(backend, dtype):
 
 
 def _lookups(backend):
-    """Each way to a table of five rows."""
+    """Each way to a table of five rows, or to one of five classes or steps."""
     layer, weight = pn.Embedding(5, 2), backend.asarray(TABLE)
     bag, positions = pn.EmbeddingBag(5, 2), pn.LearnedPositionalEmbedding(5, 2)
     x = backend.asarray(np.zeros((1, 2)))
+    p, steps = backend.asarray(np.full((1, 5), 0.2)), backend.asarray(np.zeros((1, 5, 3)))
+    ignoring = pn.CrossEntropyLoss(logits=True, ignore_index=-100)
     return {
         "layer": lambda i: layer(i, {"weight": weight}, {})[0],
         "function": lambda i: F.embedding(i, weight),
         "bag": lambda i: bag(i, {"weight": weight}, {})[0],
         "positions": lambda i: positions((x, i), {"weight": weight}, {})[0],
+        "cross entropy": lambda i: pn.CrossEntropyLoss()(p, i),
+        "cross entropy, ignoring": lambda i: ignoring(p, i),
+        "focal": lambda i: pn.FocalLoss()(p, i),
+        "CTC": lambda i: pn.CTCLoss()(steps, (backend.asarray(np.asarray([[1]])), i + 1)),
     }
 
 
+LOSSES = ("cross entropy", "cross entropy, ignoring", "focal", "CTC")
+
+
 @pytest.mark.parametrize("bad", [-1, 5])
-@pytest.mark.parametrize("way", ["layer", "function", "bag", "positions"])
+@pytest.mark.parametrize("way", ["layer", "function", "bag", "positions", *LOSSES])
 def test_an_index_that_is_refused_plainly_is_refused_recorded(backend, way, bad):
     if "cpu" not in str(backend.device).lower():
         pytest.skip("looking at values is not free there")
@@ -75,10 +84,18 @@ def test_an_index_that_is_refused_plainly_is_refused_recorded(backend, way, bad)
     recorded(good)
     with pytest.raises(pn.errors.ShapeError, match=rf"has {bad}, .* is 5"):
         recorded(wrong)
-    np.testing.assert_array_equal(*(backend.to_numpy(f(good)) for f in (recorded, call)))
+    np.testing.assert_allclose(*(backend.to_numpy(f(good)) for f in (recorded, call)), rtol=1e-6)
     batch = backend.asarray(np.asarray([[0], [bad]]))
     with pytest.raises(pn.errors.ShapeError, match=rf"has {bad}, .* is 5"):
         pn.vmap(call)(batch)
+
+
+@pytest.mark.parametrize("way", ["layer", "function", "bag", "positions", *LOSSES])
+def test_an_index_from_around_a_recorded_function_is_looked_at(backend, way):
+    call = _lookups(backend)[way]
+    index, factor = backend.asarray(np.asarray([2])), backend.asarray(np.asarray(2.0))
+    twice = pn.jit(lambda factor: factor * call(index))(factor)
+    np.testing.assert_allclose(backend.to_numpy(twice), 2.0 * backend.to_numpy(call(index)))
 
 
 def test_a_compiled_program_of_jax_gives_nan_for_what_is_no_row(backend):
@@ -88,6 +105,9 @@ def test_a_compiled_program_of_jax_gives_nan_for_what_is_no_row(backend):
     for bad in (-1, 5):
         got = backend.to_numpy(call(backend.asarray(np.asarray([0, bad]))))
         np.testing.assert_array_equal(got, [[0.0, 1.0], [np.nan, np.nan]])
+        for way in LOSSES:
+            value = pn.jit(_lookups(backend)[way])(backend.asarray(np.asarray([bad])))
+            assert np.isnan(float(value))
 
 
 def test_a_training_step_refuses_it_too():

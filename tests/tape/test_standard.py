@@ -173,6 +173,29 @@ def test_derivatives(backend, name, i):
     )
 
 
+def test_the_tape_differentiates_for_libraries_with_an_engine_of_their_own(backend, name, i):
+    if not backend.adapter.differentiates_itself:
+        pytest.skip("the tape is its engine")
+    states = {capability(name, library).vjp for library in (backend.name, "array_api_strict")}
+    if states != {State.WORKS}:
+        pytest.skip("no derivative, or none on one of the two")
+    call, arrays, directions = _ready(backend, name, i)
+    tangents = tuple(map(backend.asarray, directions))
+    tape = pn.AutoTape()
+
+    def loss(*arrays):
+        return _loss(pn.array_namespace(*arrays), backend.asarray, call)(*arrays)
+
+    first, _ = _reference(name, i)
+    gradient = pn.grad(loss, tuple(range(len(arrays))), ad=tape)(*arrays)
+    for x, g in zip(arrays, gradient, strict=True):
+        assert (g.shape, g.dtype) == (x.shape, x.dtype)
+    reverse = _inner(map(backend.to_numpy, gradient), directions)
+    assert reverse == pytest.approx(first, rel=1e-7, abs=1e-8)
+    forward = pn.jvp(loss, tuple(arrays), tangents, ad=tape)[1]
+    assert float(backend.to_numpy(forward)) == pytest.approx(first, rel=1e-7, abs=1e-8)
+
+
 def _is_complex(xp, x):
     return xp.isdtype(x.dtype, "complex floating")
 

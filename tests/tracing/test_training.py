@@ -333,7 +333,7 @@ def test_an_engine_takes_the_step_as_it_is():
     ts, batches = start(LIBRARY)
     runs = Runs()
     for _ in range(3):
-        _, _, ts = train_step(counted(runs), batches[0], ts, ad=pn.AutoAutograd())
+        _, _, ts = train_step(counted(runs), batches[0], ts, ad=pn.AutoTape())
     assert len(runs) == 3
 
 

@@ -53,15 +53,11 @@ class Kept(callbacks.Callback):
         ([5, 4, 3, 2, 1, 0, -1], {}, 7, 7),
     ],
 )
-def test_early_stopping_goes_back_to_the_best(backend, values, options, epochs, best):
+def test_early_stopping_goes_back_to_the_best(values, options, epochs, best):
     kept, played = Kept(), Played("loss", values)
     stopping = callbacks.EarlyStopping(2, monitor="loss", **options)
     ts, history = fit(
-        fresh(backend.place),
-        LOSS,
-        loader(),
-        epochs=len(values),
-        callbacks=[played, kept, stopping],
+        fresh(), LOSS, loader(), epochs=len(values), callbacks=[played, kept, stopping]
     )
     assert history.epochs == epochs
     assert stopping.best_epoch == best
@@ -78,6 +74,16 @@ def test_early_stopping_goes_back_to_the_best(backend, values, options, epochs, 
         ],
     )
     assert last.step == 3 * epochs
+
+
+def test_early_stopping_on_every_library(backend):
+    kept, played = Kept(), Played("loss", [2, 1, 1])
+    stopping = callbacks.EarlyStopping(1, monitor="loss")
+    ts, history = fit(
+        fresh(backend.place), LOSS, loader(), epochs=3, callbacks=[played, kept, stopping]
+    )
+    assert (history.epochs, ts.step) == (3, 6)
+    check_same(ts, kept.states[1])
 
 
 def test_metrics_say_what_is_better():
@@ -298,12 +304,12 @@ def test_plots(tmp_path):
     [
         (lambda: callbacks.EarlyStopping(0), "patience is an integer >= 1"),
         (lambda: callbacks.EarlyStopping(mode="least"), "mode is 'min', 'max' or None"),
-        (lambda: callbacks.EarlyStopping(min_delta=-1.0), "min_delta >= 0"),
+        (lambda: callbacks.EarlyStopping(min_delta=-1.0), "min_delta is a number >= 0"),
         (lambda: callbacks.EarlyStopping(monitor=3), "monitor is a name"),
         (lambda: callbacks.EarlyStopping(restore_best=1), "restore_best is True or False"),
         (lambda: callbacks.ReduceOnPlateau(1.5), "0 < factor < 1"),
-        (lambda: callbacks.ReduceOnPlateau(min_lr=-1), "min_lr >= 0"),
-        (lambda: callbacks.Schedule(lr=0.1), "lr is a function of the epoch"),
+        (lambda: callbacks.ReduceOnPlateau(min_lr=-1), "min_lr is a number >= 0"),
+        (lambda: callbacks.Schedule(lr=0.1), "lr, of the epoch, is a function"),
         (lambda: callbacks.Checkpoint("x", every=0), "every is an integer >= 1"),
         (lambda: callbacks.Checkpoint("x", every_steps=1.5), "every_steps is an integer"),
         (lambda: callbacks.Checkpoint("x", resume=1), "resume is True or False"),

@@ -80,6 +80,34 @@ def test_a_run_that_died_is_taken_up(backend, tmp_path, step):
     check_same_history(found, history)
 
 
+def test_a_run_in_mixed_precision_is_taken_up(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def run(*added):
+        ts = pn.training.mixed_precision(fresh(), "float16", growth_interval=3)
+        held_out = {"validation": (X, LABELS), "metrics": METRICS}
+        return fit(ts, LOSS, loader(pad=True), epochs=3, callbacks=added, **held_out)
+
+    ts, history = run(callbacks.NaNGuard())
+    assert history["loss"][-1] < history["loss"][0]
+    with pytest.raises(RuntimeError):
+        run(Checkpoint(path, every_steps=1), Dying(5))
+    again, found = run(Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
+def test_a_run_that_died_twice_in_one_epoch_is_taken_up(tmp_path):
+    path = tmp_path / "run.safetensors"
+    ts, history = train("numpy")
+    for step in (4, 5):
+        with pytest.raises(RuntimeError):
+            train("numpy", Checkpoint(path, every_steps=1, resume=True), Dying(step))
+    again, found = train("numpy", Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
 @pytest.mark.parametrize("every", [1, 3])
 def test_a_run_goes_on_from_its_last_file(tmp_path, every):
     path = tmp_path / "run.safetensors"
@@ -157,6 +185,7 @@ def test_a_run_that_a_callback_stopped_in_an_epoch_goes_on(tmp_path):
     ts, history = train("numpy")
     _, short = train("numpy", Late(), Checkpoint(path))
     assert (short.stopped, short.epochs) == ("no time left", 1)
+    assert pn.io.safetensors.load(path)["ts"]["step"] == 5
     again, found = train("numpy", Checkpoint(path, resume=True))
     check_same(again, ts)
     check_same_history(found, history)
@@ -186,6 +215,25 @@ def test_early_stopping_is_taken_up_with_its_best_state(tmp_path):
     check_same_history(found, history)
 
 
+def test_one_loader_may_serve_training_and_validation(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def run(*added):
+        shared = loader()
+        done = fit(fresh(), LOSS, shared, epochs=3, validation=shared, callbacks=added)
+        assert shared.state()["epoch"] == 3
+        return done
+
+    ts, history = run()
+    alone, _ = fit(fresh(), LOSS, loader(), epochs=3)
+    check_same(ts, alone)
+    with pytest.raises(RuntimeError):
+        run(Checkpoint(path, every_steps=1), Dying(5))
+    again, found = run(Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
 def test_a_source_without_a_position_skips_what_was_used(tmp_path):
     path = tmp_path / "run.safetensors"
     batches = [(X[i : i + 8], LABELS[i : i + 8]) for i in range(0, 22, 8)]
@@ -199,6 +247,20 @@ def test_a_source_without_a_position_skips_what_was_used(tmp_path):
     again, found = run(Checkpoint(path, resume=True))
     check_same(again, ts)
     check_same_history(found, history)
+
+
+def test_progress_begins_where_a_run_is_taken_up(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("tqdm")
+    path = tmp_path / "run.safetensors"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    for epochs in (2, 3):
+        capsys.readouterr()
+        saving = [Checkpoint(path, resume=True)]
+        pn.training.fit(fresh(), LOSS, loader(), epochs=epochs, callbacks=saving)
+    shown = capsys.readouterr().err
+    assert "| 6/9 " in shown
+    assert "| 9/9 " in shown
+    assert "| 0/9 " not in shown
 
 
 def test_the_best_epoch_is_kept(tmp_path):

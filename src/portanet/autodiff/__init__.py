@@ -3,7 +3,7 @@
 from portanet.autodiff.checkpoint import checkpoint
 from portanet.autodiff.custom_forward import custom_jvp
 from portanet.autodiff.custom_reverse import custom_vjp
-from portanet.autodiff.engines import AutoAutograd, AutoJAX, AutoTorch
+from portanet.autodiff.engines import AutoFiniteDifference, AutoTape
 from portanet.autodiff.gradients import grad, gradient, value_and_grad
 from portanet.autodiff.implicit import Grads, Param, Params, params
 from portanet.autodiff.linearize import linearize
@@ -20,9 +20,8 @@ from portanet.autodiff.vectorize import vmap
 from portanet.tape.watch import detect_mutation
 
 __all__ = [
-    "AutoAutograd",
-    "AutoJAX",
-    "AutoTorch",
+    "AutoFiniteDifference",
+    "AutoTape",
     "Grads",
     "Param",
     "Params",

@@ -89,6 +89,7 @@ def by_rows(
 
 def by_columns(
     backend: Backend,
+    jvp: Callable[..., Any],
     function: Callable[..., Any],
     inputs: Sequence[Any],
     sources: Spans,
@@ -98,7 +99,7 @@ def by_columns(
     found: list[Spans] = []
 
     def push(*tangents: Any) -> list[Any]:
-        outputs, directions = backend.jvp(function, inputs, tangents)
+        outputs, directions = jvp(function, inputs, tangents)
         found[:] = [Spans(backend, outputs, len(sources.shared[0]))]
         return directions
 

@@ -32,7 +32,8 @@ def value_and_grad(
     has_aux : bool
         Whether `function` returns a pair.
     ad : engine, optional
-        `AutoAutograd`, `AutoTorch` or `AutoJAX`; by default the engine of the arrays' own library.
+        `AutoTape` or `AutoFiniteDifference`; by default the arrays' own library differentiates,
+        or the tape where it cannot.
 
     Returns
     -------
@@ -89,7 +90,7 @@ def evaluate(
 ) -> tuple[Any, Any]:
     """Return the value, or ``(value, aux)``, of a function of one tree, and its gradient."""
     leaves, structure = flat.primals(tree, name)
-    backend = choose(ad, leaves)
+    backend, engine = choose(ad, leaves)
     results = flat.Outputs(backend)
 
     def flattened(*arrays: Any) -> list[Any]:
@@ -99,7 +100,7 @@ def evaluate(
         value, aux = _pair(outcome)
         return [scalar(backend, value), *results.split(aux)]
 
-    (value, *aux), grads = backend.value_and_grad(flattened, leaves)
+    (value, *aux), grads = engine.value_and_grad(flattened, leaves)
     gradient = trees.unflatten(structure, flat.zeros_for_missing(backend, grads, leaves))
     return ((value, results.join(aux)) if has_aux else value), gradient
 

@@ -52,13 +52,13 @@ def linearize(
     """
     arguments.function("linearize", function)
     leaves, structure = flat.primals(primals, "primals")
-    backend = choose(ad, leaves)
+    backend, engine = choose(ad, leaves)
     results = flat.Outputs(backend)
 
     def flattened(*arrays: Any) -> list[Any]:
         return results.split(function(*trees.unflatten(structure, arrays)))
 
-    outputs, push = backend.linearize(flattened, leaves)
+    outputs, push = engine.linearize(flattened, leaves)
     like = trees.unflatten(structure, leaves)
 
     def tangent_map(*tangents: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from portanet import trees
 from portanet.autodiff import arguments, directions, flat
-from portanet.autodiff.engines import Engine, choose
+from portanet.autodiff.engines import Differentiator, Engine, choose
 from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
 from portanet.interface import Backend, is_array_of
 
@@ -71,7 +71,7 @@ def jacobian(
     def wrapped(*args: Any, **options: Any) -> Any:
         (place,) = arguments.positions((argnum,), len(args))
         leaves, structure = flat.primals(args[place], f"argument {argnum}")
-        backend = choose(ad, leaves)
+        backend, engine = choose(ad, leaves)
         results = flat.Outputs(backend)
 
         def flattened(*arrays: Any) -> list[Any]:
@@ -85,7 +85,7 @@ def jacobian(
             _check_outputs(backend, leaves, outputs)
             return outputs
 
-        blocks = _blocks(backend, flattened, leaves, mode, chunk_size)
+        blocks = _blocks(backend, engine, flattened, leaves, mode, chunk_size)
         return results.join([trees.unflatten(structure, row) for row in blocks])
 
     return wrapped
@@ -145,7 +145,7 @@ def batched_jacobian(
     def wrapped(*args: Any, **options: Any) -> Any:
         (place,) = arguments.positions((argnum,), len(args))
         leaves, structure = flat.primals(args[place], f"argument {argnum}")
-        backend = choose(ad, leaves)
+        backend, engine = choose(ad, leaves)
         if structure != trees.flatten(0.0)[1] or leaves[0].ndim == 0:
             raise ShapeError("batched_jacobian needs an array of a batch of samples: x.ndim >= 1")
 
@@ -159,7 +159,7 @@ def batched_jacobian(
             _check_outputs(backend, leaves, [y])
             return [y]
 
-        return _blocks(backend, flattened, leaves, mode, None, shared=1)[0][0]
+        return _blocks(backend, engine, flattened, leaves, mode, None, shared=1)[0][0]
 
     return wrapped
 
@@ -187,6 +187,7 @@ def _is_complex(backend: Backend, x: Any) -> bool:
 
 def _blocks(
     backend: Backend,
+    engine: Differentiator,
     function: Any,
     inputs: list[Any],
     mode: str,
@@ -196,8 +197,8 @@ def _blocks(
     """Return the Jacobian of each output, a row, by each input."""
     sources = directions.Spans(backend, inputs, shared)
     if mode == "forward" and sources.size > 0:
-        return directions.by_columns(backend, function, inputs, sources, chunk)
-    outputs, pull = backend.vjp(function, inputs)
+        return directions.by_columns(backend, engine.jvp, function, inputs, sources, chunk)
+    outputs, pull = engine.vjp(function, inputs)
     targets = directions.Spans(backend, outputs, shared)
     if sources.size == 0 or targets.size == 0:
         return directions.zeros(backend, targets, sources)
@@ -208,5 +209,5 @@ def _blocks(
             )
         mode = "forward"
     if mode == "forward" or (mode == "auto" and sources.size < targets.size):
-        return directions.by_columns(backend, function, inputs, sources, chunk)
+        return directions.by_columns(backend, engine.jvp, function, inputs, sources, chunk)
     return directions.by_rows(backend, pull, targets, sources, chunk)

@@ -10,6 +10,7 @@ from portanet import trees
 from portanet.autodiff import arguments, flat
 from portanet.autodiff.engines import Engine, choose
 from portanet.errors import ShapeError
+from portanet.interface import array_namespace
 
 
 def vjp(
@@ -53,13 +54,13 @@ def vjp(
     """
     arguments.function("vjp", function)
     leaves, structure = flat.primals(primals, "primals")
-    backend = choose(ad, leaves)
+    backend, engine = choose(ad, leaves)
     results = flat.Outputs(backend)
 
     def flattened(*arrays: Any) -> list[Any]:
         return results.split(function(*trees.unflatten(structure, arrays)))
 
-    outputs, pull = backend.vjp(flattened, leaves)
+    outputs, pull = engine.vjp(flattened, leaves)
     value = results.join(outputs)
     floating = [backend.is_floating(y.dtype) for y in outputs]
 
@@ -117,14 +118,14 @@ def jvp(
     primals = arguments.directions("primals", primals)
     tangents = arguments.directions("tangents", tangents)
     leaves, structure = flat.primals(primals, "primals")
-    backend = choose(ad, leaves)
+    backend, engine = choose(ad, leaves)
     directions = flat.matched(backend, tangents, trees.unflatten(structure, leaves), "tangents")
     results = flat.Outputs(backend)
 
     def flattened(*arrays: Any) -> list[Any]:
         return results.split(function(*trees.unflatten(structure, arrays)))
 
-    outputs, derivatives = backend.jvp(flattened, leaves, directions)
+    outputs, derivatives = engine.jvp(flattened, leaves, directions)
     value = results.join(outputs)
     return value, results.join_tangents(flat.zeros_for_missing(backend, derivatives, outputs))
 
@@ -187,7 +188,7 @@ def derivative(function: Callable[[Any], Any], *, ad: Engine | None = None) -> C
         (leaf,) = leaves
         if leaf.shape != ():
             raise ShapeError(f"derivative needs a number: t.shape {tuple(leaf.shape)} != ()")
-        backend = choose(ad, [leaf])
-        return jvp(function, (leaf,), (backend.xp.ones_like(leaf),), ad=ad)[1]
+        one = array_namespace(leaf).ones_like(leaf)
+        return jvp(function, (leaf,), (one,), ad=ad)[1]
 
     return wrapped

@@ -57,15 +57,15 @@ def hvp(function: Callable[[Any], Any], x: Any, v: Any, *, ad: Engine | None = N
     """
     arguments.function("hvp", function)
     leaves, structure = flat.primals(x, "x")
-    backend = choose(ad, leaves)
+    backend, engine = choose(ad, leaves)
     along = flat.matched(backend, v, trees.unflatten(structure, leaves), "v")
 
     def value(*arrays: Any) -> list[Any]:
         return [scalar(backend, function(trees.unflatten(structure, arrays)))]
 
     def gradient(*arrays: Any) -> list[Any]:
-        parts = backend.value_and_grad(value, arrays)[1]
+        parts = engine.value_and_grad(value, arrays)[1]
         return flat.zeros_for_missing(backend, parts, arrays)
 
-    products = backend.jvp(gradient, leaves, along)[1]
+    products = engine.jvp(gradient, leaves, along)[1]
     return trees.unflatten(structure, flat.zeros_for_missing(backend, products, leaves))

@@ -18,6 +18,7 @@ from portanet.interface import (
     register,
     same_dtype,
 )
+from portanet.listing import listing
 
 __all__ = [
     "Backend",
@@ -34,3 +35,4 @@ __all__ = [
     "register",
     "same_dtype",
 ]
+__dir__ = listing(__all__)

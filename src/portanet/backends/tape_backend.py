@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import tape
+from portanet.interface import loops
 from portanet.interface.backend import Array, Backend, Function
 from portanet.tape import batch
+from portanet.tape.custom import traces
 from portanet.tape.observe import ObserveTrace
-from portanet.tracing.loops.body import is_in_body
+from portanet.tape.trace import ReverseTrace
+from portanet.tracing.loops.body import is_in_body, is_recording
 from portanet.tracing.loops.cond import is_open, recorded_cond
 from portanet.tracing.loops.scan import recorded_scan
+from portanet.tracing.loops.while_loop import recorded_while
 
 
 class TapeBackend(Backend):
@@ -73,5 +78,23 @@ class TapeBackend(Backend):
             return recorded_cond(self, predicate, true_function, false_function, operands)
         return super().cond(predicate, true_function, false_function, operands)
 
+    def while_loop(
+        self,
+        condition: Callable[..., Array],
+        step: Callable[..., list[Array]],
+        carry: Sequence[Array],
+        most: int | None,
+    ) -> list[Array]:
+        """Loop in Python; inside `jit` and for a batch, over bodies that are recorded once."""
+        open_loop = functools.partial(recorded_while, self)
+        if is_recording(self.xp):
+            return open_loop(condition, step, carry, most)
+        return loops.while_loop(condition, step, carry, most, _is_reversed, is_open, open_loop)
+
     def _box(self, x: Array) -> type[tape.Box]:
         return self.xp.box
+
+
+def _is_reversed(x: Array) -> bool:
+    """Whether an array is differentiated in reverse mode, in whatever other traces."""
+    return any(isinstance(trace, ReverseTrace) for trace in traces(x))

@@ -3,6 +3,7 @@
 An error states the relation that does not hold, and what to do about it.
 """
 
+from portanet.checks.arguments import flag_of, function_of, integer, number
 from portanet.checks.arrays import ArrayCheck, is_of_array, require_array
 from portanet.checks.calls import checked, raise_refusal
 from portanet.checks.hyperparameters import (
@@ -33,6 +34,7 @@ from portanet.checks.kinds import (
     real_floating,
     same_device,
     same_kind,
+    same_or_wide,
 )
 from portanet.checks.shapes import (
     axes,
@@ -65,10 +67,13 @@ __all__ = [
     "entry",
     "finite",
     "flag",
+    "flag_of",
     "flags",
     "floating",
+    "function_of",
     "functions",
     "images",
+    "integer",
     "integers",
     "integral",
     "is_of_array",
@@ -76,6 +81,7 @@ __all__ = [
     "last_axis",
     "member",
     "non_negative",
+    "number",
     "one_of",
     "one_or_pair",
     "optional_functions",
@@ -94,6 +100,7 @@ __all__ = [
     "require_tree",
     "same_device",
     "same_kind",
+    "same_or_wide",
     "same_shape",
     "shape_of",
     "sizes",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from portanet.errors import BackendMismatchError
-from portanet.interface import backend_of, is_array
+from portanet.interface import backend_of, is_array, takes_over
 from portanet.tape import Box
 
 _ANNOTATIONS = ("Any", "Array")
@@ -55,19 +55,25 @@ class ArrayCheck:
         self.names = frozenset(self.named)
         self.seen: set[tuple[type, ...]] = set()
 
-    def __call__(self, args: Sequence[Any], options: Mapping[str, Any]) -> None:
-        """Raise `BackendMismatchError` for what is no array, or of another library."""
+    def __call__(self, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+        """Raise `BackendMismatchError` for what is no array, or of another library.
+
+        Return the array whose backend computes with all of them, None if that is the first.
+        """
         kinds = tuple(map(type, args))
         if options and not self.names.isdisjoint(options):
             kinds += tuple([type(options.get(name, _Absent)) for name in self.named])
         if kinds in self.seen:
-            return
+            return None
         found = list(given_arrays(self.parameters, args, options))
         for name, x in found:
             require_array(f"{self.name}: {name}", x)
         backend_of(*(x for _, x in found))
-        if all(is_array(x) for _, x in found):  # not a Param, whose library is not in its class
+        leader = next((x for _, x in found if takes_over(x, found[0][1])), None)
+        # A Param's library is not in its class.
+        if leader is None and all(is_array(x) for _, x in found):
             self.seen.add(kinds)
+        return leader
 
 
 def given_arrays(

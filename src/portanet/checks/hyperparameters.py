@@ -7,7 +7,7 @@ ones on the way.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from numbers import Integral, Real
 from typing import Any, NoReturn, TypeAlias
 
@@ -65,7 +65,7 @@ def finite(owner: Any, *names: str) -> None:
     """Each field is a finite real number."""
     for name in names:
         value = getattr(owner, name)
-        if not _is_finite(value):
+        if not is_finite(value):
             refuse(owner, f"{name} is a finite number", value)
         if isinstance(value, int) and abs(value) > LARGEST:
             object.__setattr__(owner, name, float(value))  # libraries take no longer integers
@@ -122,7 +122,7 @@ def positives(owner: Any, name: str, other: str) -> None:
     count = len(getattr(owner, other))
     value = getattr(owner, name)
     entries = tuple(value) if _is_sequence(value) else (value,)
-    if not all(_is_finite(entry) and entry > 0 for entry in entries):
+    if not all(is_finite(entry) and entry > 0 for entry in entries):
         refuse(owner, f"{name} > 0", value)
     if len(entries) != count:
         refuse(owner, f"len({name}) == len({other}) == {count}", value)
@@ -133,7 +133,7 @@ def pairs(owner: Any, *names: str) -> None:
     """Each field is a pair of finite numbers; it becomes a tuple of floats."""
     for name in names:
         value = getattr(owner, name)
-        if not (_is_sequence(value) and len(value) == 2 and all(map(_is_finite, value))):
+        if not (_is_sequence(value) and len(value) == 2 and all(map(is_finite, value))):
             refuse(owner, f"{name} is a pair of finite numbers", value)
         object.__setattr__(owner, name, tuple(map(float, value)))
 
@@ -154,13 +154,14 @@ def one_of(owner: Any, name: str, options: Sequence[Any]) -> None:
 
 def _is_sequence(value: Any) -> bool:
     """Whether `value` has entries in an order, and ends."""
-    if isinstance(value, str | bytes | Set | Mapping) or not isinstance(value, Iterable):
+    if isinstance(value, str | bytes | Set | Mapping) or not isinstance(value, Collection):
         return False
     is_array = hasattr(value, "shape")
     return not is_array or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
-def _is_finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
+    """Whether `value` is a real number that a float can hold."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return False
     try:
@@ -169,8 +170,13 @@ def _is_finite(value: Any) -> bool:
         return False
 
 
+def is_integer(value: Any) -> bool:
+    """Whether `value` is an integer, of Python or NumPy."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def _integer(owner: Any, name: str, value: Any, minimum: int | None) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if not is_integer(value):
         refuse(owner, f"{name} is an integer", value)
     if minimum is not None and value < minimum:
         refuse(owner, f"{name} >= {minimum}", value)

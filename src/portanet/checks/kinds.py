@@ -26,6 +26,17 @@ def same_kind(name: str, x: Any, other_name: str, other: Any) -> None:
     same_device(name, x, other_name, other)
 
 
+def same_or_wide(name: str, x: Any, other_name: str, other: Any) -> None:
+    """As `same_kind`; beside `x` of 16 bits, `other` may be in float32."""
+    own, wanted = getattr(x, "dtype", None), getattr(other, "dtype", None)
+    if own is None or wanted is None or own == wanted:
+        return same_kind(name, x, other_name, other)
+    _same_library(name, x, other_name, other)
+    if dtype_name(x) not in ("float16", "bfloat16") or dtype_name(other) != "float32":
+        _refuse_dtypes(name, x, other_name, other)
+    return same_device(name, x, other_name, other)
+
+
 def alike(tree: str, name: str, x: Any, other_name: str, other: Any) -> None:
     """Two entries of one tree, ``"ps"`` or ``"st"``, share their library, dtype and device."""
     if type(x) is not type(other):

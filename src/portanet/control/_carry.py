@@ -100,3 +100,14 @@ class Results:
 def check_function(name: str, what: str, function: Callable[..., Any]) -> None:
     if not callable(function):
         raise ArgumentError(f"{name}: {what} is a function: got {type(function).__name__}")
+
+
+def check_predicate(name: str, x: Any) -> None:
+    if not is_array(x):
+        raise ArgumentError(f"{name} is a boolean or an array of one: got {type(x).__name__}")
+    if tuple(x.shape) != ():
+        raise ShapeError(
+            f"{name}.shape == (): {tuple(x.shape)} != (): choose entry by entry with xp.where"
+        )
+    if "bool" not in str(x.dtype):
+        raise DTypeError(f"{name} is boolean, not {x.dtype}: compare it")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from portanet.control._carry import Carry, Results, check_function
-from portanet.errors import ArgumentError, DTypeError, ShapeError
-from portanet.interface import backend_of, is_array
+from portanet.control._carry import Carry, Results, check_function, check_predicate
+from portanet.interface import backend_of
 
 
 def cond(
@@ -44,8 +43,8 @@ def cond(
     and each replay runs one: give it what it works on as operands, since what it computes from
     arrays around it alone is computed before the choice.
 
-    Under `vmap` each entry chooses. On NumPy, CuPy and array_api_strict a branch then sees the
-    entries that choose it alone (others in their places too): what an entry does not choose reaches
+    Under `vmap` each entry chooses. A branch gets the operands of the entries that choose it alone,
+    with those of one of them in the places of the others: what an entry does not choose reaches
     neither its value nor its gradient. A branch that none chooses is not run.
 
     Examples
@@ -60,7 +59,7 @@ def cond(
     check_function("cond", "false_function", false_function)
     if isinstance(predicate, bool):
         return (true_function if predicate else false_function)(*operands)
-    _check_predicate(predicate)
+    check_predicate("cond: predicate", predicate)
     given, results = Carry(operands, "cond: operands"), Results("cond: result")
 
     def branch(function: Callable[..., Any]) -> Callable[..., list[Any]]:
@@ -68,17 +67,3 @@ def cond(
 
     run = backend_of(predicate).cond
     return results.join(run(predicate, branch(true_function), branch(false_function), given.values))
-
-
-def _check_predicate(predicate: Any) -> None:
-    if not is_array(predicate):
-        raise ArgumentError(
-            f"cond: predicate is a boolean or an array of one: got {type(predicate).__name__}"
-        )
-    if tuple(predicate.shape) != ():
-        raise ShapeError(
-            f"cond: predicate.shape == (): {tuple(predicate.shape)} != (): choose entry by entry "
-            "with xp.where"
-        )
-    if "bool" not in str(predicate.dtype):
-        raise DTypeError(f"cond: predicate is boolean, not {predicate.dtype}: compare it")

@@ -99,6 +99,12 @@ class Layer(ABC):
             )
         return layer
 
+    wide_parameters: ClassVar[bool] = False
+    """Whether the parameters stay in float32 where a model computes in 16 bits.
+
+    Such a layer takes inputs of 16 bits beside them, and works them out in float32.
+    """
+
     sizes_by_input: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
     """How hyperparameters that may be None follow from the input."""
 

@@ -64,10 +64,10 @@ def _stacked(column: tuple[Any, ...]) -> Any:
             return np.stack(column)
         return array_namespace(*column).stack(list(column))
     if all(isinstance(x, np.generic) for x in column):
-        return np.asarray(column)
+        return numbers("a sample", column)
     for kinds, dtype in _NUMBERS:
         if all(isinstance(x, kinds) for x in column):
-            return np.asarray(column, dtype)
+            return _of_dtype("a sample", column, dtype)
     wrong = next((x for x in column if not isinstance(x, _NUMBERS[-1][0])), first)
     raise DTypeError(
         f"a sample has arrays and numbers: got {shown(wrong)}: give the loader collate=, a "
@@ -127,7 +127,7 @@ def pad_sequences(
         raise ArgumentError(
             f"pad_sequences: sequences is a list of at least one: got {shown(sequences)}"
         )
-    arrays = [np.asarray(x) for x in sequences]
+    arrays = [numbers(f"sequences[{i}]", x) for i, x in enumerate(sequences)]
     rest, lengths = arrays[0].shape[1:], [x.shape[0] if x.ndim else -1 for x in arrays]
     for i, x in enumerate(arrays):
         if not x.ndim or x.shape[1:] != rest:
@@ -138,20 +138,38 @@ def pad_sequences(
     longest = max(lengths)
     length = longest if bounds is None else bound_of(longest, checked_bounds(bounds))
     dtype = np.result_type(*arrays)
-    if np.asarray(value).astype(dtype) != value:
-        raise DTypeError(f"pad_sequences: {dtype} holds value: got {shown(value)}")
-    padded = np.full((len(arrays), length, *rest), value, dtype)
+    filling = numbers("pad_sequences: value", value)
+    if filling.ndim or _of_dtype("pad_sequences: value", filling, dtype) != filling:
+        raise DTypeError(f"pad_sequences: value is a number of {dtype}: got {shown(value)}")
+    padded = np.full((len(arrays), length, *rest), filling, dtype)
     for row, x in zip(padded, arrays, strict=True):
         row[: x.shape[0]] = x
     return padded, np.arange(length) < np.asarray(lengths)[:, None]
 
 
+def numbers(what: str, x: Any) -> np.ndarray:
+    """Return numbers or booleans as an array of NumPy."""
+    try:
+        found = np.asarray(x)
+    except (TypeError, ValueError, OverflowError):
+        found = np.asarray("")
+    if found.dtype.kind not in "biufc":
+        raise DTypeError(f"{what} has numbers, in rows of one length: got {shown(x)}")
+    return found
+
+
+def _of_dtype(what: str, x: Any, dtype: Any) -> np.ndarray:
+    try:
+        return np.asarray(x).astype(dtype)
+    except (TypeError, ValueError, OverflowError):
+        raise DTypeError(f"{what} has numbers of {np.dtype(dtype)}: got {shown(x)}") from None
+
+
 def checked_bounds(bounds: Any) -> tuple[int, ...]:
     """Return bounds of lengths as a tuple, each greater than the one before."""
-    whole = isinstance(bounds, list | tuple | np.ndarray) and len(bounds) > 0
-    if not whole or not all(isinstance(b, int | np.integer) and b > 0 for b in bounds):
-        raise ArgumentError(f"bounds is a sequence of integers >= 1: got {shown(bounds)}")
-    found = tuple(map(int, bounds))
+    if not isinstance(bounds, list | tuple) or not bounds:
+        raise ArgumentError(f"bounds is a list of integers >= 1: got {shown(bounds)}")
+    found = tuple(checks.integer(f"bounds[{i}]", bound, 1) for i, bound in enumerate(bounds))
     if any(a >= b for a, b in itertools.pairwise(found)):
         raise ArgumentError(f"bounds increase: got {found}")
     return found

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet import devices
+from portanet import checks, devices
 from portanet.data.batch import MaskedBatch
 from portanet.data.order import Buckets, Order, entropy_of, members_of
 from portanet.data.prefetch import ahead
@@ -41,8 +41,8 @@ class DataLoader:
     shuffle : bool, default False
         Whether every epoch has an order of its own. It needs `rng`.
     rng : int or numpy.random.Generator, optional
-        What orders and transforms are drawn from: a seed >= 0, or a generator, of which 128 bits
-        are taken at once. The numbers of an epoch depend on it and on the epoch alone.
+        What orders and transforms are drawn from: a seed >= 0, or a generator, of which one
+        number is taken at once. The numbers of an epoch depend on it and on the epoch alone.
     drop_last : bool, default False
         Whether to leave out a last batch with fewer samples.
     pad : bool, default False
@@ -99,14 +99,13 @@ class DataLoader:
         device: Device | str | None = None,
         prefetch: int = 0,
     ) -> None:
-        _check_integer("batch_size", batch_size, 1)
-        _check_integer("prefetch", prefetch, 0)
+        batch_size = checks.integer("DataLoader: batch_size", batch_size, 1)
+        self.prefetch = checks.integer("DataLoader: prefetch", prefetch, 0)
         for name, flag in (("shuffle", shuffle), ("drop_last", drop_last), ("pad", pad)):
-            if not isinstance(flag, bool):
-                raise HyperparameterError(f"DataLoader: {name} is True or False: got {shown(flag)}")
+            checks.flag_of(f"DataLoader: {name}", flag)
         for name, function in (("collate", collate), ("transform", transform)):
-            if function is not None and not callable(function):
-                raise ArgumentError(f"DataLoader: {name} is a function: got {shown(function)}")
+            if function is not None:
+                checks.function_of(f"DataLoader: {name}", function)
         if pad and drop_last:
             raise HyperparameterError(
                 "DataLoader: pad fills up what drop_last leaves out: not both"
@@ -120,7 +119,7 @@ class DataLoader:
             raise HyperparameterError("DataLoader: data has at least one sample: got none")
         members = members_of(buckets, samples)
         flags = shuffle, drop_last, pad
-        order = Order(samples, int(batch_size), entropy_of(rng), *flags, members)
+        order = Order(samples, batch_size, entropy_of(rng), *flags, members)
         self._position = Position(order)
         if not len(self):
             raise HyperparameterError(
@@ -128,8 +127,7 @@ class DataLoader:
                 f"{batch_size}"
             )
         self._transform = transform
-        self.device = devices.device(device) if isinstance(device, str) else device
-        self.prefetch = int(prefetch)
+        self.device = device if isinstance(device, Device | None) else devices.device(device)
 
     @property
     def _order(self) -> Order:
@@ -204,6 +202,12 @@ class DataLoader:
         other.device = device
         return other
 
+    def apart(self) -> DataLoader:
+        """Return a loader of the same data that is where this one is, and goes on by itself."""
+        other = copy.copy(self)
+        other._position = dataclasses.replace(self._position)
+        return other
+
     def state(self) -> dict[str, int | None]:
         """Return where the loader is and what its orders are drawn from, for `restore`."""
         order, position = self._order, self._position
@@ -226,19 +230,16 @@ class DataLoader:
         own = self.state()
         if not isinstance(state, Mapping) or set(state) != set(own):
             raise ArgumentError(f"restore: state is what loader.state() gave: got {shown(state)}")
+        entropy = state["entropy"]
+        if entropy is not None:
+            entropy = checks.integer("entropy", entropy, 0)
+        found = {name: checks.integer(name, state[name], 0) for name in own if name != "entropy"}
         for name in ("samples", "batch_size"):
-            if state[name] != own[name]:
+            if found[name] != own[name]:
                 raise ArgumentError(
-                    f"restore: the state of a loader with the same {name}: {state[name]} != "
+                    f"restore: the state of a loader with the same {name}: {found[name]} != "
                     f"{own[name]}"
                 )
         position = self._position
-        position.order = dataclasses.replace(position.order, entropy=state["entropy"])
-        position.epoch, position.batch, position.fresh = state["epoch"], state["batch"], True
-
-
-def _check_integer(name: str, value: Any, minimum: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
-        raise HyperparameterError(
-            f"DataLoader: {name} is an integer >= {minimum}: got {shown(value)}"
-        )
+        position.order = dataclasses.replace(position.order, entropy=entropy)
+        position.epoch, position.batch, position.fresh = found["epoch"], found["batch"], True

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from portanet.data.collate import bound_of, checked_bounds
-from portanet.errors import ArgumentError, HyperparameterError, ShapeError, shown
+from portanet import checks
+from portanet.data.collate import bound_of, checked_bounds, numbers
+from portanet.errors import ArgumentError, ShapeError, shown
 
 _ORDER, _BATCH = 0, 1
 """What a generator is for, so that no two have the same numbers."""
@@ -49,7 +50,7 @@ class Buckets:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bounds", checked_bounds(self.bounds))
-        lengths = np.asarray(self.lengths)
+        lengths = numbers("Buckets: lengths", self.lengths)
         if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or np.any(lengths < 0):
             raise ArgumentError(f"Buckets: lengths are integers >= 0: got {shown(self.lengths)}")
         if lengths.size:
@@ -129,13 +130,8 @@ def entropy_of(rng: Any) -> int | None:
     if rng is None:
         return None
     if isinstance(rng, np.random.Generator):
-        high, low = rng.integers(0, 2**64, size=2, dtype=np.uint64).tolist()
-        return high << 64 | low
-    if isinstance(rng, bool) or not isinstance(rng, int | np.integer) or rng < 0:
-        raise HyperparameterError(
-            f"DataLoader: rng is a seed >= 0 or a numpy.random.Generator: got {shown(rng)}"
-        )
-    return int(rng)
+        return int(rng.integers(2**63))
+    return checks.integer("rng, a seed or a numpy.random.Generator,", rng, 0)
 
 
 def members_of(buckets: Any, samples: int) -> tuple[np.ndarray, ...] | None:

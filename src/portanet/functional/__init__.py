@@ -64,6 +64,7 @@ from portanet.functional.spatial.unfold import fold, unfold
 from portanet.functional.spatial.upsampling import upsample
 from portanet.functional.special.error_function import erf, erfc
 from portanet.functional.special.gamma import digamma, lgamma, polygamma
+from portanet.listing import listing
 
 __all__ = [
     "adaptive_lp_pool",
@@ -148,6 +149,7 @@ __all__ = [
     "upsample",
     "weight_norm",
 ]
+__dir__ = listing(__all__)
 
 for _name in __all__:
     _function = globals()[_name]

@@ -8,8 +8,6 @@ from typing import Any
 from portanet import random
 from portanet.interface import array_namespace
 
-__all__ = ["alpha_dropout", "dropout"]
-
 _SELU_LIMIT = -1.7580993408473766  # of `selu` at minus infinity
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from portanet import checks, tape
-from portanet.interface import backend_of, is_array
+from portanet.interface import adapter_of, backend_of, is_array
 from portanet.tape.rule import Rule
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -84,7 +84,8 @@ def _dispatching(function: Body, rule: Rule | None) -> Body:
     def dispatch_several(x: Any, *args: Any, **options: Any) -> Any:
         body = bodies.get(type(x)) or find(x)
         if options or (type(x), *map(type, args)) not in seen:
-            check((x, *args), options)
+            leader = check((x, *args), options)
+            body = body if leader is None else find(leader)
         try:
             return body(x, *args, **options)
         except Exception as error:
@@ -100,7 +101,7 @@ def _dispatching(function: Body, rule: Rule | None) -> Body:
 def _choose(generic: Body, x: Any, rule: Rule | None, alone: bool) -> Body:
     """Return the body for the type of `x`; `alone` if there is no other argument."""
     name = kernel_name(generic)
-    backend = backend_of(x)
+    backend = adapter_of(x) or backend_of(x)
     plain = backend.kernels.get(name, generic)
     xp = backend.xp
     if not isinstance(xp, tape.Namespace):

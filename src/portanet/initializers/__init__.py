@@ -18,6 +18,7 @@ from portanet.initializers.scaled import (
     variance_scaling,
 )
 from portanet.initializers.structured import dirac, identity, orthogonal, sparse
+from portanet.listing import listing
 
 __all__ = [
     "Initializer",
@@ -41,3 +42,4 @@ __all__ = [
     "variance_scaling",
     "zeros",
 ]
+__dir__ = listing(__all__)

@@ -10,8 +10,6 @@ import numpy as np
 from portanet.checks import finite, positive, refuse
 from portanet.initializers._base import Initializer
 
-__all__ = ["constant", "normal", "ones", "truncated_normal", "uniform", "zeros"]
-
 
 @dataclass(frozen=True)
 class zeros(Initializer):

@@ -19,8 +19,6 @@ from typing import Any
 from portanet import functional
 from portanet.errors import ArgumentError, ShapeError, shown
 
-__all__ = ["fans", "gain"]
-
 _GAINS: dict[Callable[..., Any], float] = {
     functional.relu: math.sqrt(2.0),
     functional.tanh: 5.0 / 3.0,

@@ -12,16 +12,6 @@ from portanet.initializers._base import Initializer
 from portanet.initializers.basic import truncated_normal
 from portanet.initializers.fans import fans
 
-__all__ = [
-    "glorot_normal",
-    "glorot_uniform",
-    "kaiming_normal",
-    "kaiming_uniform",
-    "lecun_normal",
-    "lecun_uniform",
-    "variance_scaling",
-]
-
 
 def _glorot_std(gain: float, shape: tuple[int, ...]) -> float:
     return gain * math.sqrt(2.0 / max(sum(fans(shape)), 1))

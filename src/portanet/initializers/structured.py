@@ -11,8 +11,6 @@ from portanet.checks import Sizes, finite, integers, positive, probabilities, si
 from portanet.errors import ShapeError
 from portanet.initializers._base import Initializer
 
-__all__ = ["dirac", "identity", "orthogonal", "sparse"]
-
 
 def _require_rank(owner: Initializer, shape: tuple[int, ...], relation: str, holds: bool) -> None:
     if not holds:

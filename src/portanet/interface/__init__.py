@@ -2,6 +2,7 @@
 
 from portanet.interface.backend import Backend
 from portanet.interface.registry import (
+    adapter_of,
     array_namespace,
     available,
     backend_of,
@@ -13,10 +14,13 @@ from portanet.interface.registry import (
     is_floating,
     register,
     same_dtype,
+    standing_in,
+    takes_over,
 )
 
 __all__ = [
     "Backend",
+    "adapter_of",
     "array_namespace",
     "available",
     "backend_of",
@@ -28,4 +32,6 @@ __all__ = [
     "is_floating",
     "register",
     "same_dtype",
+    "standing_in",
+    "takes_over",
 ]

@@ -54,6 +54,8 @@ class Backend(DTypes):
         Whether arrays that are being differentiated are of the same class as others.
     own_draws : bool
         Whether the random numbers of a key are others than NumPy's.
+    plain : Backend or None
+        The adapter of the same arrays whose place this one takes at times, if it is not its own.
     observes : str
         What `observe` shows operations of: ``"calls"`` as they run, or ``"programs"`` made of a
         function first, during which there are no values.
@@ -76,6 +78,7 @@ class Backend(DTypes):
     hides_traces: ClassVar[bool] = False
     own_draws: ClassVar[bool] = False
     observes: ClassVar[str] = "calls"
+    plain: Backend | None = None
     modules: ClassVar[tuple[str, ...]]
     distribution: ClassVar[str]
 
@@ -232,6 +235,20 @@ class Backend(DTypes):
 
         All are flat lists. A carry may hold random keys. None, as here, leaves it to a loop of
         Python.
+        """
+        return None
+
+    def while_loop(
+        self,
+        condition: Callable[..., Array],
+        step: Callable[..., list[Array]],
+        carry: Sequence[Array],
+        most: int | None,
+    ) -> list[Array] | None:
+        """Run ``carry = step(*carry)`` while ``condition(*carry)`` holds, `most` times at most.
+
+        A carry is a flat list, and may hold random keys. None, as here, leaves it to a loop of
+        Python. Without a bound there is no reverse derivative: `interface.loops.UNBOUNDED`.
         """
         return None
 

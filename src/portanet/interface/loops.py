@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import tape
+from portanet.errors import NoDerivativeError
 from portanet.interface.registry import array_namespace, backend_of
 
 Array = Any
@@ -30,6 +32,44 @@ def scan(
     if reverse:
         rows.reverse()
     return list(carry), [array_namespace(*ys).stack(ys) for ys in zip(*rows, strict=True)]
+
+
+UNBOUNDED = (
+    "while_loop has no reverse derivative without a bound, since every step would have to be kept: "
+    "give max_steps, loop with pn.scan or pn.fori_loop, or use forward mode, pn.jvp"
+)
+
+
+def while_loop(
+    condition: Callable[..., Any],
+    step: Callable[..., list[Array]],
+    carry: Sequence[Array],
+    most: int | None,
+    is_reversed: Callable[[Array], bool] = lambda x: False,
+    is_open: Callable[[Array], bool] = lambda x: False,
+    open_loop: Callable[..., list[Array]] | None = None,
+) -> list[Array]:
+    """Run ``carry = step(*carry)`` while the condition holds, as the backend's would.
+
+    Parameters
+    ----------
+    is_reversed : callable
+        Whether an array is differentiated in reverse mode.
+    is_open : callable
+        Whether a condition has no single value: that of a batch has many.
+    open_loop : callable
+        Takes the first four arguments, and over where the condition is open.
+    """
+    for done in itertools.count() if most is None else range(most):
+        going = condition(*carry)
+        if open_loop is not None and is_open(going):
+            return open_loop(condition, step, carry, most and most - done)
+        if not going:
+            break
+        carry = step(*carry)
+        if most is None and any(map(is_reversed, carry)):
+            raise NoDerivativeError(UNBOUNDED)
+    return list(carry)
 
 
 def unstack(x: Array) -> Sequence[Array]:

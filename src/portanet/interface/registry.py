@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
+from types import MappingProxyType
 from typing import Any, TypeVar
+
+import numpy as np
 
 from portanet.errors import ArgumentError, BackendMismatchError, BackendNotAvailableError
 from portanet.interface.backend import Backend
@@ -25,6 +31,28 @@ _BUILT_IN = {
 _registered: dict[str, Backend] = {}
 _by_type: dict[type, Backend | None] = {}
 _namespaces: dict[type, Any] = {}
+
+
+_NONE: Mapping[Backend, Backend] = MappingProxyType({})
+_stand_ins: ContextVar[Mapping[Backend, Backend]] = ContextVar("stand_ins", default=_NONE)
+_standing_in: set[object] = set()  # one entry for each context of any thread with stand-ins
+
+
+@contextmanager
+def standing_in(backend: Backend, plain: Backend) -> Iterator[None]:
+    """Let `backend` take the place of `plain`, in this thread, while the context lasts."""
+    entry = object()
+    _standing_in.add(entry)
+    token = _stand_ins.set({**_stand_ins.get(), plain: backend})
+    try:
+        yield
+    finally:
+        _stand_ins.reset(token)
+        _standing_in.discard(entry)
+
+
+def _present(backend: Backend) -> Backend:
+    return _stand_ins.get().get(backend, backend)
 
 
 @cache
@@ -118,7 +146,7 @@ def get_backend(name: str) -> Backend:
         raise BackendNotAvailableError(f"unknown backend {name!r}; known are {names()}")
     backend = _load(name)
     backend.require()
-    return backend
+    return _present(backend)
 
 
 def available() -> dict[str, str | None]:
@@ -145,6 +173,9 @@ def _backend_of_type(kind: type) -> Backend | None:
 
 def _search(kind: type) -> Backend | None:
     xp = getattr(kind, "xp", None) if issubclass(kind, Box) else None
+    adapter = getattr(xp, "adapter", None)
+    if adapter is not None:
+        return adapter
     if xp is None and kind.__module__.partition(".")[0] in ("builtins", "portanet"):
         return None  # no adapter has to be loaded for that
     for name in names():
@@ -162,9 +193,26 @@ def is_array(x: Any) -> bool:
     return _backend_of_type(type(x)) is not None
 
 
+def adapter_of(x: Any) -> Backend | None:
+    """Return the backend that the class of `x` belongs to, None without one."""
+    return _backend_of_type(type(x))
+
+
+def takes_over(x: Any, other: Any) -> bool:
+    """Whether the backend of `x` computes with both where that of `other` does not know `x`."""
+    own, plain = adapter_of(x), adapter_of(other)
+    return own is not plain and own is not None and plain is not None and own.plain is plain
+
+
 def is_array_of(backend: Backend, x: Any) -> bool:
     """Whether `x` is an array, plain or traced, of `backend`."""
-    return _backend_of_type(type(x)) is backend
+    found = _backend_of_type(type(x))
+    return found is backend or (found is not None and found is backend.plain)
+
+
+def _is_number(x: Any) -> bool:
+    """Whether `x` is a number of Python; NumPy's float64 is an array of NumPy like its float32."""
+    return isinstance(x, bool | int | float | complex) and not isinstance(x, np.generic)
 
 
 def backend_of(*arrays: Any) -> Backend:
@@ -179,7 +227,7 @@ def backend_of(*arrays: Any) -> Backend:
     for x in arrays:
         backend = _by_type.get(type(x))
         if backend is None:
-            if x is None or isinstance(x, bool | int | float | complex):
+            if x is None or _is_number(x):
                 continue
             backend = _backend_of_type(type(x))
         if backend is None and isinstance(x, Box):
@@ -192,11 +240,18 @@ def backend_of(*arrays: Any) -> Backend:
         if found is None:
             found = backend
         elif backend is not found:
+            if backend is found.plain:
+                continue
+            if found is backend.plain:
+                found = backend
+                continue
             raise BackendMismatchError(
                 f"arrays of two libraries in one operation: {found.name} and {backend.name}; "
                 f'move them together with pn.device("{found.name}")(...)'
             )
-    return _load("numpy") if found is None else found
+    if found is None:
+        return _load("numpy")
+    return _present(found) if _standing_in else found
 
 
 def device_of(x: Any) -> Any:
@@ -247,13 +302,16 @@ def array_namespace(*arrays: Any) -> Any:
         if kind in _namespaces:
             xp = _namespaces[kind]
         else:
-            if x is None or isinstance(x, bool | int | float | complex):
+            if x is None or _is_number(x):
                 continue
-            xp = backend_of(x).xp
-            if is_array(x):
+            own = _backend_of_type(kind)
+            xp = backend_of(x).xp if own is None else own.xp
+            if own is not None:
                 _namespaces[kind] = xp
         if found is None:
             found = xp
         elif xp is not found:
             return backend_of(*arrays).xp
-    return _load("numpy").xp if found is None else found
+    if found is None:
+        return _load("numpy").xp
+    return backend_of(*arrays).xp if _standing_in else found

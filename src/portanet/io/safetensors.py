@@ -21,8 +21,10 @@ from portanet.errors import ArgumentError
 from portanet.io import _entries, _leaves, _library
 from portanet.io._match import matched
 from portanet.io._replace import replace
+from portanet.listing import listing
 
 __all__ = ["load", "load_model", "metadata", "save", "save_model"]
+__dir__ = listing(__all__)
 
 Path = str | os.PathLike[str]
 

@@ -58,6 +58,7 @@ from portanet.layers.wrappers.frozen import Frozen
 from portanet.layers.wrappers.hypernet import HyperNet
 from portanet.layers.wrappers.precision import AlternatePrecision
 from portanet.layers.wrappers.tied import Tied
+from portanet.listing import listing
 
 __all__ = [
     "AdaptiveLPPool",
@@ -128,3 +129,4 @@ __all__ = [
     "WrappedFunction",
     "ZeroPad",
 ]
+__dir__ = listing(__all__)

@@ -1,5 +1,6 @@
 """Losses: frozen objects, called as ``loss(prediction, target)`` or as objectives of training."""
 
+from portanet.listing import listing
 from portanet.losses._base import Loss
 from portanet.losses.classification import BinaryCrossEntropyLoss, CrossEntropyLoss
 from portanet.losses.ctc import CTCLoss
@@ -40,3 +41,4 @@ __all__ = [
     "TripletMarginLoss",
     "TverskyLoss",
 ]
+__dir__ = listing(__all__)

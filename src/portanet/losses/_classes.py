@@ -7,7 +7,12 @@ from typing import Any
 
 from portanet import checks
 from portanet.errors import ShapeError
-from portanet.functional.losses.labels import label_smoothing, one_hot
+from portanet.functional.losses.labels import (
+    checked_labels,
+    is_class,
+    label_smoothing,
+    one_hot,
+)
 from portanet.interface import array_namespace
 from portanet.losses._base import check_pair
 
@@ -41,8 +46,16 @@ def check_classes(axis: int, prediction: Any, target: Any) -> None:
 def distribution(prediction: Any, target: Any, axis: int, smoothing: float = 0.0) -> Any:
     """Return the target as probabilities, smoothed, in the shape of the prediction."""
     if is_label(target):
-        target = one_hot(target, prediction.shape[axis], axis=axis, dtype=prediction.dtype)
+        target = _one_hot(target, prediction, axis)
     return label_smoothing(target, smoothing, axis=axis) if smoothing else target
+
+
+def _one_hot(labels: Any, prediction: Any, axis: int) -> Any:
+    """Return a one at the place of each label, and NaN where a label that is no class got here."""
+    xp, classes = array_namespace(prediction, labels), prediction.shape[axis]
+    labels = checked_labels(labels, classes)
+    ones = one_hot(labels, classes, axis=axis, dtype=prediction.dtype)
+    return xp.where(xp.expand_dims(is_class(labels, classes), axis=axis), ones, math.nan)
 
 
 def samples(prediction: Any, axis: int) -> int:

@@ -10,7 +10,7 @@ from portanet.checks import flags, integers, non_negative, probabilities, refuse
 from portanet.errors import DTypeError, ShapeError
 from portanet.functional import label_smoothing, log_sigmoid, log_softmax
 from portanet.functional.indices import as_indices
-from portanet.functional.losses.labels import is_class, is_own
+from portanet.functional.losses.labels import checked_labels, is_class, is_own
 from portanet.functional.losses.reductions import times_log
 from portanet.interface import device_of
 from portanet.losses._base import Loss, Reduction
@@ -23,8 +23,6 @@ from portanet.losses._classes import (
     weighted_log_of_rest,
 )
 
-__all__ = ["BinaryCrossEntropyLoss", "CrossEntropyLoss"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class CrossEntropyLoss(Loss):
@@ -35,7 +33,7 @@ class CrossEntropyLoss(Loss):
 
     The target is either one-hot or soft, probabilities in exactly the shape of the prediction, or
     an array of integers, the label of the class of each sample: the shape of the prediction
-    without the class axis. A label of no class gives NaN.
+    without the class axis.
 
     Parameters
     ----------
@@ -57,6 +55,13 @@ class CrossEntropyLoss(Loss):
         Over the samples, which are all axes but that of the classes. With labels, the mean is the
         sum divided by the weights of the classes of all samples that are not ignored; it is 0 if
         there are none.
+
+    Raises
+    ------
+    IndexRangeError
+        If a label that is not ignored is no class, also in the replay of a recorded program.
+        Where labels cannot be looked at for free, on accelerators and in what torch or JAX
+        compiled, the loss of the sample is NaN.
 
     References
     ----------
@@ -140,11 +145,14 @@ class CrossEntropyLoss(Loss):
         """Return the losses of the samples, and their weights if these are not all 1."""
         axis, smoothing = self.axis, self.label_smoothing
         classes = prediction.shape[axis]
-        own = is_own(labels, classes, axis)
         weights = kept = None
         if self.ignore_index is not None:
-            kept = as_indices(labels) != self.ignore_index
-            prediction = xp.where(xp.expand_dims(kept, axis=axis), prediction, 0.0)
+            labels = as_indices(labels)
+            kept = labels != self.ignore_index
+            labels = xp.where(kept, labels, 0)
+            prediction = xp.where(xp.expand_dims(kept, axis=axis), prediction, 1.0)
+        labels = checked_labels(labels, classes)
+        own = is_own(labels, classes, axis)
         if self.logits:
             logs = log_softmax(prediction, axis)
         else:
@@ -158,12 +166,10 @@ class CrossEntropyLoss(Loss):
             logs = times_log(factors, logs) if smoothing else logs
         if smoothing:
             values = (1.0 - smoothing) * values + smoothing / classes * xp.sum(logs, axis=axis)
-        valid = is_class(labels, classes)
         if kept is not None:
-            valid = xp.logical_or(valid, xp.logical_not(kept))
             values, counted = xp.where(kept, values, 0.0), xp.astype(kept, values.dtype)
             weights = counted if weights is None else weights * counted
-        return xp.where(valid, -values, math.nan), weights
+        return xp.where(is_class(labels, classes), -values, math.nan), weights
 
     def _weights(self, xp: Any, prediction: Any) -> Any:
         device = device_of(prediction)

@@ -26,8 +26,7 @@ class CTCLoss(Loss):
     for each sample, how many of the steps count, an array of integers of shape (N,).
 
     The loss is infinite, with derivatives of 0, where the labels need more steps than there are. A
-    label that is the blank or no class, a negative number before a label, and a count of steps
-    outside its range give NaN.
+    label that is the blank, and a negative number before a label, give NaN.
 
     Parameters
     ----------
@@ -35,6 +34,12 @@ class CTCLoss(Loss):
         The class that stands for nothing; a negative one counts from the last class.
     reduction : {"mean", "sum", "none"}, default "mean"
         Over the samples. (PyTorch's mean divides each by the number of its labels first.)
+
+    Raises
+    ------
+    IndexRangeError
+        If a label is above the last class, or a count of steps outside of its range, as in
+        `portanet.functional.ctc_loss`.
 
     References
     ----------

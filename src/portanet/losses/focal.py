@@ -11,8 +11,6 @@ from portanet.functional.losses.reductions import times_log
 from portanet.losses._base import Loss, Reduction
 from portanet.losses._classes import check_classes, distribution, stabilizer
 
-__all__ = ["BinaryFocalLoss", "FocalLoss"]
-
 
 def _check(loss: FocalLoss | BinaryFocalLoss) -> None:
     non_negative(loss, "gamma")
@@ -55,6 +53,11 @@ class FocalLoss(Loss):
         prediction's dtype.
     reduction : {"mean", "sum", "none"}, default "mean"
         Over the samples, which are all axes but that of the classes.
+
+    Raises
+    ------
+    IndexRangeError
+        If a label is no class, as in `CrossEntropyLoss`.
 
     References
     ----------

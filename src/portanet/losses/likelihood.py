@@ -12,8 +12,6 @@ from portanet.functional.losses.reductions import times_log
 from portanet.losses._base import Loss, Reduction, check_pair, parts
 from portanet.losses._classes import weighted_log
 
-__all__ = ["GaussianNLLLoss", "KLDivergenceLoss", "PoissonLoss"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class KLDivergenceLoss(Loss):

@@ -7,8 +7,6 @@ from typing import Any
 
 from portanet.losses._base import Loss, Reduction
 
-__all__ = ["HingeLoss", "SquaredHingeLoss"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class HingeLoss(Loss):

@@ -8,8 +8,6 @@ from typing import Any
 from portanet.checks import non_negative, probabilities
 from portanet.losses._base import Loss, Reduction
 
-__all__ = ["DiceLoss", "TverskyLoss"]
-
 
 def _sum(xp: Any, x: Any) -> Any:
     """Sum over all axes but the first; over all of a vector."""

@@ -10,8 +10,6 @@ from portanet.functional import mean_squared_error
 from portanet.losses._base import Loss, Reduction
 from portanet.losses._classes import stabilizer
 
-__all__ = ["HuberLoss", "MAELoss", "MSELoss", "MSLELoss"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class MSELoss(Loss):

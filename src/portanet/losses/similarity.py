@@ -10,8 +10,6 @@ from portanet.errors import ShapeError
 from portanet.functional import cosine_similarity, logsumexp
 from portanet.losses._base import Loss, Reduction, check_pair, parts
 
-__all__ = ["CosineEmbeddingLoss", "InfoNCELoss", "SiameseContrastiveLoss", "TripletMarginLoss"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class SiameseContrastiveLoss(Loss):

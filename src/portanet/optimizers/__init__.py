@@ -7,6 +7,7 @@ the course of training. `chain` puts what clips, decays or averages before and b
 hyperparameters follow the step.
 """
 
+from portanet.listing import listing
 from portanet.optimizers import schedules
 from portanet.optimizers.adafactor import Adafactor
 from portanet.optimizers.adagrad import AdaDelta, AdaGrad
@@ -75,3 +76,4 @@ __all__ = [
     "thaw",
     "update",
 ]
+__dir__ = listing(__all__)

@@ -10,8 +10,6 @@ from portanet import trees
 from portanet.errors import DTypeError, shown
 from portanet.interface import Backend, backend_of, is_array
 
-__all__ = ["astype"]
-
 _FLOATING = ("float16", "bfloat16", "float32", "float64", "longdouble")
 _COMPLEX = {
     "float16": "complex64",

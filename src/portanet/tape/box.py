@@ -207,6 +207,11 @@ def detached(x: Any) -> Any:
     return bare
 
 
+def device_of(x: Any) -> Any:
+    """Return the device of an array, None where its library hides it, as JAX does while tracing."""
+    return getattr(x, "device", None)
+
+
 def at_hand(x: Any) -> Any:
     """Return the plain array of this run inside any boxes; of a batch, its first entry."""
     return x.entry(at_hand(x.value)) if isinstance(x, Box) else x

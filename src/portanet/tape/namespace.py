@@ -60,6 +60,8 @@ class Namespace:
         Native bodies by the name of a function, which replace those of `raw` and the generic ones.
     box : type, optional
         The base of the box class, for libraries whose arrays have methods of their own.
+    adapter : Backend, optional
+        The adapter that made the namespace, where no name leads to it.
     """
 
     def __init__(
@@ -68,10 +70,12 @@ class Namespace:
         raw: Any,
         kernels: Mapping[str, Callable[..., Any]] | None = None,
         box: type[Box] = Box,
+        adapter: Any = None,
     ) -> None:
         self.__name__ = f"portanet.tape[{name}]"
         self.library = name
         self.raw = raw
+        self.adapter = adapter
         self.operands = Operands(self)
         self.kernels = dict(kernels or {})
         self.box: type[Box] = type(
@@ -195,7 +199,8 @@ class _Extension:
                 return bundled(full_name, xp.kernels.get(full_name) or raw, rule, xp)
             return xp._of_library(full_name, raw, rule)
         if name in table.COMPOSITES:
-            return composite(xp, full_name, raw, table.COMPOSITES[name], raw)
+            compute = xp.kernels.get(full_name) or raw
+            return composite(xp, full_name, compute, table.COMPOSITES[name], raw)
         if name in RULES or name in COMPOSITES:
             return getattr(xp, name)
         return xp._without_rule(full_name, raw, table.CONSTANTS.get(name))

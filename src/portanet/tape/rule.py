@@ -7,6 +7,7 @@ holomorphic function they are multiplied by the conjugate of the derivative.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -49,7 +50,7 @@ def fit(xp: Any, cotangent: Any, x: Any) -> Any:
         if stretched:
             cotangent = xp.sum(cotangent, axis=stretched)
         if cotangent.shape != shape:
-            if cotangent.size == _size(shape):
+            if math.prod(cotangent.shape) == math.prod(shape):
                 cotangent = xp.reshape(cotangent, shape)
             else:
                 cotangent = xp.broadcast_to(cotangent, shape)
@@ -61,13 +62,6 @@ def expand(xp: Any, tangent: Any, result: Any) -> Any:
     if tangent.shape != result.shape:
         tangent = xp.broadcast_to(tangent, result.shape)
     return tangent if tangent.dtype == result.dtype else cast(xp, tangent, result.dtype)
-
-
-def _size(shape: Iterable[int]) -> int:
-    size = 1
-    for n in shape:
-        size *= n
-    return size
 
 
 class Rule:

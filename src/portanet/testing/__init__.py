@@ -4,6 +4,7 @@ Each function raises `AssertionError` with what does not hold, or returns None. 
 can call them.
 """
 
+from portanet.listing import listing
 from portanet.testing.backends import check_backend
 from portanet.testing.compare import Snapshot, assert_close, assert_same_kind
 from portanet.testing.differences import slope
@@ -19,3 +20,4 @@ __all__ = [
     "check_rule",
     "slope",
 ]
+__dir__ = listing(__all__)

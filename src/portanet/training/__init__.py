@@ -1,5 +1,6 @@
 """Training: a state that holds all there is, the step that moves it on, the loop, minimisation."""
 
+from portanet.listing import listing
 from portanet.training import callbacks, metrics
 from portanet.training.evaluate import evaluate, predict
 from portanet.training.fit import fit
@@ -7,6 +8,8 @@ from portanet.training.history import History
 from portanet.training.minimization.minimize import minimize
 from portanet.training.minimization.progress import Minimum
 from portanet.training.minimization.scipy_objective import ScipyObjective, scipy_objective
+from portanet.training.precision.mixed import mixed_precision
+from portanet.training.precision.model import MixedPrecision
 from portanet.training.run import Run
 from portanet.training.state import TrainState
 from portanet.training.step import apply_gradients, compute_gradients, train_step
@@ -15,6 +18,7 @@ from portanet.training.steps import train_steps
 __all__ = [
     "History",
     "Minimum",
+    "MixedPrecision",
     "Run",
     "ScipyObjective",
     "TrainState",
@@ -25,8 +29,10 @@ __all__ = [
     "fit",
     "metrics",
     "minimize",
+    "mixed_precision",
     "predict",
     "scipy_objective",
     "train_step",
     "train_steps",
 ]
+__dir__ = listing(__all__)

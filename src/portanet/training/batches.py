@@ -22,9 +22,13 @@ class Batches:
         Where batches are moved; None leaves them where they are.
     what : str
         What messages call the data.
+    apart : bool
+        Whether a loader stays where it is.
     """
 
-    def __init__(self, data: Any, place: Device | None, what: str = "data") -> None:
+    def __init__(
+        self, data: Any, place: Device | None, what: str = "data", *, apart: bool = False
+    ) -> None:
         self._data = data
         self._place = place
         self._what = what
@@ -33,7 +37,8 @@ class Batches:
         self._epoch: int | None = None
         self._over = False
         if isinstance(data, DataLoader):
-            self._loader = data if place is None else data.on_device(place)
+            loader = data.apart() if apart else data
+            self._loader = loader if place is None else loader.on_device(place)
         elif is_tree_of_arrays(data):
             self._data, self._place = [data if place is None else place(data)], None
         elif not isinstance(data, Iterable) or isinstance(data, str | bytes | Mapping):

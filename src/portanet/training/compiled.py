@@ -12,6 +12,7 @@ from portanet.optimizers import OptimizerState
 from portanet.training.flat import Flat, Layout
 from portanet.training.gradients import gradients
 from portanet.training.known import STEPS, Known
+from portanet.training.precision.loss_scale import is_scaled, overflowed, tolerant
 from portanet.training.rules import RuleSet, divided, with_numbers
 from portanet.training.state import TrainState
 
@@ -35,6 +36,7 @@ def compiled_step(
     flat = Flat.of(ts)
     if flat is None:
         return _structured_step(loss, data, ts, slowly, donate)
+    donate = donate and not is_scaled(ts.model)
     place, donated = flat.place, _DONATED if donate else ()
     known = None if place is None else place.step_after(loss, slowly, donated)
     if known is None:
@@ -43,8 +45,10 @@ def compiled_step(
         known = None if place is None else place.known
         if known is None:
             return None
-    done = _run(known, flat.vector, ts.states, flat.rule_state, flat.numbers, data)
+    done = _run(ts.model, known, flat.vector, ts.states, flat.rule_state, flat.numbers, data)
     value, stats, states, vector, rule_state = done
+    if overflowed(ts.model, states):
+        return value, stats, ts.replaced(states=states)
     if donate and "flat" in ts.__dict__:
         ts.end()
     return value, stats, flat.after(ts, states, vector, rule_state, place)
@@ -61,7 +65,7 @@ def replayed_steps(
     Adds the losses to `values`; returns the state and the first batch of another step, or `END`.
     """
     data, flat = next(batches, END), ts.__dict__.get("flat")
-    if flat is None or flat.place is None:
+    if flat is None or flat.place is None or is_scaled(ts.model):
         return ts, data
     vector, states, rule_state, place = flat.vector, ts.states, flat.rule_state, flat.place
     donated, count = _DONATED if donate else (), len(values)
@@ -69,7 +73,7 @@ def replayed_steps(
         known = place.step_after(loss, slowly, donated)
         if known is None:
             break
-        done = _run(known, vector, states, rule_state, flat.numbers, data)
+        done = _replay(known, vector, states, rule_state, flat.numbers, data)
         value, _, states, vector, rule_state = done
         values.append(value)
         data = next(batches, END)
@@ -77,7 +81,14 @@ def replayed_steps(
     return flat.after(ts, states, vector, rule_state, place, steps), data
 
 
-def _run(known: Known, *args: Any) -> Any:
+def _run(model: Any, known: Known, *args: Any) -> Any:
+    if is_scaled(model):
+        with tolerant():
+            return _replay(known, *args)
+    return _replay(known, *args)
+
+
+def _replay(known: Known, *args: Any) -> Any:
     run = known.run
     try:
         done = run(*args)
@@ -111,13 +122,16 @@ def _structured_step(
     rules, numbers = divided(state.rules)
     fixed = ts.model, state.structure, rules, state.frozen
     around = ts.model, rules.kinds
+    donate = donate and not is_scaled(ts.model)
     donated = _DONATED if donate else ()
     place = STEPS.find(_structured, loss, around, asked_for, donated, *fixed)
     known = None if place is None else place.known
     if known is None:
         return None
-    done = _run(known, ts.parameters, ts.states, state.states, numbers, data)
+    done = _run(ts.model, known, ts.parameters, ts.states, state.states, numbers, data)
     value, stats, parameters, states, rule_states = done
+    if overflowed(ts.model, states):
+        return value, stats, ts.replaced(states=states)
     state = OptimizerState(state.structure, state.rules, rule_states, state.frozen)
     after = ts.replaced(
         parameters=parameters, states=states, optimizer_state=state, step=ts.step + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from portanet import trees
+from portanet import checks, trees
 from portanet.core import test_mode
 from portanet.data import DataLoader
 from portanet.data.batch import common_length, taken_apart
@@ -100,7 +100,7 @@ def evaluate(
     """
     check_state(ts)
     evaluator = Evaluator(ts.model, loss, named(metrics), jit)
-    return evaluator(ts, Batches(data, place_of(ts)))
+    return evaluator(ts, Batches(data, place_of(ts), apart=True))
 
 
 def predict(ts: TrainState, data: Any, *, batch_size: int = 256, jit: bool | None = None) -> Any:
@@ -140,10 +140,10 @@ def predict(ts: TrainState, data: Any, *, batch_size: int = 256, jit: bool | Non
     """
     check_state(ts)
     if is_tree_of_arrays(data):
-        samples = common_length(data, "data")
-        data = DataLoader(data, min(batch_size, samples), pad=True)
+        size = checks.integer("predict: batch_size", batch_size, 1)
+        data = DataLoader(data, min(size, common_length(data, "data")), pad=True)
     run, ps, st = forward(ts.model, jit), ts.parameters, test_mode(ts.states)
-    parts = list(_outputs(run, ps, st, Batches(data, place_of(ts))))
+    parts = list(_outputs(run, ps, st, Batches(data, place_of(ts), apart=True)))
     columns = zip(*map(trees.leaves, parts), strict=True)
     joined = [array_namespace(*column).concat(list(column), axis=0) for column in columns]
     return trees.unflatten(trees.flatten(parts[0])[1], joined)

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
-import numpy as np
-
-from portanet.errors import (
-    ArgumentError,
-    CallbackError,
-    HyperparameterError,
-    PortanetError,
-    shown,
-)
+from portanet import checks
+from portanet.errors import CallbackError, PortanetError
 from portanet.losses import Loss
 from portanet.training.batches import Batches
 from portanet.training.callbacks.base import Callback, as_callbacks
@@ -107,17 +99,16 @@ def fit(
     (80, True)
     """
     check_state(ts)
-    if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 0:
-        raise HyperparameterError(f"fit: epochs is an integer >= 0: got {shown(epochs)}")
-    if not callable(loss):
-        raise ArgumentError(f"loss is a function loss(model, ps, st, data): got {shown(loss)}")
-    if not isinstance(progress, bool):
-        raise ArgumentError(f"fit: progress is True or False: got {shown(progress)}")
+    epochs = checks.integer("fit: epochs", epochs, 0)
+    checks.flag_of("fit: progress", progress)
     measured, place = named(metrics), place_of(ts)
     source = Batches(data, place)
-    objective = Objective(loss, bool(measured)) if isinstance(loss, Loss) else loss
-    held_out = None if validation is None else Batches(validation, place, "validation")
-    run = Run(ts, objective, int(epochs), measured, source, held_out)
+    objective = Objective(loss, bool(measured))
+    objective = objective if isinstance(loss, Loss) else loss
+    held_out = None
+    if validation is not None:
+        held_out = Batches(validation, place, "validation", apart=True)
+    run = Run(ts, objective, epochs, measured, source, held_out)
     shown_progress = [Progress()] if progress else []
     run.callbacks = as_callbacks([*as_callbacks(callbacks), *shown_progress])
     evaluator = Evaluator(ts.model, loss, measured, jit)
@@ -180,7 +171,9 @@ class _Loop:
                 raise KeyboardInterrupt
             if run.history.stopped:
                 return
+        interrupts.waits = True
         row = run.meter.result()
+        interrupts.waits = False
         if self._held_out is not None:
             found = self._evaluator(run.ts, self._held_out)
             row.update({f"{VALIDATION}{name}": value for name, value in found.items()})
@@ -208,9 +201,8 @@ class _Loop:
 
 def _keep_at_hand(error: BaseException, run: Run) -> None:
     """Give an error the state and the history before it."""
-    with contextlib.suppress(AttributeError):
-        vars(error).update(ts=run.ts, history=run.history)
-        error.add_note(
-            f"the training state after step {run.ts.step} is the attribute ts of this error, the "
-            f"history of {run.history.epochs} epochs its attribute history"
-        )
+    vars(error).update(ts=run.ts, history=run.history)
+    error.add_note(
+        f"the training state after step {run.ts.step} is the attribute ts of this error, the "
+        f"history of {run.history.epochs} epochs its attribute history"
+    )

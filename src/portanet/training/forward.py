@@ -8,6 +8,7 @@ from typing import Any
 
 from portanet import trees
 from portanet.data.batch import taken_apart
+from portanet.errors import ArgumentError, shown
 from portanet.interface import backend_of, is_array
 from portanet.tracing.call.jit import jit as jitted
 from portanet.training.objective import PREDICTION, Objective, pair_of
@@ -60,6 +61,8 @@ def _loss(objective: Objective, model: Any, jit: bool | None) -> Callable[..., A
 
 def _recorded(function: Callable[..., Any], jit: bool | None) -> Callable[..., Any]:
     """Return a function of trees that is recorded unless its library takes seconds for that."""
+    if not isinstance(jit, bool | None):
+        raise ArgumentError(f"jit is True, False or None: got {shown(jit)}")
     if jit is False:
         return function
     fast = jitted(function)

@@ -8,6 +8,8 @@ from typing import Any
 from portanet.autodiff.gradients import evaluate
 from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
 from portanet.interface import is_array
+from portanet.optimizers.base import cast_like
+from portanet.training.precision.loss_scale import is_scaled, scaled
 from portanet.trees import Tree
 
 Array = Any
@@ -17,6 +19,7 @@ Loss = Callable[..., tuple[Array, Tree, Any]]
 def gradients(
     loss: Loss, model: Any, parameters: Tree, states: Tree, data: Any, ad: Any = None
 ) -> tuple[Tree, Array, Tree, Any]:
+    """Return the gradients of a loss, its value, the new states and the statistics."""
     if not callable(loss):
         raise ArgumentError(f"loss is a function loss(model, ps, st, data): got {shown(loss)}")
 
@@ -24,7 +27,18 @@ def gradients(
         value, new_states, stats = checked(loss(model, ps, states, data))
         return value, (new_states, stats)
 
-    (value, (states, stats)), grads = evaluate(objective, parameters, "parameters", True, ad)
+    def multiplied(scale: Array) -> tuple[tuple[Array, Tree, Any], Tree]:
+        def product(ps: Tree) -> tuple[Array, tuple[Array, Tree, Any]]:
+            value, new_states, stats = checked(loss(model, ps, states, data))
+            return value * cast_like(scale, value), (value, new_states, stats)
+
+        (_, outcome), grads = evaluate(product, parameters, "parameters", True, ad)
+        return outcome, grads
+
+    if is_scaled(model):
+        (value, states, stats), grads = scaled(multiplied, model, states)
+    else:
+        (value, (states, stats)), grads = evaluate(objective, parameters, "parameters", True, ad)
     return grads, value, states, stats
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet.data import MaskedBatch
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.functional.indices import as_indices
 from portanet.interface import array_namespace
 from portanet.losses import CrossEntropyLoss, InfoNCELoss, Loss
@@ -34,6 +34,12 @@ class Objective:
 
     loss: Any
     predicts: bool
+
+    def __post_init__(self) -> None:
+        if not callable(self.loss):
+            raise ArgumentError(
+                f"loss is a function loss(model, ps, st, data): got {shown(self.loss)}"
+            )
 
     def __call__(self, model: Any, ps: Any, st: Any, batch: Any) -> tuple[Any, Any, Any]:
         if not isinstance(self.loss, Loss):

@@ -19,6 +19,8 @@ _SECONDS_BETWEEN_LINES = 1.0
 class Progress(Callback):
     """Shows on standard error how far a training is."""
 
+    runs_last = True  # it begins where a run is taken up
+
     _bar: Any = None
 
     def on_start(self, run: Run) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
@@ -56,7 +56,7 @@ class TrainState:
     parameters: Tree
     states: Tree
     optimizer: Rule
-    optimizer_state: OptimizerState | None = field(default_factory=lambda: None)
+    optimizer_state: OptimizerState | None = None
     step: int = 0
 
     def __post_init__(self) -> None:
@@ -104,8 +104,10 @@ class TrainState:
 
     def replaced(self, **changes: Any) -> TrainState:
         """Return this state with other fields, which are taken as they are."""
+        own = self.__dict__
+        fields = self.__getstate__() if "flat" in own or "ended" in own else own
         other = object.__new__(TrainState)
-        other.__dict__.update({**self.__getstate__(), **changes})
+        object.__setattr__(other, "__dict__", {**fields, **changes})
         return other
 
     def to_state_dict(self) -> dict[str, Any]:
@@ -148,6 +150,9 @@ class TrainState:
         )
 
     __repr__ = __str__
+
+
+del TrainState.optimizer_state  # the default, which would be found in the place of `__getattr__`
 
 
 def check_state(ts: Any) -> None:

@@ -8,6 +8,7 @@ from portanet import optimizers
 from portanet.errors import ArgumentError, shown
 from portanet.training.compiled import compiled_step
 from portanet.training.gradients import Array, Loss, gradients
+from portanet.training.precision.loss_scale import overflowed
 from portanet.training.state import TrainState, check_state
 from portanet.trees import Tree
 
@@ -68,6 +69,8 @@ def compute_gradients(
 def apply_gradients(ts: TrainState, grads: Tree) -> TrainState:
     """Update the parameters with gradients and count the step.
 
+    In mixed precision nothing is done after gradients that were not finite.
+
     Parameters
     ----------
     ts : TrainState
@@ -97,9 +100,7 @@ def apply_gradients(ts: TrainState, grads: Tree) -> TrainState:
     (1, array([0.2]))
     """
     check_state(ts)
-    assert ts.optimizer_state is not None
-    state, parameters = optimizers.update(ts.optimizer_state, ts.parameters, grads)
-    return ts.replaced(parameters=parameters, optimizer_state=state, step=ts.step + 1)
+    return _updated(ts, grads, ts.states)
 
 
 def train_step(
@@ -183,5 +184,15 @@ def train_step(
         done = compiled_step(loss, data, ts, slowly=jit is True, donate=donate)
         if done is not None:
             return done
-    grads, value, stats, ts = compute_gradients(loss, data, ts, ad=ad)
-    return value, stats, apply_gradients(ts, grads)
+    grads, value, states, stats = gradients(loss, ts.model, ts.parameters, ts.states, data, ad)
+    return value, stats, _updated(ts, grads, states)
+
+
+def _updated(ts: TrainState, grads: Tree, states: Tree) -> TrainState:
+    assert ts.optimizer_state is not None
+    if overflowed(ts.model, states):
+        return ts if states is ts.states else ts.replaced(states=states)
+    state, parameters = optimizers.update(ts.optimizer_state, ts.parameters, grads)
+    return ts.replaced(
+        parameters=parameters, states=states, optimizer_state=state, step=ts.step + 1
+    )

@@ -14,7 +14,7 @@ from contract.cases import LAYERS, LOSSES, RULES
 from contract.functions import ALL
 
 import portanet as pn
-from fuzz.inputs import tools, verbs
+from fuzz.inputs import loops, tools, verbs
 from fuzz.inputs.places import Call, places
 from portanet import checks
 from portanet.optimizers import schedules
@@ -56,6 +56,7 @@ def calls(backend: str) -> Iterator[Call]:
     yield from _drawn()
     yield from verbs.calls(arrays)
     yield from tools.calls(arrays)
+    yield from loops.calls(arrays)
 
 
 def _inputs(case: Any, arrays: Callable[[Any], Any]) -> Any:

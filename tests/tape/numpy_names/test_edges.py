@@ -111,3 +111,31 @@ def test_derivative_of_the_fraction():
     for x in (np.asarray([1.0, 2.5, -3.0]), np.asarray(-0.25)):
         slopes = pn.grad(lambda x: np.sum(3 * np.modf(x)[0] + np.modf(x)[1]))(x)
         np.testing.assert_array_equal(slopes, np.full(x.shape, 3.0))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.std,
+        lambda x: np.var(x / 2),
+        np.mean,
+        np.linalg.norm,
+        lambda x: x.std(axis=0),
+        lambda x: np.sum(x, axis=0),
+    ],
+)
+def test_float16_gives_one_answer_wherever_it_is_traced(function):
+    """Sums and squares are taken in float32, where NumPy's own of a plain array overflow."""
+    x = np.full((2000, 2), 350, np.float16)
+    x[::2] = -300
+    want = function(x.astype(np.float64)).astype(np.float16)
+    for run in (
+        lambda: pn.vjp(function, x)[0],
+        lambda: pn.jvp(function, (x,), (x,))[0],
+        lambda: pn.jit(function)(x),
+        lambda: pn.jit(lambda x: pn.vjp(function, x)[0])(x),
+        lambda: pn.vmap(function)(x[None])[0],
+    ):
+        got = run()
+        assert got.dtype == np.float16
+        np.testing.assert_array_equal(got, want)

@@ -177,15 +177,23 @@ class JaxBackend(Backend):
         """Choose by the value; of a traced condition, in the compiled program."""
         if not self.is_traced(predicate):
             return super().cond(predicate, true_function, false_function, operands)
-        from portanet.backends.jax.namespace import filled
+        from portanet.backends.jax import control
 
-        places = [i for i, x in enumerate(operands) if not isinstance(x, Key)]
+        return control.cond(predicate, true_function, false_function, operands)
 
-        def of_arrays(function: Callable[..., list[Array]]) -> Callable[..., list[Array]]:
-            return lambda *arrays: function(*filled(operands, places, arrays))
+    def while_loop(
+        self,
+        condition: Callable[..., Array],
+        step: Callable[..., list[Array]],
+        carry: Sequence[Array],
+        most: int | None,
+    ) -> list[Array] | None:
+        """Run a compiled loop; one of Python where the carry holds a key, a value of the host."""
+        if any(isinstance(x, Key) for x in carry):
+            return None
+        from portanet.backends.jax import control
 
-        branches = of_arrays(true_function), of_arrays(false_function)
-        return self._jax.lax.cond(predicate, *branches, *(operands[i] for i in places))
+        return control.while_loop(condition, step, carry, most)
 
     def rehearse(self, function: Function, arrays: Sequence[Array]) -> None:
         from portanet.backends.jax.compile import rehearse

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from portanet.backends.jax.namespace import is_smooth
-from portanet.errors import TracedValueError
+from portanet.errors import NoDerivativeError, TracedValueError
+from portanet.interface.loops import UNBOUNDED
 
 Pullback = Callable[[Sequence[Any]], list[Any]]
 
@@ -42,7 +43,7 @@ def jvp(
 
 @contextlib.contextmanager
 def _naming_captured() -> Iterator[None]:
-    """Give JAX's errors of arrays that are out of their place portanet's class."""
+    """Give JAX's errors of what it cannot differentiate portanet's class."""
     try:
         yield
     except jax.errors.UnexpectedTracerError as error:
@@ -51,6 +52,10 @@ def _naming_captured() -> Iterator[None]:
             "of which it is no positional argument, so that its derivative is lost: pass it as an "
             "argument or return it"
         ) from error
+    except ValueError as error:
+        if "Reverse-mode differentiation does not work for lax.while_loop" in str(error):
+            raise NoDerivativeError(UNBOUNDED) from error
+        raise
 
 
 def conjugate(g: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 
 from portanet.tape.rules import indexing
@@ -18,7 +19,8 @@ def checked_index(index: jax.Array, size: int, names: tuple[str, str], wraps: bo
     NaN and a scatter is dropped.
     """
     if index.size and not isinstance(index, Tracer) and _is_on_host(index):
-        indexing.refuse_range(int(index.min()), int(index.max()), size, names, wraps)
+        values = np.asarray(index)  # inside of a program even a constant's minimum is traced
+        indexing.refuse_range(int(values.min()), int(values.max()), size, names, wraps)
     index = index.astype(jnp.arange(0).dtype)
     if not wraps and not isinstance(index, Tracer):
         return index

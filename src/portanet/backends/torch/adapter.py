@@ -11,6 +11,7 @@ import numpy as np
 
 from portanet import tape
 from portanet.errors import DTypeError, TracedValueError
+from portanet.interface import loops
 from portanet.interface.backend import Array, Backend, Function
 
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -65,6 +66,18 @@ class TorchBackend(Backend):
         from portanet.backends.torch import custom
 
         return custom
+
+    @cached_property
+    def _control(self) -> Any:
+        from portanet.backends.torch import control
+
+        return control
+
+    @cached_property
+    def _compile(self) -> Any:
+        from portanet.backends.torch import compile
+
+        return compile
 
     @cached_property
     def _checkpoint(self) -> Any:
@@ -135,6 +148,38 @@ class TorchBackend(Backend):
     ) -> list[Array | None]:
         return self._autodiff.vmap(function, arrays, axes)
 
+    def cond(
+        self,
+        predicate: Array,
+        true_function: Callable[..., list[Array]],
+        false_function: Callable[..., list[Array]],
+        operands: Sequence[Array],
+    ) -> list[Array]:
+        """Choose by the value; in a batch, for each entry; in the compiler, in each call."""
+        if self._control.is_batched(predicate):
+            return self._control.batched_cond(
+                predicate, true_function, false_function, operands, self.cond
+            )
+        if self._compile.is_recording():
+            return self._control.compiled_cond(
+                predicate, true_function, false_function, operands, self
+            )
+        return super().cond(predicate, true_function, false_function, operands)
+
+    def while_loop(
+        self,
+        condition: Callable[..., Array],
+        step: Callable[..., list[Array]],
+        carry: Sequence[Array],
+        most: int | None,
+    ) -> list[Array]:
+        """Loop in Python, also for all entries of a batch together."""
+        control = self._control
+        return loops.while_loop(
+            condition, step, carry, most, control.is_reversed, control.is_batched,
+            control.batched_while,
+        )  # fmt: skip
+
     def observe(
         self, function: Function, arrays: Sequence[Array], observer: Callable[..., Any]
     ) -> Sequence[Array]:
@@ -150,9 +195,7 @@ class TorchBackend(Backend):
         return self._checkpoint.checkpoint(function, arrays, self)
 
     def compile(self, function: Function, donated: Sequence[int] = ()) -> Function:
-        from portanet.backends.torch.compile import Compiled
-
-        return Compiled(function)
+        return self._compile.Compiled(function)
 
     def is_traced(self, x: Array) -> bool:
         torch = self._torch

@@ -34,7 +34,7 @@ def checkpoint(function: Function, arrays: Sequence[Any], backend: Any) -> Seque
     context = contextvars.copy_context()  # that of the first run is that of every other
     draws = _Draws(arrays)
     given = [x.view_as(x) for x in arrays]  # the function may have captured an argument as well
-    collector = _Collector(given)
+    collector = Collector(given)
     with torch.no_grad(), collector:
         outputs = context.copy().run(function, *given)
     captured = collector.captured
@@ -42,7 +42,7 @@ def checkpoint(function: Function, arrays: Sequence[Any], backend: Any) -> Seque
 
     def again(*inputs: Any) -> Sequence[Any]:
         stand_ins = {id(x): y for x, y in zip(captured, inputs[count:], strict=True)}
-        with draws.repeated(), _Replacing(stand_ins) as replacing:
+        with draws.repeated(), Replacing(stand_ins) as replacing:
             found = context.copy().run(function, *inputs[:count])
             return [replacing.stand_in(y) for y in found]
 
@@ -50,11 +50,15 @@ def checkpoint(function: Function, arrays: Sequence[Any], backend: Any) -> Seque
     return recomputed(again, [*arrays, *visible(captured)], backend, known)
 
 
-class _Collector(TorchFunctionMode):
-    """Collects the tensors that are differentiated, used by a function, and not made by it."""
+class Collector(TorchFunctionMode):
+    """Collects the tensors that are used by a function and not made by it.
 
-    def __init__(self, arrays: Sequence[Any]) -> None:
+    Those that are differentiated, unless `everything` is asked for.
+    """
+
+    def __init__(self, arrays: Sequence[Any], everything: bool = False) -> None:
         super().__init__()
+        self.everything = everything
         self.captured: list[Any] = []
         self.known: Any = WeakIdKeyDictionary()
         self.know(arrays)
@@ -68,7 +72,9 @@ class _Collector(TorchFunctionMode):
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         for x in map(_unwrapped, trees.leaves((args, kwargs))):
-            if isinstance(x, torch.Tensor) and x not in self.known and _may_be_traced(x):
+            if not isinstance(x, torch.Tensor) or x in self.known:
+                continue
+            if self.everything or _may_be_traced(x):
                 self.know(x)
                 self.captured.append(x)
         result = function(*args, **(kwargs or {}))
@@ -85,7 +91,7 @@ def _may_be_traced(x: Any) -> bool:
         return is_traced(x)
 
 
-class _Replacing(TorchFunctionMode):
+class Replacing(TorchFunctionMode):
     """Puts other tensors in the places of captured ones."""
 
     def __init__(self, stand_ins: dict[int, Any]) -> None:

@@ -26,6 +26,11 @@ _warned: list[str] = []
 _recording: ContextVar[bool] = ContextVar("portanet_torch_recording", default=False)
 
 
+def is_recording() -> bool:
+    """Whether torch writes down the operations of a function now."""
+    return _recording.get()
+
+
 class Compiled:
     """A function of lists of tensors and numbers, recorded and compiled at its first call."""
 
@@ -53,7 +58,7 @@ class Compiled:
 
         reason = _missing(inputs)
         if reason is None:
-            graph = _recorded(flat, inputs)
+            graph = recorded(flat, inputs)
             try:
                 run = _compiled(graph, inputs)
                 run(*inputs)
@@ -69,7 +74,8 @@ def _tensor(x: Any) -> Any:
     return torch.asarray(x, dtype=torch.float64) if isinstance(x, float | int) else x
 
 
-def _recorded(function: Callable[..., Any], inputs: Sequence[Any]) -> Any:
+def recorded(function: Callable[..., Any], inputs: Sequence[Any]) -> Any:
+    """Return what a function of tensors does as a graph of torch's plain operations."""
     # A tensor is known by its identity: one that comes twice, or is captured too, is not the same.
     inputs = [x.detach() if isinstance(x, torch.Tensor) else x for x in inputs]
     token = _recording.set(True)

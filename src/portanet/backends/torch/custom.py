@@ -115,7 +115,8 @@ class _Call:
         arrays = context[0]
         parts = list(self.operation.jvp(*context, list(tangents)))
         # What is kept serves derivatives further in; without any, its tangents are not needed.
-        if maybe_current_level() != self.level or any(x.requires_grad for x in arrays):
+        followed = maybe_current_level() != self.level or any(x.requires_grad for x in arrays)
+        if self.kept.beside and followed:
             pairs = zip(arrays, tangents, strict=True)
             directions = [torch.zeros_like(x) if t is None else t for x, t in pairs]
             parts += jvp(self.beside, arrays, directions)[1]

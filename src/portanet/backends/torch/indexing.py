@@ -44,7 +44,10 @@ def add_at(x: Tensor, y: Tensor, *, index: tuple[Any, ...]) -> Tensor:
 
 
 def replace_at(x: Tensor, y: Tensor, *, index: tuple[Any, ...]) -> Tensor:
-    x = x.clone()
+    if is_functorch_wrapped_tensor(y):  # a batch can be written into a batch alone: make one of x
+        x = torch.where(y.new_ones((), dtype=torch.bool), x, x)
+    else:
+        x = x.clone()
     x[index] = y
     return x
 

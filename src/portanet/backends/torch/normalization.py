@@ -27,13 +27,15 @@ def layer_norm(
     rank: int = 1,
     epsilon: float = 1e-5,
 ) -> Tensor:
+    if any(p is not None and p.dtype != x.dtype for p in (scale, bias)):
+        return _generic("layer_norm", x, scale, bias, rank=rank, epsilon=epsilon)
     return functional.layer_norm(x, x.shape[x.ndim - rank :], scale, bias, epsilon)
 
 
 def rms_norm(
     x: Tensor, scale: Tensor | None = None, *, rank: int = 1, epsilon: float = 1e-5
 ) -> Tensor:
-    if not _takes(x):
+    if not _takes(x, scale):
         return _generic("rms_norm", x, scale, rank=rank, epsilon=epsilon)
     return functional.rms_norm(x, x.shape[x.ndim - rank :], scale, epsilon)
 
@@ -46,7 +48,7 @@ def group_norm(
     groups: int,
     epsilon: float = 1e-5,
 ) -> Tensor:
-    if not _takes(x):
+    if not _takes(x, scale, bias):
         return _generic("group_norm", x, scale, bias, groups=groups, epsilon=epsilon)
     return functional.group_norm(x.movedim(-1, 1), groups, scale, bias, epsilon).movedim(1, -1)
 
@@ -87,16 +89,20 @@ def instance_norm(
     running_var: Tensor | None = None,
     **options: Any,
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    if running_mean is not None or not _takes(x):
+    if running_mean is not None or not _takes(x, scale, bias):
         return GENERIC["instance_norm"](x, scale, bias, running_mean, running_var, **options)
     epsilon = options.get("epsilon", 1e-5)
     y = functional.instance_norm(x.movedim(-1, 1), None, None, scale, bias, eps=epsilon)
     return y.movedim(1, -1), None, None
 
 
-def _takes(x: Tensor) -> bool:
-    """Whether torch's own function is called: of 16 bits, outside of transforms and graphs."""
+def _takes(x: Tensor, *parameters: Tensor | None) -> bool:
+    """Whether torch's own function is called: of 16 bits, outside of transforms and graphs.
+
+    The parameters are of the dtype of `x`, as on GPUs torch asks for.
+    """
     short = x.dtype in (torch.float16, torch.bfloat16)
+    short = short and all(p is None or p.dtype == x.dtype for p in parameters)
     return short and x.numel() > 0 and not transformed() and get_proxy_mode() is None
 
 

@@ -8,8 +8,6 @@ from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise, Explicit
 
-__all__ = ["celu", "elu", "selu"]
-
 _SELU_SCALE = 1.0507009873554805
 _SELU_ALPHA = 1.6732632423543772
 

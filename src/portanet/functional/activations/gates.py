@@ -13,8 +13,6 @@ from portanet.functional.special.error_function import erfc, limited
 from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise
 
-__all__ = ["gelu", "gelu_erf", "glu", "lisht", "mish", "silu"]
-
 _GELU = math.sqrt(8.0 / math.pi)
 _CUBIC = 0.044715
 

@@ -8,8 +8,6 @@ from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise, Explicit
 
-__all__ = ["hard_sigmoid", "hard_swish", "hard_tanh", "soft_shrink"]
-
 
 def _between(xp: Any, d: Any, x: Any, low: float, high: float) -> Any:
     """Pass `d` on where ``low < x < high``; zero elsewhere."""

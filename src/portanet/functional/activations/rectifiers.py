@@ -13,8 +13,6 @@ from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise, Explicit
 
-__all__ = ["identity", "leaky_relu", "relu", "relu6", "rrelu", "threshold_relu"]
-
 
 def identity(x: Any) -> Any:
     """Return `x` itself: the activation of a linear layer.

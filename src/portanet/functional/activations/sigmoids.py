@@ -9,8 +9,6 @@ from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise
 
-__all__ = ["log_cosh", "log_sigmoid", "sigmoid", "softplus", "softsign", "tanh", "tanh_shrink"]
-
 
 @kernel(rule=Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))))
 def sigmoid(x: Any) -> Any:

@@ -10,8 +10,6 @@ from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.rule import Explicit
 
-__all__ = ["log_softmax", "logsumexp", "softmax"]
-
 
 def softmax_scale(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
     """Return the derivative of a softmax with the values `y` along `d`, in either mode."""

@@ -6,8 +6,6 @@ from typing import Any
 
 from portanet.functional.indexing.updates import updated
 
-__all__ = ["at"]
-
 
 class at:
     """Return changed copies of an array: what assignment to an index would make of it.

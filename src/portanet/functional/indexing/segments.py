@@ -19,8 +19,6 @@ from portanet.functional.indexing.rows import (
 from portanet.functional.indices import checked_index
 from portanet.interface import array_namespace, dtype_name
 
-__all__ = ["segment_max", "segment_mean", "segment_min", "segment_prod", "segment_sum"]
-
 
 def segment_sum(x: Any, segments: Any, num_segments: int) -> Any:
     r"""Add up the rows of each segment.

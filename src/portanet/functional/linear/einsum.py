@@ -8,8 +8,6 @@ from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape import einsum as sums
 
-__all__ = ["einsum"]
-
 
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Sum of products over named indices: Einstein's notation.

@@ -9,12 +9,10 @@ from portanet.control import scan
 from portanet.functional.activations.softmax import log_softmax, logsumexp
 from portanet.functional.gradient import stop_gradient
 from portanet.functional.half import in_float32
-from portanet.functional.indices import as_indices
+from portanet.functional.indices import as_indices, indices_below
 from portanet.functional.kernel import kernel
 from portanet.functional.losses.labels import is_class
 from portanet.interface import array_namespace, device_of
-
-__all__ = ["ctc_loss"]
 
 
 @in_float32
@@ -39,7 +37,14 @@ def ctc_loss(scores: Any, labels: Any, steps: Any = None, /, *, blank: int = 0) 
     -------
     array, shape (N,)
         Infinite, with derivatives of 0, where no path gives the labels; NaN where a label is the
-        blank or no class, or `steps` is out of its range.
+        blank, or stands behind a negative number.
+
+    Raises
+    ------
+    IndexRangeError
+        If a label is above the last class, or `steps` out of its range, also in the replay of a
+        recorded program. Where looking at them is not free, on accelerators and in what torch or
+        JAX compiled, the loss of the sample is NaN.
 
     References
     ----------
@@ -56,10 +61,16 @@ def ctc_loss(scores: Any, labels: Any, steps: Any = None, /, *, blank: int = 0) 
     array([0.75])
     """
     xp = array_namespace(scores, labels)
-    labels = as_indices(labels)
-    steps = steps if steps is None else as_indices(steps)
     n, length, classes = scores.shape
+    labels = as_indices(labels)
+    filling = labels < 0
+    known = xp.where(filling, 0, labels)
+    known = indices_below(known, size=classes, name="labels", size_name="classes")
+    labels = xp.where(filling, labels, known)
     if steps is not None:  # what comes after the last step may be NaN
+        last = as_indices(steps) - 1
+        last = indices_below(last, size=length, name="steps - 1", size_name="scores.shape[1]")
+        steps = last + 1
         counted = xp.expand_dims(_arange(xp, length, steps) < steps[:, None], axis=2)
         scores = xp.where(counted, scores, 0.0)
     blank %= classes

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from portanet.functional.indices import as_indices
+from portanet.functional.indices import as_indices, indices_below
 from portanet.interface import array_namespace, backend_of, device_of
-
-__all__ = ["label_smoothing", "one_hot"]
 
 
 def one_hot(labels: Any, classes: int, *, axis: int = -1, dtype: object = "float32") -> Any:
@@ -81,6 +79,11 @@ def is_own(labels: Any, classes: int, axis: int) -> Any:
     columns = xp.arange(classes, dtype=labels.dtype, device=device_of(labels))
     after = labels.ndim - axis % (labels.ndim + 1)
     return xp.expand_dims(labels, axis=axis) == xp.reshape(columns, (classes, *(1,) * after))
+
+
+def checked_labels(labels: Any, classes: int) -> Any:
+    """Return labels as indices, which are refused where there is no such class."""
+    return indices_below(labels, size=classes, name="target", size_name="classes")
 
 
 def is_class(labels: Any, classes: int) -> Any:

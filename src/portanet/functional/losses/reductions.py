@@ -10,22 +10,22 @@ from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise, Multilinear, Rule, conj
 
-__all__ = ["inner_product", "mean_squared_error"]
-
 
 class _MeanSquaredError(Rule):
     arity = 2
 
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         prediction, target = args
-        slope = (prediction - target) * (cotangent * (2.0 / prediction.size))
+        slope = (prediction - target) * (cotangent * (2.0 / math.prod(prediction.shape)))
         return [slope if i == 0 else -slope for i in argnums]
 
     def jvp(self, primitive, tangents, result, args, kwargs, argnums):
         prediction, target = args
         signed = [t if i == 0 else -t for i, t in zip(argnums, tangents, strict=True)]
         tangent = signed[0] if len(signed) == 1 else signed[0] + signed[1]
-        return primitive.xp.sum((prediction - target) * tangent) * (2.0 / prediction.size)
+        return primitive.xp.sum((prediction - target) * tangent) * (
+            2.0 / math.prod(prediction.shape)
+        )
 
 
 @in_float32

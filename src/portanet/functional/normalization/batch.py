@@ -11,8 +11,6 @@ from portanet.functional.kernel import kernel
 from portanet.functional.normalization.features import affine
 from portanet.interface import array_namespace
 
-__all__ = ["batch_norm", "instance_norm"]
-
 
 @kernel
 def batch_norm(

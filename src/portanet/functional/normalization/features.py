@@ -9,8 +9,6 @@ from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.rule import Explicit
 
-__all__ = ["group_norm", "layer_norm", "rms_norm"]
-
 Axes = tuple[int, ...]
 
 

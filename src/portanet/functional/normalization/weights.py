@@ -11,8 +11,6 @@ from portanet.functional.gradient import stop_gradient
 from portanet.functional.half import in_float32
 from portanet.interface import array_namespace
 
-__all__ = ["spectral_norm", "weight_norm"]
-
 
 @in_float32
 def weight_norm(v: Any, g: Any, *, axis: int = 0) -> Any:

@@ -15,8 +15,6 @@ from portanet.functional.sequences.masks import bias_of, check_mask, without_exc
 from portanet.interface import array_namespace
 from portanet.tape.rule import Explicit
 
-__all__ = ["attention_weights", "scaled_dot_product_attention"]
-
 
 def attention_weights(
     query: Any, key: Any, mask: Any = None, /, *, causal: bool = False, scale: float | None = None

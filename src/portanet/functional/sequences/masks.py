@@ -9,8 +9,6 @@ from portanet import checks
 from portanet.errors import ShapeError
 from portanet.interface import array_namespace, device_of
 
-__all__ = ["causal_mask"]
-
 
 def causal_mask(queries: int, keys: int | None = None, *, like: Any) -> Any:
     """Return which keys each query may attend to so that none of them lies in its future.

@@ -8,8 +8,6 @@ from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace, device_of
 
-__all__ = ["rotary_embedding", "rotary_tables"]
-
 
 def rotary_tables(positions: Any, features: int, *, base: float = 10000.0) -> tuple[Any, Any]:
     """Return the cosines and sines by which `rotary_embedding` rotates.

@@ -15,8 +15,6 @@ from portanet.functional.spatial.pooling import root_of_sum
 from portanet.functional.spatial.windows import window_max, window_sum
 from portanet.interface import array_namespace
 
-__all__ = ["adaptive_lp_pool", "adaptive_max_pool", "adaptive_mean_pool"]
-
 
 def adaptive_max_pool(x: Any, size: Sizes) -> Any:
     """Largest entry of each of `size` bins along each axis.

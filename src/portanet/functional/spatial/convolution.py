@@ -25,8 +25,6 @@ from portanet.functional.spatial.patch_products import Cut, patch_product, patch
 from portanet.functional.spatial.patches import add_patches, window_patches
 from portanet.interface import array_namespace, backend_of
 
-__all__ = ["conv", "conv_transpose"]
-
 
 @in_float32
 @kernel

@@ -11,8 +11,6 @@ from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.functional.half import in_float32
 from portanet.interface import array_namespace, device_of
 
-__all__ = ["grid_sample"]
-
 
 @in_float32
 def grid_sample(x: Any, grid: Any, /, *, padding: str = "zeros", align_corners: bool = True) -> Any:

@@ -9,8 +9,6 @@ from portanet.errors import HyperparameterError, ShapeError, shown
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace, device_of
 
-__all__ = ["pad"]
-
 _MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 Widths = int | Sequence[int] | Sequence[tuple[int, int]]
 

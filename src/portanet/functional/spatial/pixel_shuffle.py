@@ -10,8 +10,6 @@ from portanet.errors import ShapeError
 from portanet.functional.spatial.geometry import Sizes, each_axis
 from portanet.interface import array_namespace
 
-__all__ = ["pixel_shuffle", "pixel_unshuffle"]
-
 
 def pixel_shuffle(x: Any, factor: Sizes) -> Any:
     """Move groups of channels into space: sub-pixel resampling.

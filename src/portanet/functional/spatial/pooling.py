@@ -12,8 +12,6 @@ from portanet.functional.spatial.geometry import Geometry, Padding, Sizes, geome
 from portanet.functional.spatial.windows import window_max, window_sum
 from portanet.interface import array_namespace, device_of
 
-__all__ = ["lp_pool", "max_pool", "mean_pool"]
-
 
 def max_pool(
     x: Any,

@@ -11,8 +11,6 @@ from portanet.functional.spatial.geometry import Padding, Sizes, geometry
 from portanet.functional.spatial.patches import add_patches, patches_shape, window_patches
 from portanet.interface import array_namespace
 
-__all__ = ["fold", "unfold"]
-
 
 def unfold(
     x: Any, window: Sizes, *, stride: Sizes = 1, padding: Padding = 0, dilation: Sizes = 1

@@ -12,8 +12,6 @@ from portanet.functional.kernel import kernel
 from portanet.functional.spatial.geometry import LONGEST, Sizes, each_axis
 from portanet.functional.spatial.resampling import Taps, resampled
 
-__all__ = ["upsample"]
-
 MODES = {"nearest": None, "linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}
 _CUBIC = -0.75
 

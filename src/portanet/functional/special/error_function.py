@@ -11,8 +11,6 @@ from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise
 
-__all__ = ["erf", "erfc"]
-
 # Chebyshev coefficients of (1 + 2 y) exp(y²) erfc(y) in (y - 3) / (y + 3) for y >= 0,
 # and of erf(x) / x in 2 x² - 1 for |x| <= 1, computed with 60 digits.
 _TAIL = (
@@ -90,7 +88,7 @@ def _tail(xp: Any, y: Any) -> Any:
 
 def limited(xp: Any, x: Any) -> Any:
     """Keep `x` where its square and cube are finite and functions of it are not yet constant."""
-    return xp.minimum(xp.maximum(x, -FAR), FAR)
+    return xp.clip(x, -FAR, FAR)
 
 
 def _gauss(xp: Any, x: Any) -> Any:

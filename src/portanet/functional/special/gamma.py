@@ -11,8 +11,6 @@ from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.rule import Elementwise
 
-__all__ = ["digamma", "lgamma", "polygamma"]
-
 # Bernoulli numbers B2, B4, … of the asymptotic series.
 _BERNOULLI = (
     1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798,

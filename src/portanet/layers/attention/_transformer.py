@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from portanet import checks
@@ -33,7 +33,7 @@ class TransformerLayer(Described):
     use_bias: bool = True
     positions: Layer | None = None
     epsilon: float = 1e-5
-    replaced: Mapping[str, Layer] = field(default_factory=dict)
+    replaced: Mapping[str, Layer] | None = None
 
     def __post_init__(self) -> None:
         checks.integers(self, "features", "heads")

@@ -12,8 +12,6 @@ from portanet.functional.indices import value_on_host
 from portanet.functional.sequences.masks import check_mask
 from portanet.interface import array_namespace, device_of, is_array
 
-__all__ = ["with_cache"]
-
 
 def with_cache(model: Layer, ps: Any, st: Any, batch: int, length: int) -> Any:
     """Return states with which a model decodes piece by piece, each seeing all before it.
@@ -74,7 +72,7 @@ def _with_cache(layer: Any, st: Any, batch: int, length: int, like: Any) -> Any:
     states = dict(checks.require_tree(st, "st"))
     for name, child in layer.children().items():
         states[name] = _with_cache(child, checks.entry(st, name, "st"), batch, length, like)
-    add = getattr(layer, "cached_state", None)
+    add = getattr(layer, "_cached_state", None)
     return states if add is None else add(states, batch, length, like)
 
 

@@ -24,7 +24,7 @@ class TransformerDecoderLayer(TransformerLayer):
         Whether a position sees none after it.
     epsilon : float
         Added to the variances of the norms.
-    replaced : mapping of str to Layer
+    replaced : mapping of str to Layer, optional
         Layers in the place of those described here, by their names.
 
     Notes

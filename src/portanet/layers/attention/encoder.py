@@ -39,7 +39,7 @@ class TransformerEncoderLayer(TransformerLayer):
         Whether the linear maps have a bias.
     epsilon : float
         Added to the variances of the norms.
-    replaced : mapping of str to Layer
+    replaced : mapping of str to Layer, optional
         Layers in the place of those described here, by their names.
 
     Notes

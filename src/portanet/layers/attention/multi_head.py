@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ class MultiHeadAttention(Described):
         Whether the output is a tuple of the output and the weights, (N, heads, L, S).
     init_weight, init_bias : initializer, optional
         Of all maps; by default Glorot's uniform distribution, and that of `Dense`.
-    replaced : mapping of str to Layer
+    replaced : mapping of str to Layer, optional
         Layers in the place of those described here, by their names.
 
     Notes
@@ -114,7 +114,7 @@ class MultiHeadAttention(Described):
     return_weights: bool = False
     init_weight: Callable[..., np.ndarray] | None = None
     init_bias: Callable[..., np.ndarray] | None = None
-    replaced: Mapping[str, Layer] = field(default_factory=dict)
+    replaced: Mapping[str, Layer] | None = None
 
     def __post_init__(self) -> None:
         checks.integers(self, "features", "heads")
@@ -213,7 +213,7 @@ class MultiHeadAttention(Described):
             return layer is not None
         return checks.flag(checks.entry(st, "attention_dropout", "st"), "training")
 
-    def cached_state(self, st: Any, batch: int, length: int, like: Any) -> Any:
+    def _cached_state(self, st: Any, batch: int, length: int, like: Any) -> Any:
         """Return the state with room for the keys and values of `length` positions, if causal."""
         if not self.causal:
             return st

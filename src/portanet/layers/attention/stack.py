@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from portanet import checks
@@ -25,7 +25,7 @@ class TransformerStack(Described):
         How many there are.
     norm : Layer, optional
         Applied to the last output; layers with their norm first need one.
-    replaced : mapping of str to Layer
+    replaced : mapping of str to Layer, optional
         Layers in the place of some of them, by their names.
 
     Notes
@@ -53,7 +53,7 @@ class TransformerStack(Described):
     depth: int
     _: KW_ONLY
     norm: Layer | None = None
-    replaced: Mapping[str, Layer] = field(default_factory=dict)
+    replaced: Mapping[str, Layer] | None = None
 
     def __post_init__(self) -> None:
         checks.integers(self, "depth")

@@ -16,12 +16,12 @@ class Described(Container):
 
     Attributes
     ----------
-    replaced : mapping of str to Layer
+    replaced : mapping of str to Layer, or None
         A field of each of them: layers in the place of those that the hyperparameters describe,
         by their names.
     """
 
-    replaced: Mapping[str, Layer]
+    replaced: Mapping[str, Layer] | None
 
     @abstractmethod
     def described(self) -> dict[str, Layer]:
@@ -30,11 +30,13 @@ class Described(Container):
     def _check_replaced(self) -> None:
         given: Any = self.replaced
         known = self.described()
+        if given is None:
+            return
         if not isinstance(given, Mapping) or not set(given) <= set(known):
             checks.refuse(self, f"replaced is a mapping with names among {list(known)}", given)
 
     def children(self) -> Mapping[str, Layer]:
-        return {name: self.replaced.get(name, own) for name, own in self.described().items()}
+        return {**self.described(), **(self.replaced or {})}
 
     def redescribed(self, children: Mapping[str, Layer]) -> Container | None:
         """Return this container with hyperparameters that might describe `children`, if any."""
@@ -48,4 +50,4 @@ class Described(Container):
             return new
         changed = {name: layer for name, layer in children.items() if layer != known.get(name)}
         owner: Any = self
-        return dataclasses.replace(owner, replaced={**self.replaced, **changed})
+        return dataclasses.replace(owner, replaced={**(self.replaced or {}), **changed})

@@ -90,7 +90,7 @@ class LearnedPositionalEmbedding(Layer):
         positions = check_positions(x, positions, self.length)
         return x + rows_at(positions, weight), st
 
-    def cached_state(self, st: Any, batch: int, length: int, like: Any) -> dict[str, Any]:
+    def _cached_state(self, st: Any, batch: int, length: int, like: Any) -> dict[str, Any]:
         """Return the state in which positions count on from call to call."""
         return {**st, "offset": _nothing(like)}
 

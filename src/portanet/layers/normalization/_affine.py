@@ -29,6 +29,6 @@ def affine_parameters(
         return None, None
     scale = checks.member(ps, "scale", shape, relation)
     bias = checks.member(ps, "bias", shape, relation)
-    checks.same_kind("x", x, "scale", scale)
+    checks.same_or_wide("x", x, "scale", scale)
     checks.alike("ps", "bias", bias, "scale", scale)
     return scale, bias

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,8 +12,6 @@ from portanet import checks
 from portanet.core import Layer, call_resolved, last_size, sized_by_input
 from portanet.errors import ShapeError
 from portanet.functional import batch_norm, identity, instance_norm
-from portanet.functional.half import is_half
-from portanet.interface import array_namespace
 from portanet.layers.normalization._affine import affine_parameters, initial_affine
 
 
@@ -81,6 +79,8 @@ class BatchNorm(Layer):
     >>> st["running_mean"], st["running_var"]
     (array([0.2], dtype=float32), array([1.1], dtype=float32))
     """
+
+    wide_parameters: ClassVar[bool] = True
 
     features: checks.Size
     activation: Callable[[Any], Any] = identity
@@ -170,6 +170,8 @@ class InstanceNorm(Layer):
     [[[-1.0], [1.0]], [[-1.0], [1.0]]]
     """
 
+    wide_parameters: ClassVar[bool] = True
+
     features: checks.Size
     activation: Callable[[Any], Any] = identity
     _: KW_ONLY
@@ -242,8 +244,7 @@ def _normalized(
     shape = (layer.features,)
     mean = checks.member(st, "running_mean", shape, "(features,)", "st")
     variance = checks.member(st, "running_var", shape, "(features,)", "st")
-    if not (is_half(x) and mean.dtype == array_namespace(x, mean).float32):
-        checks.same_kind("x", x, "running_mean", mean)
+    checks.same_or_wide("x", x, "running_mean", mean)
     checks.alike("st", "running_var", variance, "running_mean", mean)
     y, mean, variance = normalize(
         x, scale, bias, mean, variance,

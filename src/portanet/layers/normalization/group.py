@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -64,6 +64,8 @@ class GroupNorm(Layer):
     >>> model(np.asarray([[1.0, 3.0, 5.0, 9.0]], np.float32), ps, st)[0]
     array([[-1.,  1., -1.,  1.]], dtype=float32)
     """
+
+    wide_parameters: ClassVar[bool] = True
 
     features: checks.Size
     groups: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -67,6 +67,8 @@ class LayerNorm(Layer):
     array([[-1.,  1.],
            [ 1., -1.]], dtype=float32)
     """
+
+    wide_parameters: ClassVar[bool] = True
 
     shape: checks.Sizes
     activation: Callable[[Any], Any] = identity
@@ -141,6 +143,8 @@ class RMSNorm(Layer):
     array([[1.4, 0.2]], dtype=float32)
     """
 
+    wide_parameters: ClassVar[bool] = True
+
     shape: checks.Sizes
     _: KW_ONLY
     affine: bool = True
@@ -163,7 +167,7 @@ class RMSNorm(Layer):
         scale = None
         if self.affine:
             scale = checks.member(ps, "scale", self.shape, "shape")
-            checks.same_kind("x", x, "scale", scale)
+            checks.same_or_wide("x", x, "scale", scale)
         else:
             checks.floating("x", x)
         return rms_norm(x, scale, rank=len(self.shape), epsilon=self.epsilon), st

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from portanet import checks
@@ -35,7 +35,7 @@ class BidirectionalRNN(Described):
         Whether the pair of carries is returned as well.
     time_first : bool
         Whether the sequence runs along the first axis, and not along the one before the features.
-    replaced : mapping of str to Layer
+    replaced : mapping of str to Layer, optional
         Layers in the place of those described here, by their names.
 
     Notes
@@ -76,7 +76,7 @@ class BidirectionalRNN(Described):
     return_sequence: bool = True
     return_carry: bool = False
     time_first: bool = False
-    replaced: Mapping[str, Layer] = field(default_factory=dict)
+    replaced: Mapping[str, Layer] | None = None
 
     def __post_init__(self) -> None:
         for name in ("cell", "backward_cell"):
@@ -106,7 +106,7 @@ class BidirectionalRNN(Described):
         if forward is None or backward is None:
             return None
         backward = None if backward == forward else backward
-        return dataclasses.replace(self, cell=forward, backward_cell=backward, replaced={})
+        return dataclasses.replace(self, cell=forward, backward_cell=backward, replaced=None)
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         x, carry, mask = input_parts(x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from portanet import checks
@@ -31,7 +31,7 @@ class StackedRecurrence(Described):
         first one get twice the features.
     return_sequence, return_carry, time_first : bool
         As in `Recurrence`. The carry is the tuple of the cells' carries.
-    replaced : mapping of str to Layer
+    replaced : mapping of str to Layer, optional
         Layers in the place of those described here, by their names.
 
     Notes
@@ -66,7 +66,7 @@ class StackedRecurrence(Described):
     return_sequence: bool = False
     return_carry: bool = False
     time_first: bool = False
-    replaced: Mapping[str, Layer] = field(default_factory=dict)
+    replaced: Mapping[str, Layer] | None = None
 
     def __post_init__(self) -> None:
         cells = self.cells
@@ -100,7 +100,7 @@ class StackedRecurrence(Described):
         cells = [layer.cell for layer in layers if isinstance(layer, Recurrence | BidirectionalRNN)]
         if len(cells) != len(self.cells):
             return None
-        return dataclasses.replace(self, cells=cells, replaced={})
+        return dataclasses.replace(self, cells=cells, replaced=None)
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         y, carry, mask = input_parts(x)

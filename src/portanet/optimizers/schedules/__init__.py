@@ -4,6 +4,7 @@ A schedule is a value; called with a step it returns a number. `portanet.optimiz
 steps a rule by them. Any function of the step that can be hashed serves as one.
 """
 
+from portanet.listing import listing
 from portanet.optimizers.schedules.decays import (
     Constant,
     ExponentialDecay,
@@ -25,3 +26,4 @@ __all__ = [
     "StepDecay",
     "Triangle",
 ]
+__dir__ = listing(__all__)

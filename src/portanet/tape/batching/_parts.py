@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from portanet.errors import ShapeError, TracedValueError
-from portanet.tape.box import at_hand
+from portanet.tape.box import at_hand, device_of
 from portanet.tape.form import sequence
 
 Axis = int | Sequence[int] | None
@@ -41,7 +41,7 @@ def lift(xp: Any, x: Any, rank: int) -> Any:
 def copies(xp: Any, x: Any, size: int) -> Any:
     """Return `size` copies of `x` along a new first axis."""
     if size == 0:
-        return xp.zeros((0, *x.shape), dtype=x.dtype, device=x.device)
+        return xp.zeros((0, *x.shape), dtype=x.dtype, device=device_of(x))
     return xp.stack([x] * size)
 
 
@@ -99,7 +99,7 @@ def loop(
     xp = primitive.xp
     if trace.size == 0:
         sample = [
-            xp.zeros(x.shape[1:], dtype=x.dtype, device=x.device) if own else x
+            xp.zeros(x.shape[1:], dtype=x.dtype, device=device_of(x)) if own else x
             for x, own in zip(values, batched, strict=True)
         ]
         return map_results(lambda y: copies(xp, y, 0), primitive(*sample, **kwargs))

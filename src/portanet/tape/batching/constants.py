@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.tape.batching._parts import Finished, Rule, loop, natural, of_no_size
+from portanet.tape.box import device_of
 
 
 def _like(name: str) -> Rule:
@@ -17,7 +18,7 @@ def _like(name: str) -> Rule:
             getattr(primitive.xp, name)(
                 x.shape[1:],
                 dtype=x.dtype if dtype is None else dtype,
-                device=x.device if device is None else device,
+                device=device_of(x) if device is None else device,
             )
         )
 

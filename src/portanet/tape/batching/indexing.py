@@ -19,17 +19,17 @@ from portanet.tape.batching._parts import (
     positive,
     spread,
 )
-from portanet.tape.box import seen
+from portanet.tape.box import device_of, seen
 from portanet.tape.rules.indexing import is_basic
 
 
 def _positions(xp: Any, shape: tuple[int, ...], like: Any) -> Any:
-    return xp.reshape(xp.arange(math.prod(shape), device=like.device), shape)
+    return xp.reshape(xp.arange(math.prod(shape), device=device_of(like)), shape)
 
 
 def _of_entries(xp: Any, positions: Any, size: int) -> Any:
     """Positions in the flattened entries, one row an entry, as positions in the flattened batch."""
-    rows = xp.arange(positions.shape[0], device=positions.device)
+    rows = xp.arange(positions.shape[0], device=device_of(positions))
     return positions + xp.expand_dims(rows * size, axis=-1)
 
 
@@ -54,7 +54,7 @@ def _chosen(trace: Any, xp: Any, key: Any, shape: tuple[int, ...], like: Any) ->
     if len(parts) == 1 and len(shape) > 0:
         return _looked_up(xp, positions, arrays[0]), True
     if trace.size == 0:
-        zeros = [xp.zeros(a.shape[1:], dtype=a.dtype, device=a.device) if mine else a
+        zeros = [xp.zeros(a.shape[1:], dtype=a.dtype, device=device_of(a)) if mine else a
                  for a, mine in zip(arrays, own, strict=True)]  # fmt: skip
         return copies(xp, xp.getitem(positions, seen(tuple(zeros))), 0), True
     pairs = list(zip(arrays, own, strict=True))

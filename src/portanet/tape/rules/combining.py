@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet.errors import ArgumentError
-from portanet.tape.box import Box, at_hand
+from portanet.tape.box import Box, at_hand, device_of
 from portanet.tape.form import axes_of, sequence
 from portanet.tape.rule import Rule, cast, is_complex
 
@@ -39,8 +40,8 @@ class _Joined(Rule):
 
 def _concat_part(xp: Any, g: Any, arrays: Sequence[Any], i: int, axis: Any) -> Any:
     if axis is None:
-        start = sum(x.size for x in arrays[:i])
-        return xp.reshape(g[start : start + arrays[i].size], arrays[i].shape)
+        start = sum(math.prod(x.shape) for x in arrays[:i])
+        return xp.reshape(g[start : start + math.prod(arrays[i].shape)], arrays[i].shape)
     (axis,) = axes_of(axis, g.ndim)
     start = sum(x.shape[axis] for x in arrays[:i])
     window = slice(start, start + arrays[i].shape[axis])
@@ -95,10 +96,10 @@ def _meshgrid(xp: Any, *arrays: Any, indexing: str = "xy") -> Any:
         axes[:2] = [1, 0]
     sizes = [1] * rank
     for axis, x in zip(axes, arrays, strict=True):
-        sizes[axis] = x.size
+        sizes[axis] = math.prod(x.shape)
     return kind(
         xp.broadcast_to(
-            xp.reshape(x, tuple(x.size if i == axis else 1 for i in range(rank))), tuple(sizes)
+            xp.reshape(x, tuple(sizes[axis] if i == axis else 1 for i in range(rank))), tuple(sizes)
         )
         for axis, x in zip(axes, arrays, strict=True)
     )
@@ -135,7 +136,7 @@ def _joined(xp: Any, obj: Any, like: Any) -> Any:
         return obj
     complex_number = isinstance(obj, complex) and not is_complex(xp, like.dtype)
     dtype = xp.result_type(like.dtype, obj) if complex_number else like.dtype
-    return xp.asarray(obj, dtype=dtype, device=like.device)
+    return xp.asarray(obj, dtype=dtype, device=device_of(like))
 
 
 def _full(xp: Any, shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
@@ -157,7 +158,8 @@ def _full_like(
     dtype = x.dtype if dtype is None else dtype
     if isinstance(fill_value, Box):
         return _filled(xp, xp.astype(fill_value, dtype), x.shape)
-    return xp.full(x.shape, fill_value, dtype=dtype, device=x.device if device is None else device)
+    device = device_of(x) if device is None else device
+    return xp.full(x.shape, fill_value, dtype=dtype, device=device)
 
 
 def _no_points(xp: Any, start: Any, stop: Any, dtype: Any, device: Any, endpoint: bool) -> Any:
@@ -166,7 +168,7 @@ def _no_points(xp: Any, start: Any, stop: Any, dtype: Any, device: Any, endpoint
     ends: tuple[Any, Any] = at_hand(start), at_hand(stop)
     if not xp.operands.takes_lists:  # it takes numbers only, of which a traced one has a dtype
         ends, dtype = (0.0, 1.0), traced.dtype if dtype is None else dtype
-    device = traced.device if device is None else device
+    device = device_of(traced) if device is None else device
     return xp.raw.linspace(*ends, 0, dtype=dtype, device=device, endpoint=endpoint)
 
 
@@ -178,7 +180,7 @@ def _linspace(
     real = none.dtype if xp.isdtype(none.dtype, "real floating") else None
     if is_complex(xp, none.dtype):
         real = xp.raw.real(none).dtype
-    steps = xp.linspace(0.0, 1.0, num, dtype=real, device=none.device, endpoint=endpoint)
+    steps = xp.linspace(0.0, 1.0, num, dtype=real, device=device_of(none), endpoint=endpoint)
     steps = xp.reshape(steps, (-1, *(1,) * (none.ndim - 1)))
     points = start * (1 - steps) + stop * steps
     if xp.isdtype(none.dtype, "integral"):

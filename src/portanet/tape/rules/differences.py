@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from portanet.tape.box import device_of
 from portanet.tape.form import axes_of
 from portanet.tape.rule import Linear, Rule
 
@@ -14,7 +15,7 @@ def _differences_transpose(xp: Any, g: Any, x: Any, *, axis: int = -1, n: int = 
     if x.shape[axis] <= n:
         return xp.zeros_like(x)
     edge = tuple(n if i == axis else size for i, size in enumerate(g.shape))
-    zeros = xp.zeros(edge, dtype=g.dtype, device=g.device)
+    zeros = xp.zeros(edge, dtype=g.dtype, device=device_of(g))
     spread = xp.differences(xp.concat([zeros, g, zeros], axis=axis), axis=axis, n=n)
     return -spread if n % 2 else spread
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from portanet.tape.box import device_of
 from portanet.tape.form import Form
 from portanet.tape.rule import Linear, Rule, cast, conj
 
@@ -24,7 +25,7 @@ def _resize(xp: Any, x: Any, size: int, axis: int) -> Any:
     if missing < 0:
         return x[(*(slice(None),) * axis, slice(size), ...)]
     shape = tuple(missing if i == axis else n for i, n in enumerate(x.shape))
-    return xp.concat([x, xp.zeros(shape, dtype=x.dtype, device=x.device)], axis=axis)
+    return xp.concat([x, xp.zeros(shape, dtype=x.dtype, device=device_of(x))], axis=axis)
 
 
 def _one_axis(opposite: str) -> Callable[..., Any]:
@@ -57,7 +58,7 @@ def _several_axes(opposite: str) -> Callable[..., Any]:
 def _counts(xp: Any, half: Any, n: Any, axis: int) -> Any:
     """How many bins of a spectrum of length `n` each bin of its half stands for, along `axis`."""
     size = half.shape[axis]
-    bins = xp.arange(size, device=half.device)
+    bins = xp.arange(size, device=device_of(half))
     single = (bins == 0) if n % 2 else xp.logical_or(bins == 0, bins == n // 2)
     counts = 2 - xp.astype(single, half.dtype)
     return xp.reshape(counts, (size,) + (1,) * (half.ndim - 1 - axis % half.ndim))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.errors import IndexRangeError
-from portanet.tape.box import strip
+from portanet.tape.box import device_of, strip
 from portanet.tape.form import axes_of
 from portanet.tape.rule import Linear, Rule
 from portanet.tape.scattered import Scattered
@@ -45,14 +45,14 @@ def _add_rows(raw: Any, g: Any, places: Any, count: int) -> Any:
 
 
 def _positions(raw: Any, g: Any, shape: tuple[int, ...]) -> Any:
-    return raw.reshape(raw.arange(math.prod(shape), device=g.device), shape)
+    return raw.reshape(raw.arange(math.prod(shape), device=device_of(g)), shape)
 
 
 def _scatter_getitem(raw: Any, g: Any, key: Any, shape: tuple[int, ...]) -> Any:
     if has_integer_array(key):
         places = raw.reshape(_positions(raw, g, shape)[key], (-1,))
         return raw.reshape(_add_rows(raw, raw.reshape(g, (-1,)), places, math.prod(shape)), shape)
-    fresh = raw.zeros(shape, dtype=g.dtype, device=g.device)
+    fresh = raw.zeros(shape, dtype=g.dtype, device=device_of(g))
     key, g = _without_new_axes(raw, g, key, fresh)
     fresh[key] = g
     return fresh
@@ -68,7 +68,7 @@ def _without_new_axes(raw: Any, g: Any, key: Any, fresh: Any) -> tuple[Any, Any]
 
 
 def _scatter_sum(raw: Any, *parts: Any, keys: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
-    fresh = raw.zeros(shape, dtype=parts[0].dtype, device=parts[0].device)
+    fresh = raw.zeros(shape, dtype=parts[0].dtype, device=device_of(parts[0]))
     for g, key in zip(parts, keys, strict=True):
         key, g = _without_new_axes(raw, g, key, fresh)
         fresh[key] = fresh[key] + g
@@ -93,7 +93,7 @@ def _getitem_transpose(xp: Any, g: Any, x: Any, key: Any) -> Any:
 
 
 def _scatter_take(raw: Any, g: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
-    rows = raw.arange(shape[axis], device=g.device)
+    rows = raw.arange(shape[axis], device=device_of(g))
     places = raw.take(rows, raw.reshape(indices, (-1,)), axis=0)
     before, after = shape[:axis], shape[axis + 1 :]
     g = raw.reshape(g, (math.prod(before), places.shape[0], math.prod(after)))
@@ -152,7 +152,7 @@ EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
 
 def _take_transpose(xp: Any, g: Any, x: Any, indices: Any, *, axis: int | None = None) -> Any:
     if axis is None and x.ndim > 1:
-        return xp.reshape(xp.scatter_take(g, indices, 0, (x.size,)), x.shape)
+        return xp.reshape(xp.scatter_take(g, indices, 0, (math.prod(x.shape),)), x.shape)
     return xp.scatter_take(g, indices, axes_of(axis, x.ndim)[0], x.shape)
 
 

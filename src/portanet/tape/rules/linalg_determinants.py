@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from portanet.tape.box import strip
+from portanet.tape.box import device_of, strip
 from portanet.tape.bundle import Several
 from portanet.tape.rule import Explicit, Rule, cast, conj, is_complex
 from portanet.tape.rules.linalg_helpers import adjoint, diagonal_matrix, inverse, rows
@@ -36,7 +36,7 @@ def _cofactors(xp: Any, x: Any) -> Any:
 def _cofactors_along(xp: Any, x: Any, t: Any) -> Any:
     """The derivative of the cofactors of `x` along `t`."""
     u, s, vh = xp.linalg.svd(x, full_matrices=False)
-    diagonal = xp.eye(s.shape[-1], dtype=xp.bool, device=s.device)
+    diagonal = xp.eye(s.shape[-1], dtype=xp.bool, device=device_of(s))
     pairs = products_of_others(xp, xp.where(diagonal, 1.0, rows(s)))
     pairs = xp.where(diagonal, 0.0, pairs)
     m = adjoint(xp, u) @ t @ adjoint(xp, vh)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from portanet.tape.box import at_hand, strip
+from portanet.tape.box import at_hand, device_of, strip
 from portanet.tape.rule import conj
 
 
 def empty_stack(xp: Any, x: Any) -> Any:
     """Return no matrices at all of the shape of `x`: the library refuses them as it would `x`."""
     x = at_hand(x)
-    return x if x.ndim < 2 else xp.raw.zeros((0, *x.shape), dtype=x.dtype, device=x.device)
+    return x if x.ndim < 2 else xp.raw.zeros((0, *x.shape), dtype=x.dtype, device=device_of(x))
 
 
 def inverse(xp: Any, x: Any, singular: Any) -> Any:
@@ -51,7 +51,7 @@ def rows(x: Any) -> Any:
 
 def identity(xp: Any, x: Any, n: int) -> Any:
     """The n × n identity with the dtype and on the device of `x`."""
-    return xp.eye(n, dtype=x.dtype, device=x.device)
+    return xp.eye(n, dtype=x.dtype, device=device_of(x))
 
 
 def diagonal_matrix(xp: Any, x: Any) -> Any:
@@ -62,7 +62,7 @@ def diagonal_matrix(xp: Any, x: Any) -> Any:
 def upper_half(xp: Any, x: Any) -> Any:
     """The upper triangle of square matrices with half of their diagonal."""
     n = x.shape[-1]
-    one = xp.ones((n, n), dtype=x.dtype, device=x.device)
+    one = xp.ones((n, n), dtype=x.dtype, device=device_of(x))
     return x * ((xp.triu(one) + xp.triu(one, k=1)) / 2)
 
 
@@ -79,5 +79,5 @@ def reciprocal(xp: Any, x: Any) -> Any:
 
 def inverse_gaps(xp: Any, x: Any) -> Any:
     """Matrices of ``1 / (x_j - x_i)``: 0 on the diagonal, NaN where two values are equal."""
-    diagonal = xp.eye(x.shape[-1], dtype=xp.bool, device=x.device)
+    diagonal = xp.eye(x.shape[-1], dtype=xp.bool, device=device_of(x))
     return xp.where(diagonal, 0.0, reciprocal(xp, rows(x) - columns(x)))

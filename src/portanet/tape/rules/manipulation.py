@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from portanet.tape.box import device_of
 from portanet.tape.form import axes_of, sequence
 from portanet.tape.rule import Explicit, Linear, Rule, cast, fit
 
@@ -29,7 +30,7 @@ def _repeat(xp: Any, g: Any, x: Any, repeats: Any, *, axis: int | None = None) -
     if getattr(repeats, "ndim", 0) == 0 and not isinstance(repeats, list | tuple):
         split = (*x.shape[: axis + 1], int(repeats), *x.shape[axis + 1 :])
         return xp.sum(xp.reshape(g, split), axis=axis + 1)
-    origins = xp.repeat(xp.arange(x.shape[axis], device=x.device), repeats)
+    origins = xp.repeat(xp.arange(x.shape[axis], device=device_of(x)), repeats)
     return xp.scatter_take(g, origins, axis, x.shape)
 
 

@@ -19,18 +19,22 @@ def _matrices(xp: Any, g: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
     return g, x, y
 
 
+def _product(xp: Any, x: Any, y: Any) -> Any:
+    return x @ y if x.dtype == y.dtype else xp.matmul(x, y)  # torch's operator does not promote
+
+
 def _matmul_first(xp: Any, g: Any, x: Any, y: Any) -> Any:
     if y.ndim == 2 and x.ndim <= 2:
-        return fit(xp, g @ conj(xp, y).mT, x)
+        return fit(xp, _product(xp, g, conj(xp, y).mT), x)
     g, left, right = _matrices(xp, g, x, y)
-    return xp.reshape(fit(xp, g @ conj(xp, right).mT, left), x.shape)
+    return xp.reshape(fit(xp, _product(xp, g, conj(xp, right).mT), left), x.shape)
 
 
 def _matmul_second(xp: Any, g: Any, x: Any, y: Any) -> Any:
     if x.ndim == 2 and y.ndim <= 2:
-        return fit(xp, conj(xp, x).mT @ g, y)
+        return fit(xp, _product(xp, conj(xp, x).mT, g), y)
     g, left, right = _matrices(xp, g, x, y)
-    return xp.reshape(fit(xp, conj(xp, left).mT @ g, right), y.shape)
+    return xp.reshape(fit(xp, _product(xp, conj(xp, left).mT, g), right), y.shape)
 
 
 def _vecdot_side(xp: Any, g: Any, own: Any, other: Any, axis: int) -> Any:

@@ -169,7 +169,7 @@ def _cumulative_prod_vjp(
     include_initial: bool = False,
 ) -> Any:  # fmt: skip
     axis, shape = _axis_of(x, axis), x.shape
-    if x.size == 0:
+    if 0 in shape:
         return xp.zeros_like(x)
     x = x if shape else xp.reshape(x, (1,))
     g, wide = xp.moveaxis(g, axis, -1), xp.moveaxis(cast(xp, x, y.dtype), axis, -1)
@@ -213,8 +213,14 @@ def _std_vjp(
     return _var_vjp(xp, g * _half_inverse(xp, y), y, x, **options)
 
 
-def _std_jvp(xp: Any, t: Any, y: Any, x: Any, **options: Any) -> Any:
-    return _var_jvp(xp, t, y, x, **options) * _half_inverse(xp, y)
+def _std_jvp(
+    xp: Any, t: Any, y: Any, x: Any, *, axis: Axis = None, correction: float = 0.0,
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    # Divided by the deviation first: in 16 bits the tangent of the variance may be infinite.
+    options: dict[str, Any] = {"axis": axis, "correction": correction, "keepdims": keepdims}
+    product = conj(xp, _std_vjp(xp, xp.ones_like(y), y, x, **options)) * t
+    return xp.sum(cast(xp, product, y.dtype), axis=axis, keepdims=keepdims)
 
 
 RULES: dict[str, Rule] = {

@@ -1,57 +1,122 @@
-"""The body of a loop, interpreted under other traces and so recorded anew."""
+"""Bodies of loops and branches, interpreted under other traces and so recorded anew."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from portanet.tracing.interpret import current, interpret
 from portanet.tracing.loops.body import BodyTrace, plain
-from portanet.tracing.program import Operation, Variable
+from portanet.tracing.program import Operation, Program, Variable
 
 
 class Body:
-    """The body of a loop, recorded anew on stand-ins for operands.
+    """A recorded body, interpreted on stand-ins for operands and so recorded anew.
+
+    Parameters
+    ----------
+    xp : Namespace
+    program : Program
+    origin : BodyTrace or None
+        The recording of the program.
+    operands : sequence
+        One for each input of the program.
+    keeps_rules : bool
+
+    Attributes
+    ----------
+    trace : BodyTrace
+    boxes : list
+        The stand-ins for operands.
+    outputs : list
+        What the body gives, in the boxes of `trace`.
+    """
+
+    def __init__(
+        self,
+        xp: Any,
+        program: Program,
+        origin: BodyTrace | None,
+        operands: Sequence[Any],
+        keeps_rules: bool = True,
+    ) -> None:
+        self.program = program
+        self.values: dict[Variable, Any] = {}
+        of = None if origin is None else (origin, self.values)
+        self.trace = BodyTrace(xp, of, keeps_rules)
+        self.boxes = [self.trace.stand_in(x) for x in operands]
+        self.outputs: list[Any] = []
+
+    @classmethod
+    def recorded(cls, xp: Any, function: Callable[..., list[Any]], operands: Sequence[Any]) -> Body:
+        """Record a function of arrays and keys for the first time."""
+        body = cls(xp, Program([]), None, operands)
+        body.outputs = body.trace.run(function, *body.boxes)
+        return body
+
+    def run(self, boxes: Sequence[Any]) -> list[Any]:
+        """Interpret the program on boxes around the stand-ins; return its outputs."""
+        self.values.update(zip(self.program.inputs, boxes, strict=True))
+        self.trace.run(interpret, self.program.operations, self.values)
+        return current(self.values, self.program.outputs)
+
+    def add(self, operands: Sequence[Any]) -> list[Any]:
+        """Return stand-ins for further operands."""
+        added = [self.trace.stand_in(x) for x in operands]
+        self.boxes += added
+        return added
+
+
+def aligned(
+    bodies: Sequence[Body], operands: Sequence[Any]
+) -> tuple[tuple[Program, ...], list[Any]]:
+    """Return programs with the same inputs, and the operands for these.
+
+    What the bodies have captured comes last.
+    """
+    outputs = [body.trace.noted(body.outputs) for body in bodies]
+    captured = [list(body.trace.captured) for body in bodies]
+    programs = []
+    for body, own_outputs in zip(bodies, outputs, strict=True):
+        inputs = list(body.boxes)
+        for other, group in zip(bodies, captured, strict=True):
+            inputs += [own if other is body else body.trace.stand_in(x) for x, own in group]
+        operations = list(body.trace.program.operations)
+        programs.append(Program(body.trace.noted(inputs), operations, own_outputs))
+    return tuple(programs), [*operands, *(x for group in captured for x, _ in group)]
+
+
+class LoopBody(Body):
+    """The body of a loop over rows.
 
     Parameters
     ----------
     loop : Loop
     operands : sequence
     keeps_rules : bool
-
-    Attributes
-    ----------
-    boxes : list
-        A stand-in for each input.
-    values : dict
-        The values of the loop's variables.
     """
 
     def __init__(self, loop: Any, operands: Sequence[Any], keeps_rules: bool = True) -> None:
+        (program,) = loop.programs
+        rows = [self.first(loop, i, x) for i, x in enumerate(operands)]
+        super().__init__(loop.xp, program, loop.trace, rows, keeps_rules)
         self.of = loop
-        self.values: dict[Variable, Any] = {}
-        origin = None if loop.trace is None else (loop.trace, self.values)
-        self.trace = BodyTrace(loop.xp, origin, keeps_rules)
-        self.boxes = [self.stand_in(i, x) for i, x in enumerate(operands)]
         self.extra: list[list[tuple[Any, Any]]] = [[], [], []]
 
-    def stand_in(self, i: int, x: Any) -> Any:
-        """Return a new input for an operand in the place `i`."""
-        if i >= len(self.of.constants) + len(self.of.carry):
-            x = plain(x)[self.of.length - 1 if self.of.backwards else 0, ...]
-        return self.trace.stand_in(x)
+    @staticmethod
+    def first(loop: Any, i: int, x: Any) -> Any:
+        """Return what the first step gets of an operand in the place `i`."""
+        if i < len(loop.constants) + len(loop.carry):
+            return x
+        return plain(x)[loop.length - 1 if loop.backwards else 0, ...]
 
-    def run(self, boxes: Sequence[Any]) -> list[Any]:
-        """Interpret the body on `boxes`; return its outputs."""
-        self.values.update(zip(self.of.inputs, boxes, strict=True))
-        self.trace.run(interpret, self.of.operations, self.values)
-        return current(self.values, self.of.outputs)
-
-    def add(self, i: int, stand_in: Any, operand: Any) -> None:
-        """Note one more input, of the same group as the input `i`."""
+    def add_beside(self, i: int, operand: Any) -> Any:
+        """Return a stand-in for a further operand, of the same group as that in the place `i`."""
         k, n = len(self.of.constants), len(self.of.carry)
+        stand_in = self.trace.stand_in(self.first(self.of, i, operand))
         self.extra[(i >= k) + (i >= k + n)].append((stand_in, operand))
+        return stand_in
 
     def call(
         self, outputs: Sequence[Any], more: Mapping[int, Any], operands: Sequence[Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 from portanet.tape import batching
 from portanet.tape.batch import BatchTrace
-from portanet.tracing.loops.again import Body
+from portanet.tracing.loops.again import LoopBody
 
 
 def run_batched(loop: Any, trace: BatchTrace, args: Sequence[Any]) -> list[Any]:
@@ -20,7 +20,7 @@ def run_batched(loop: Any, trace: BatchTrace, args: Sequence[Any]) -> list[Any]:
         values[i] = args[i].value if i in own else batching.copies(xp, args[i], trace.size)
         if i >= k + n:
             values[i] = xp.moveaxis(values[i], 1, 0)
-    body, inner = Body(loop, values), BatchTrace(trace.size)
+    body, inner = LoopBody(loop, values), BatchTrace(trace.size)
     boxes = [xp.batch_box(x, inner, None) if i in batched else x for i, x in enumerate(body.boxes)]
     outputs = body.run(boxes)
     for i in range(n):

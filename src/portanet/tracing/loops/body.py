@@ -22,6 +22,11 @@ from portanet.tracing.record.host import KEPT, RecordedKey, RecordedNumber
 from portanet.tracing.record.record import RecordTrace, recording
 
 _RECORDED = Box, RecordedKey, RecordedNumber
+_NOT_AN_ARGUMENT = (
+    "an operation with a derivative of its own, or its rule, uses an array that is being "
+    "differentiated but is not among its positional arguments, so that its derivative is lost: "
+    "pass it as one"
+)
 
 
 class BodyTrace(RecordTrace):
@@ -97,7 +102,7 @@ class BodyTrace(RecordTrace):
     def _ruled(self, primitive: Any, args: Sequence[Any]) -> Any:
         if not self.keeps_rules:
             return super()._ruled(primitive, args)
-        trial = BodyTrace(self.xp)
+        trial = BodyTrace(self.xp, (self, {}))
         results = trial.run(primitive.compute, *map(trial.stand_in, args))
         values = tuple(plain(y) for y in results)
         operation = Operation(primitive, [self._variable(x) for x in args], {}, Opaque())
@@ -118,30 +123,38 @@ class BodyTrace(RecordTrace):
         if not isinstance(x, _RECORDED) or x.owner is self:
             return x
         found = self._known.get(id(x))
-        if found is None:
-            found = self._of_origin(x)
+        if found is None and self.origin is not None:
+            trace, values = self.origin
+            own = trace.known(x)
+            if own is not None:
+                if own.owner is not trace:
+                    raise TracedValueError(_NOT_AN_ARGUMENT)
+                found = values.get(trace._variable(own))
+                x = own if found is None else x
         if found is None:
             if isinstance(x.owner, BodyTrace) and x.owner.finished:
                 raise TracedValueError(KEPT)
             found = self._known[id(x)] = self.stand_in(x)
             self.captured.append((x, found))
-        elif found.owner is not self:
-            raise TracedValueError(
-                "the rule of an operation with a derivative of its own uses an array that is being "
-                "differentiated but is not among its positional arguments, so that its derivative "
-                "is lost: pass it as one"
-            )
+        if found.owner is not self:
+            raise TracedValueError(_NOT_AN_ARGUMENT)
         return found
 
-    def _of_origin(self, x: Any) -> Any:
-        """Return what stands here for an array of a recording that is interpreted, or None."""
+    def known(self, x: Any) -> Any:
+        """Return what stands here for a value of this recording or one before it, or None."""
+        if x.owner is self or id(x) in self._known:
+            return self._known.get(id(x), x)
         if self.origin is None:
             return None
         trace, values = self.origin
-        own = x if x.owner is trace else trace._known.get(id(x))
-        if own is None:
-            own = trace._of_origin(x)
+        own = trace.known(x)
         return None if own is None else values.get(trace._variable(own))
+
+
+def is_recording(xp: Any) -> bool:
+    """Whether a function of arrays of a namespace is recorded now."""
+    running = recording.get()
+    return running is not None and running.xp is xp
 
 
 def is_in_body() -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 
 from portanet.tape.batched import Batched
 from portanet.tape.box import Box
-from portanet.tracing.loops.body import BodyTrace
-from portanet.tracing.loops.branch import Side, bound
+from portanet.tracing.loops.again import Body
+from portanet.tracing.loops.branch import Branch
 
 
 def recorded_cond(
@@ -19,12 +19,10 @@ def recorded_cond(
     operands: Sequence[Any],
 ) -> list[Any]:
     """Record both functions; see `Backend.cond`."""
-    sides = []
-    for function in (true_function, false_function):
-        side = Side(BodyTrace(backend.xp), operands)
-        side.outputs = side.trace.run(function, *side.boxes)
-        sides.append(side)
-    return bound(backend, sides, [predicate, *operands])
+    functions = true_function, false_function
+    bodies = [Body.recorded(backend.xp, function, operands) for function in functions]
+    branch, operands = Branch.over(backend, bodies, [predicate, *operands])
+    return branch.bind(operands)
 
 
 def is_open(x: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from portanet.tape.box import Box
 from portanet.tape.trace import ForwardTrace
 from portanet.tracing.interpret import is_floating
-from portanet.tracing.loops.again import Body
+from portanet.tracing.loops.again import LoopBody
 from portanet.tracing.loops.body import plain
 
 
@@ -20,12 +20,10 @@ def run_forward(loop: Any, trace: ForwardTrace, args: Sequence[Any]) -> list[Any
     for i in loop.closure(argnums) - given.keys():
         if is_floating(xp, primals[i]):
             given[i] = xp.zeros_like(primals[i])
-    body, inner = Body(loop, primals), ForwardTrace()
+    body, inner = LoopBody(loop, primals), ForwardTrace()
     boxes = list(body.boxes)
     for i, tangent in sorted(given.items()):
-        stand_in = body.stand_in(i, tangent)
-        body.add(i, stand_in, tangent)
-        boxes[i] = xp.box(boxes[i], inner, stand_in)
+        boxes[i] = xp.box(boxes[i], inner, body.add_beside(i, tangent))
     outputs = body.run(boxes)
     moving = {i: y for i, y in enumerate(outputs) if isinstance(y, Box) and y.owner is inner}
     directions = {i: y.note for i, y in moving.items()}

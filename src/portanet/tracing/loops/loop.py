@@ -10,13 +10,15 @@ from typing import Any
 from portanet.interface.loops import unstack
 from portanet.tracing.compound import Compound
 from portanet.tracing.interpret import current, has_rules, interpret, reached
-from portanet.tracing.loops.again import Body, reads
+from portanet.tracing.loops.again import LoopBody, reads
 from portanet.tracing.loops.batched import run_batched
 from portanet.tracing.loops.body import BodyTrace
 from portanet.tracing.loops.forward import run_forward
 from portanet.tracing.loops.reverse import run_reverse
 from portanet.tracing.plan.simplify import without_unused
 from portanet.tracing.program import Operation, Program, Variable
+
+_TRIED = 1 << 10  # steps that are taken while a loop is recorded: what they give is a sample
 
 
 @dataclass(eq=False, repr=False)
@@ -99,14 +101,16 @@ class Loop(Compound):
 
     def sample(self, operands: Sequence[Any]) -> list[Any]:
         """See `Compound`: what is hidden is the same in all rows."""
+        guessed = self.guessed or self.length > _TRIED
         visible = [y for i, y in enumerate(self.stacked) if i not in self.hidden]
         last_step: dict[Variable, Any] = {}
-        found = self._run(operands, visible, 1 if self.guessed else self.length, last_step)
+        steps = 1 if self.guessed else min(self.length, _TRIED)
+        found = self._run(operands, visible, steps, last_step)
         n, stacks = len(self.last), iter(found[len(self.last) :])
         stacked = []
         for i, y in enumerate(current(last_step, self.stacked)):
             stack = None if i in self.hidden else next(stacks)
-            if stack is None or self.guessed:
+            if stack is None or guessed:
                 one = self.xp.raw.stack([self._array(y)])
                 stack = self.xp.raw.broadcast_to(one, (self.length, *one.shape[1:]))
             stacked.append(stack)
@@ -151,7 +155,7 @@ class Loop(Compound):
         """See `Compound`: where rules are not kept, the body is recorded anew without them."""
         if trace.keeps_rules or not has_rules(self.operations):
             return self, operands
-        body = Body(self, operands, keeps_rules=False)
+        body = LoopBody(self, operands, keeps_rules=False)
         outputs = body.run(body.boxes)
         return body.loop(outputs, {})[0], body.operands(operands)
 

@@ -218,7 +218,8 @@ class Afterwards:
         self.sums: list[Any] = []
         self._inside = self._needed(last)
         self.plans = [self._stack(y) for y in stacked]
-        self.totals = [self._total(y) for y in summed]
+        totals = {i: self._total(y) for i, y in enumerate(summed) if self._is_outside(y)}
+        self.totals = [totals.get(i) or self._total(y) for i, y in enumerate(summed)]
 
     def _needed(self, outputs: Sequence[Any]) -> set[Variable]:
         """Return the variables that the next step depends on."""
@@ -265,6 +266,9 @@ class Afterwards:
                     return lambda: outside.xp.matmul(rest(), outside.fixed[w])
                 left, right = self._column(x), self._column(w)
                 return lambda: outside.total(left(), right())
+        if op is not None and op.name == "add" and self._is_outside(y):
+            parts = [self._total(x) for x in op.args]
+            return lambda: parts[0]() + parts[1]()
         if op is not None and op.name in _LINEAR and op.operands == [op.args[0]]:
             x = op.args[0]
             inner = self._total(x)
@@ -274,6 +278,20 @@ class Afterwards:
             if axes is not None:
                 return lambda: outside.xp.sum(column(), axis=axes, keepdims=False)
         return self._listed(self.sums, y)
+
+    def _is_outside(self, y: Any) -> bool:
+        """Whether it is a sum of products of matrices and of sums of what is stacked for these.
+
+        Each of them is better done at once for all steps.
+        """
+        op = self._own(y)
+        if op is None:
+            return False
+        if op.name == "add":
+            return all(map(self._is_outside, op.args))
+        if op.name == "sum":
+            return self._is_stacked(op.args[0]) and _axes(op) is not None
+        return op.name == "matmul" and len(op.args[0].shape) == 2
 
     def _is_stacked(self, x: Any) -> bool:
         return x in self.outside.columns or any(x is y for y in self.wanted)
@@ -299,9 +317,10 @@ class Afterwards:
         return self._listed(self.wanted, v)
 
     def _is_seen(self, op: Operation) -> bool:
-        """Whether an operation looks at an array that is stacked in any case."""
+        """Whether an operation looks at an array that is stacked, or may be as well."""
         alone = op.name in _VIEWS and op.operands == [op.args[0]]
-        return alone and self._is_stacked(op.args[0])
+        x = op.args[0]
+        return alone and (self._is_stacked(x) or (x in self.made and x.size == op.result.size))
 
     def _listed(self, outputs: list[Any], y: Any) -> Any:
         """Let the loop hand out `y`; return a function that gives it later."""

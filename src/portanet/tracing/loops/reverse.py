@@ -17,7 +17,7 @@ from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
 from portanet.tape.trace import ReverseTrace
 from portanet.tracing.interpret import is_floating
-from portanet.tracing.loops.again import Body, reads
+from portanet.tracing.loops.again import LoopBody, reads
 from portanet.tracing.loops.body import plain
 from portanet.tracing.plan.simplify import without_repeats
 from portanet.tracing.program import HostFunction, Opaque, Operation, Program, Variable
@@ -56,7 +56,7 @@ class Pullback(Primitive):
         self.pull = self._pull
         self._loop = loop
         self._values = values
-        self._body = body = Body(loop, values)
+        self._body = body = LoopBody(loop, values)
         self._inner = inner = ReverseTrace()
         found = loop.closure(argnums)
         self._active = [i for i in sorted(found) if is_floating(loop.xp, values[i])]

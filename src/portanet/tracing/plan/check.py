@@ -76,9 +76,6 @@ class _Memory:
     def step(self, step: Step) -> None:
         for v in step.reads:
             self._look(v, step, None)
-        for part, (whole, _) in self._plan.homes.items():
-            if whole is step.result and step.how == "join":
-                self.read(part, step.operation.name, None)
         self._write(step, None)
 
     def block(self, loop: Loop, rows: slice) -> None:
@@ -88,9 +85,7 @@ class _Memory:
             self._write(step, rows, step.result in loop.inner)
 
     def _look(self, v: Variable, step: Step, rows: slice | None, inner: bool = False) -> None:
-        for owner in self._plan.owners.of(v):
-            if owner is step.result:
-                continue  # a part of what is joined, in its place
+        for owner in self._plan.owners.made(v):
             whole = rows is None or owner.shape[:1] != v.shape[:1]
             self.read(owner, step.operation.name, None if whole else rows, inner)
 
@@ -109,9 +104,10 @@ class _Memory:
         )
 
     def _written_for(self, owner: Variable) -> set[Variable]:
-        """Return what may lie in an array's memory: itself, and parts that are joined in it."""
-        parts = {v for v, (whole, _) in self._plan.homes.items() if whole is owner}
-        return {owner, *parts}
+        """Return what may lie in an array's memory: itself, its parts, and what it is part of."""
+        homes = self._plan.homes
+        parts = {v for v, (whole, _) in homes.items() if whole is owner}
+        return {owner, *parts, *homes.get(owner, ())[:1]}
 
     def _write(self, step: Step, rows: slice | None, inner: bool = False) -> None:
         result = step.result

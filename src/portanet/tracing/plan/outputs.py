@@ -29,8 +29,12 @@ class Owners:
         """Note that a variable lies in the memory of a larger one."""
         self._moved[owner] = whole
 
+    def made(self, variable: Variable) -> tuple[Variable, ...]:
+        """Return whose memory a variable was made in, wherever that has moved since."""
+        return self._owners.get(variable, (variable,))
+
     def of(self, variable: Variable) -> tuple[Variable, ...]:
-        owners = self._owners.get(variable, (variable,))
+        owners = self.made(variable)
         if not self._moved:
             return owners
         return tuple(self._moved.get(owner, owner) for owner in owners)

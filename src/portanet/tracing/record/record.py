@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from portanet.errors import TracedValueError
 from portanet.random import Key
 from portanet.tape import box as tape_box
@@ -110,6 +112,7 @@ class RecordTrace(Trace):
             raise Captured
         compound, args = compound.for_trace(self, args)
         values = tuple(map(self._value, args))
+        np.seterr(all="ignore")  # what follows may be a guess, and the first replay warns
         bundle, samples = Opaque(), compound.sample(values)
         noted = [self._variable(x) for x in args]
         self.program.operations.append(Operation(compound, noted, {}, bundle, (), values))
@@ -243,7 +246,9 @@ def record(
     outputs = []
     token = recording.set(trace)
     try:
-        for y in run(function, lifted):
+        with np.errstate():
+            results = run(function, lifted)
+        for y in results:
             value, variable = _lowered(y, trace)
             outputs.append(value)
             program.outputs.append(variable)

@@ -1,8 +1,13 @@
-"""From a branch to Python source: a choice between two functions."""
+"""From a branch or an open loop to Python source: what calls the functions of their bodies."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from portanet.tracing.loops.branch import Branch
+from portanet.tracing.loops.while_loop import While
 from portanet.tracing.plan.fused import with_kernels
 from portanet.tracing.plan.outputs import copier
 from portanet.tracing.program import Opaque, Routine, Variable
@@ -20,6 +25,33 @@ def workspace(np, c0, c1):
 def _(branch: Branch) -> Source:
     sides = [Routine(program, branch.backend) for program in branch.sides]
     return Source(_BRANCH.lstrip(), {"c0": sides[0], "c1": sides[1]}, 0, None)
+
+
+_WHILE = """
+def workspace(np, c0, c1, c2):
+    def loop(*operands):
+        carry, constants = operands[:{count}], operands[{count}:]
+        for _ in {steps}:
+            if not c0(*carry, *constants)[0]:
+                break
+            carry = c1(*carry, *constants)
+        return tuple(map(c2, carry))
+    return loop
+"""
+
+
+@written.register
+def _(loop: While) -> Source:
+    condition, body = (Routine(program, loop.backend) for program in loop.programs)
+    steps = "iter(int, 1)" if loop.most is None else f"range({loop.most})"
+    text = _WHILE.lstrip().format(count=loop.count, steps=steps)
+    return Source(text, {"c0": condition, "c1": body, "c2": _of_own(loop.backend)}, 0, None)
+
+
+def _of_own(backend: Any) -> Any:
+    """Return a function that copies arrays: without a step the carry is that of the caller."""
+    copy = np.array if backend.jit == "source" else copier(backend.xp)
+    return lambda x: copy(x) if hasattr(x, "shape") else x
 
 
 class RoutineWriter(Writer):

@@ -36,6 +36,8 @@ _OTHER_NAMES = {
     "bitwise_right_shift": "right_shift", "bitwise_xor": "bitwise_xor", "conj": "conjugate",
     "maximum": "maximum", "minimum": "minimum", "pow": "power",
 }  # fmt: skip
+_FORESEEN = 512  # entries of a mask that branches get along with
+_QUIETED = 8192  # entries from which on it takes less to silence NumPy than to look for overflow
 _MANY = 8  # rows for which it pays to copy a matrix
 _ROUNDED = {"ceil", "floor", "trunc"}
 _POWERS = {(int, -1): "reciprocal", (int, 2): "square", (float, 0.5): "sqrt"}  # NumPy's shortcuts
@@ -91,6 +93,8 @@ def _matmul(operation: Operation, x: Any, y: Any) -> Form:
 def _sigmoid(operation: Operation, x: Any) -> Form | None:
     if kind_of(x) != "f":
         return None
+    if x.size > _QUIETED:
+        return _by_entries(operation, x)
     # What would overflow is infinite before: exp then says nothing of it, and the limit is 0.
     far = float(np.nextafter(np.log(np.finfo(x.dtype).max), x.dtype.type(0)))
     steps = "{np.negative}({0}, {out}); "
@@ -98,26 +102,24 @@ def _sigmoid(operation: Operation, x: Any) -> Form | None:
         f"{{np.copyto}}({{out}}, {{number:inf}}, where={{np.greater}}({{out}}, {{number:{far}}})); "
     )
     steps += "{np.exp}({out}, {out}); {np.add}({out}, {number:1.0}, {out}); "
-    return Form(steps + "{np.reciprocal}({out}, {out})", elementwise=True, rows=True)
+    return Form(steps + "{np.divide}({number:1.0}, {out}, {out})", elementwise=True, rows=True)
 
 
 def _where(operation: Operation, condition: Any, x: Any, y: Any) -> Form | None:
     if kind_of(condition) != "b":
         return None
+    if operation.result.size > _FORESEEN:
+        return _by_entries(operation, x)
     return Form("{np.copyto}({out}, {2}); {np.copyto}({out}, {1}, where={0})", rows=True)
 
 
 def _clip(operation: Operation, x: Any, low: Any, high: Any) -> Form | None:
     if kind_of(x) != "f" or not all(_is_finite(bound) for bound in (low, high)):
         return None
-    # Unlike those of a maximum, the zeros that are within the bounds keep their signs.
-    lines = ["{np.copyto}({out}, {0})"]
-    lines += [
-        f"{{np.copyto}}({{out}}, {{{i}}}, where={{np.{compare}}}({{out}}, {{{i}}}))"
-        for i, compare, bound in ((1, "less", low), (2, "greater", high))
-        if bound is not None
-    ]
-    return Form("; ".join(lines), elementwise=True, rows=True)
+    # Unlike a maximum and a minimum, which branch, this is one pass of vector instructions.
+    bounds = ("-inf" if low is None else low), ("inf" if high is None else high)
+    call = "{{np._core.umath.clip}}({{0}}, {{number:{}}}, {{number:{}}}".format(*bounds)
+    return Form(f"{call}, {{out}})", f"{call})", elementwise=True, rows=True)
 
 
 def _is_finite(bound: Any) -> bool:

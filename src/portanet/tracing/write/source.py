@@ -18,8 +18,9 @@ from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage, aligned, is_free, nbytes, rounded
 from portanet.tracing.program import Inner, Operation, Program, Variable
 from portanet.tracing.write.drawing import Drawing
+from portanet.tracing.write.shaping import Shaping
 from portanet.tracing.write.trees import Text, literal
-from portanet.tracing.write.wording import Wording, seen
+from portanet.tracing.write.wording import seen
 
 _LARGE = 1 << 14  # entries of an array that is worth a statement to let go of
 
@@ -74,7 +75,7 @@ def source_of(inner: Inner) -> Source:
     return inner.source
 
 
-class Writer(Wording):
+class Writer(Shaping):
     """Turns one program into its source.
 
     Parameters
@@ -114,8 +115,6 @@ class Writer(Wording):
         self._started: set[int] = set()
         self._places: dict[Any, str] = {}
         self._lookers: dict[Variable, dict[str, None]] = {}
-        self._made: list[str] = []
-        self._lines: list[str] = []
 
     def source(self, structure: Any) -> Source:
         """Return the source of a replay whose outputs are the leaves of a tree."""
@@ -209,12 +208,6 @@ class Writer(Wording):
             self._lines.append(f"s{slot} = {self._aligned(result)}")
             self._lines.append(f"{self.names[result]} = {seen(f's{slot}', result, result.shape)}")
         self._lines.append(text)
-
-    def _is_new(self, variable: Variable) -> bool:
-        """Whether a variable lies in memory that is new in each call."""
-        owners = self.plan.owners.of(variable)
-        places = (self.storage.places.get(owner) for owner in owners)
-        return any(p is None or p[0] in self.storage.given for p in places)
 
     def _aligned(self, variable: Variable) -> str:
         return f"{self.constant(aligned)}({rounded(nbytes(variable))})"

@@ -77,15 +77,22 @@ class Wording:
         operation = step.operation
         call = self._call(operation, names) if "{call}" in form else ""
         operands = [self._operand(x, operation, names, loop) for x in operation.args]
+        out = names[step.result]
+        if self.forms and loop is None and operation.name in UFUNCS:
+            operands, out = self._without_axes(step, operands, out)
         dtype = operation.result.dtype
         return form.format(
             *operands,
-            out=names[step.result],
+            out=out,
             ones=_Ones(self, dtype),
             call=call,
             number=_Numbers(self, dtype),
             np=self._numpy,
         )
+
+    def _without_axes(self, step: Step, operands: list[str], out: str) -> tuple[list[str], str]:
+        """Return the operands and the result of a universal function as they cost least."""
+        return operands, out
 
     def function(self, path: str) -> str:
         """Return the name of a function of NumPy: looked up once, not in each call."""

@@ -1,5 +1,6 @@
 """Callbacks: what happens beside the steps of training."""
 
+from portanet.listing import listing
 from portanet.training.callbacks.base import Callback
 from portanet.training.callbacks.checkpoint import Checkpoint
 from portanet.training.callbacks.early_stopping import EarlyStopping
@@ -18,3 +19,4 @@ __all__ = [
     "Schedule",
     "TensorBoard",
 ]
+__dir__ = listing(__all__)

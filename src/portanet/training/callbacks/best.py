@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from portanet import checks
 from portanet.errors import HyperparameterError, shown
 from portanet.training.run import Run
 
@@ -25,14 +26,12 @@ class Best:
     def __init__(self, owner: str, monitor: Any, mode: Any, min_delta: Any = 0.0) -> None:
         if not isinstance(monitor, str):
             raise HyperparameterError(f"{owner}: monitor is a name: got {shown(monitor)}")
-        if mode not in ("min", "max", None):
+        if not isinstance(mode, str | None) or mode not in ("min", "max", None):
             raise HyperparameterError(f"{owner}: mode is 'min', 'max' or None: got {shown(mode)}")
-        if isinstance(min_delta, bool) or not isinstance(min_delta, int | float) or min_delta < 0:
-            raise HyperparameterError(f"{owner}: min_delta >= 0: got {shown(min_delta)}")
         self._owner = owner
         self._monitor = monitor
         self._mode = mode
-        self._min_delta = min_delta
+        self._min_delta = checks.number(f"{owner}: min_delta", min_delta)
         self.value: float | None = None
 
     def start(self, run: Run) -> None:
@@ -51,10 +50,3 @@ class Best:
         if better:
             self.value = value
         return better
-
-
-def checked_patience(owner: str, patience: Any) -> int:
-    """Return for how many epochs without a better value a callback waits."""
-    if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
-        raise HyperparameterError(f"{owner}: patience is an integer >= 1: got {shown(patience)}")
-    return patience

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from portanet import checks
 from portanet.errors import ArgumentError, HyperparameterError, shown
 from portanet.io import safetensors
 from portanet.training.callbacks.base import Callback
 from portanet.training.callbacks.best import Best
+from portanet.training.callbacks.writers import checked_path
 from portanet.training.run import Run
 from portanet.training.state import TrainState
 
@@ -92,25 +94,17 @@ class Checkpoint(Callback):
         monitor: str | None = None,
         mode: str | None = None,
     ) -> None:
-        for name, count in (("every", every), ("every_steps", every_steps)):
-            optional = count is None and name == "every_steps"
-            if not optional and (type(count) is not int or count < 1):
-                raise HyperparameterError(
-                    f"Checkpoint: {name} is an integer >= 1: got {shown(count)}"
-                )
-        if not isinstance(resume, bool):
-            raise HyperparameterError(f"Checkpoint: resume is True or False: got {shown(resume)}")
+        self._every = checks.integer("Checkpoint: every", every, 1)
+        self._every_steps = every_steps
+        if every_steps is not None:
+            self._every_steps = checks.integer("Checkpoint: every_steps", every_steps, 1)
+        self._resume = checks.flag_of("Checkpoint: resume", resume)
         if monitor is not None and (resume or every_steps is not None):
             raise HyperparameterError(
                 "Checkpoint: monitor keeps the best epoch, resume and every_steps need the last "
                 "one: take two callbacks with two files"
             )
-        if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-            raise ArgumentError(f"Checkpoint: path names a file: got {shown(path)}")
-        self.path = os.fsdecode(path)
-        self._every = every
-        self._every_steps = every_steps
-        self._resume = resume
+        self.path = checked_path("Checkpoint", path)
         self._best = None if monitor is None else Best("Checkpoint", monitor, mode)
 
     def on_start(self, run: Run) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from portanet.errors import HyperparameterError, shown
+from portanet import checks
 from portanet.training.callbacks.base import Callback
-from portanet.training.callbacks.best import Best, checked_patience
+from portanet.training.callbacks.best import Best
 from portanet.training.run import Run
 from portanet.training.state import TrainState
 
@@ -64,13 +64,9 @@ class EarlyStopping(Callback):
         min_delta: float = 0.0,
         restore_best: bool = True,
     ) -> None:
-        if not isinstance(restore_best, bool):
-            raise HyperparameterError(
-                f"EarlyStopping: restore_best is True or False: got {shown(restore_best)}"
-            )
-        self.patience = checked_patience("EarlyStopping", patience)
+        self.patience = checks.integer("EarlyStopping: patience", patience, 1)
         self.monitor = monitor
-        self.restore_best = restore_best
+        self.restore_best = checks.flag_of("EarlyStopping: restore_best", restore_best)
         self.best_epoch: int | None = None
         self._best = Best("EarlyStopping", monitor, mode, min_delta)
         self._waited = 0

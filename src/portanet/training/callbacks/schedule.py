@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portanet import optimizers
+from portanet import checks, optimizers
 from portanet.errors import HyperparameterError, shown
 from portanet.training.callbacks.base import Callback
-from portanet.training.callbacks.best import Best, checked_patience
+from portanet.training.callbacks.best import Best
 from portanet.training.run import Run
 from portanet.training.state import TrainState
 
@@ -39,10 +39,7 @@ class Schedule(Callback):
 
     def __init__(self, **schedules: Callable[[int], float]) -> None:
         for name, schedule in schedules.items():
-            if not callable(schedule):
-                raise HyperparameterError(
-                    f"Schedule: {name} is a function of the epoch: got {shown(schedule)}"
-                )
+            checks.function_of(f"Schedule: {name}, of the epoch,", schedule)
         self._schedules = schedules
 
     def on_start(self, run: Run) -> None:
@@ -102,13 +99,11 @@ class ReduceOnPlateau(Callback):
         min_delta: float = 0.0,
         min_lr: float = 0.0,
     ) -> None:
-        if not isinstance(factor, float) or not 0 < factor < 1:
+        self._factor = checks.number("ReduceOnPlateau: factor", factor)
+        if not 0 < self._factor < 1:
             raise HyperparameterError(f"ReduceOnPlateau: 0 < factor < 1: got {shown(factor)}")
-        if not isinstance(min_lr, int | float) or not min_lr >= 0:
-            raise HyperparameterError(f"ReduceOnPlateau: min_lr >= 0: got {shown(min_lr)}")
-        self._factor = factor
-        self._patience = checked_patience("ReduceOnPlateau", patience)
-        self._min_lr = min_lr
+        self._patience = checks.integer("ReduceOnPlateau: patience", patience, 1)
+        self._min_lr = checks.number("ReduceOnPlateau: min_lr", min_lr)
         self._best = Best("ReduceOnPlateau", monitor, mode, min_delta)
         self._waited = 0
 

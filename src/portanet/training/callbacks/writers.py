@@ -14,7 +14,8 @@ from portanet.training.run import VALIDATION, Run
 Path = str | os.PathLike[str]
 
 
-def _checked_path(owner: str, path: Any) -> str:
+def checked_path(owner: str, path: Any) -> str:
+    """Return the name of a file or a folder as text."""
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise ArgumentError(f"{owner}: path names a file: got {shown(path)}")
     return os.fsdecode(path)
@@ -40,7 +41,7 @@ class CSVLogger(Callback):
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = _checked_path("CSVLogger", path)
+        self._path = checked_path("CSVLogger", path)
 
     def on_epoch(self, run: Run) -> None:
         names = _numbers(run.history)
@@ -75,7 +76,7 @@ class TensorBoard(Callback):
 
     def __init__(self, where: Any) -> None:
         if not hasattr(where, "add_scalar"):
-            where = _checked_path("TensorBoard", where)
+            where = checked_path("TensorBoard", where)
         self._where = where
 
     def on_start(self, run: Run) -> None:
@@ -133,7 +134,7 @@ class Plot(Callback):
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = _checked_path("Plot", path)
+        self._path = checked_path("Plot", path)
 
     def on_start(self, run: Run) -> None:
         try:

@@ -1,5 +1,6 @@
 """Metrics: how good predictions are, counted exactly over any number of batches."""
 
+from portanet.listing import listing
 from portanet.training.metrics.accuracy import Accuracy, TopKAccuracy
 from portanet.training.metrics.base import Metric
 from portanet.training.metrics.confusion import ConfusionMatrix, F1Score, Precision, Recall
@@ -20,3 +21,4 @@ __all__ = [
     "Recall",
     "TopKAccuracy",
 ]
+__dir__ = listing(__all__)

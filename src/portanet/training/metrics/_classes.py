@@ -11,8 +11,7 @@ import numpy as np
 from portanet import checks
 from portanet.checks import finite, integers
 from portanet.errors import IndexRangeError, ShapeError
-from portanet.interface import array_namespace
-from portanet.training.metrics.base import Metric
+from portanet.training.metrics.base import Metric, namespace_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +37,7 @@ class ClassMetric(Metric):
             integers(self, "ignore_index", minimum=None)
 
     def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
-        xp = array_namespace(prediction, target)
-        checks.real_floating("prediction", prediction)
+        xp = namespace_of(prediction, target)
         if self.threshold is not None:
             checks.same_shape("prediction", prediction, "target", target)
             guesses = xp.astype(prediction > self.threshold, xp.int32)
@@ -58,6 +56,8 @@ class ClassMetric(Metric):
 
 def labels_of(xp: Any, prediction: Any, target: Any) -> Any:
     """Return labels for predictions with a score for each class along the last axis."""
+    if not prediction.shape:
+        raise ShapeError("prediction.ndim >= 1: 0 < 1: the classes are its last axis")
     if xp.isdtype(target.dtype, "integral"):
         if tuple(target.shape) != tuple(prediction.shape[:-1]):
             raise ShapeError(

@@ -10,9 +10,9 @@ import numpy as np
 
 from portanet import checks
 from portanet.checks import integers
-from portanet.interface import array_namespace, device_of
+from portanet.interface import device_of
 from portanet.training.metrics._classes import ClassMetric, check_samples, labels_of
-from portanet.training.metrics.base import Total
+from portanet.training.metrics.base import Total, namespace_of
 
 
 def _right(total: Total | None, right: np.ndarray) -> Total:
@@ -95,8 +95,7 @@ class TopKAccuracy(ClassMetric):
         return f"top_{self.k}_accuracy"
 
     def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
-        xp = array_namespace(prediction, target)
-        checks.real_floating("prediction", prediction)
+        xp = namespace_of(prediction, target)
         labels = labels_of(xp, prediction, target)
         classes = xp.arange(prediction.shape[-1], dtype=labels.dtype, device=device_of(prediction))
         own = xp.expand_dims(labels, axis=-1) == classes

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from portanet.errors import ArgumentError, ShapeError, shown
-from portanet.interface import backend_of
+from portanet import checks
+from portanet.errors import ArgumentError, BackendMismatchError, ShapeError, shown
+from portanet.interface import backend_of, is_array_of
 
 Total = dict[str, Any]
 """What a metric has counted so far: NumPy arrays by name, or lists of them to be joined."""
@@ -66,9 +67,31 @@ class Metric(ABC):
         return self.result(self.add(None, on_host(self.measure(prediction, target), mask)))
 
 
+def namespace_of(prediction: Any, target: Any) -> Any:
+    """Return the namespace of a real prediction and its target, which are arrays of one library."""
+    checks.require_array("prediction", prediction)
+    checks.require_array("target", target)
+    backend = backend_of(prediction)
+    if not is_array_of(backend, target):
+        raise BackendMismatchError(
+            f"prediction and target are of one library: {backend.name} and "
+            f"{type(target).__module__}: move both with the same device"
+        )
+    checks.real_floating("prediction", prediction)
+    checks.same_device("target", target, "prediction", prediction)
+    return backend.xp
+
+
 def on_host(measured: Mapping[str, Any], mask: Any) -> dict[str, Any]:
     """Return measured arrays as NumPy's, without the samples that a mask excludes."""
-    kept = None if mask is None else to_numpy(mask)
+    kept = None
+    if mask is not None:
+        checks.require_array("mask", mask)
+        kept = to_numpy(mask)
+        if kept.dtype != np.bool_ or kept.ndim != 1:
+            raise ShapeError(
+                f"mask is an array of bool of shape (N,): got {kept.dtype} of shape {kept.shape}"
+            )
     return {name: _of_kept(name, x, kept) for name, x in measured.items()}
 
 

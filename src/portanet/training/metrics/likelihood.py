@@ -12,7 +12,7 @@ import numpy as np
 from portanet.checks import flags, integers
 from portanet.losses import CrossEntropyLoss
 from portanet.training.metrics._classes import check_samples
-from portanet.training.metrics.base import Metric, Total
+from portanet.training.metrics.base import Metric, Total, namespace_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,7 @@ class Perplexity(Metric):
             integers(self, "ignore_index", minimum=None)
 
     def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
+        namespace_of(prediction, target)
         loss = CrossEntropyLoss(
             logits=self.logits, ignore_index=self.ignore_index, reduction="none"
         )

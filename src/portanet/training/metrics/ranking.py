@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from portanet import checks
 from portanet.errors import IndexRangeError, ShapeError
-from portanet.interface import array_namespace
 from portanet.training.metrics._classes import as_labels, check_samples, labels_of
-from portanet.training.metrics.base import Metric, Total, joined
+from portanet.training.metrics.base import Metric, Total, joined, namespace_of
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,7 @@ class ROCAUC(Metric):
         return "roc_auc"
 
     def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
-        xp = array_namespace(prediction, target)
-        checks.real_floating("prediction", prediction)
+        xp = namespace_of(prediction, target)
         if tuple(prediction.shape) == tuple(target.shape):
             return {"scores": prediction, "labels": as_labels(xp, target)}
         return {"scores": prediction, "labels": labels_of(xp, prediction, target)}

@@ -10,14 +10,14 @@ import numpy as np
 
 from portanet import checks
 from portanet.training.metrics._classes import check_samples
-from portanet.training.metrics.base import Metric, Total
+from portanet.training.metrics.base import Metric, Total, namespace_of
 
 
 class _Numbers(Metric):
     """A metric of real predictions in the shape of their targets, counted in float64."""
 
     def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
-        checks.real_floating("prediction", prediction)
+        namespace_of(prediction, target)
         checks.same_shape("prediction", prediction, "target", target)
         return {"prediction": prediction, "target": target}
 

@@ -1,0 +1,1 @@
+"""Mixed precision: models that compute in 16 bits, and the scale that keeps their gradients."""
