@@ -14,6 +14,7 @@ from portanet.backends import available, get_backend
 from portanet.backends.cupy import CuPyBackend
 from portanet.errors import BackendNotAvailableError, IndexRangeError
 
+pytestmark = pytest.mark.gpu
 REASON = available()["cupy"]
 gpu = pytest.mark.skipif(REASON is not None, reason=f"cupy: {REASON}")
 

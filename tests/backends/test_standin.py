@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from standin import __file__ as folder
 
+pytestmark = pytest.mark.gpu
 TABLE = json.loads((Path(folder).parent / "cupy" / "release.json").read_text())
 STANDS_IN = Path(folder).parent in Path(cupy.__file__).parents
 only_here = pytest.mark.skipif(not STANDS_IN, reason="of the stand-in alone")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import portanet as pn
-from portanet.backends import numpy_normalization as native
+from portanet.backends.numpy import normalization as native
 from portanet.functional.normalization import features as generic
 
 hypothesis = pytest.importorskip("hypothesis")
