@@ -11,7 +11,7 @@ later, memory that is used after it was given back, and the last bits of the dev
 from __future__ import annotations
 
 import numpy as _np
-from cupy import _functions, _methods, _ufunc, cuda, exceptions, fft, linalg
+from cupy import _functions, _methods, _ufunc, cuda, exceptions, fft, lib, linalg
 from cupy._array import ndarray
 from cupy._kernels import ElementwiseKernel, RawKernel, ReductionKernel
 from cupy._release import TABLE as _TABLE
@@ -34,5 +34,6 @@ def get_default_memory_pool() -> cuda.MemoryPool:
 
 __all__ = [
     *_MAIN["same as NumPy's"], *_MAIN["functions"], *_MAIN["ufuncs"], "ElementwiseKernel",
-    "RawKernel", "ReductionKernel", "cuda", "exceptions", "fft", "linalg", "ndarray", "ufunc",
+    "RawKernel", "ReductionKernel", "cuda", "exceptions", "fft", "lib", "linalg", "ndarray",
+    "ufunc",
 ]  # fmt: skip

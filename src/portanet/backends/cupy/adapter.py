@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -48,6 +49,12 @@ class CuPyBackend(TapeBackend):
     @cached_property
     def _elementwise(self) -> dict[Any, Any]:
         return {}
+
+    @cached_property
+    def kernels(self) -> Mapping[str, Callable[..., Any]]:
+        from portanet.backends.cupy import convolution
+
+        return convolution.KERNELS
 
     def unavailable_reason(self) -> str | None:
         reason = super().unavailable_reason()
