@@ -41,7 +41,7 @@ os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
 
 OPTIONAL = {"array_api_strict", "jax", "safetensors", "tokenizers", "torch"}
 SWEEPS = {"contract", "functional", "tape", "tracing"}
-SHARES = {"jax": 16, "cupy": 16}
+SHARES = {"jax": 16, "cupy": 8}
 
 
 def pytest_report_header():

@@ -110,3 +110,19 @@ def test_rehearsal(gpu, tmp_path, capsys):
 def test_every_workload_is_built(gpu):
     for make in gpu("workloads").WORKLOADS.values():
         assert isinstance(make().model, pn.Layer)
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("tutorial", 15), ("MLP 128", 34), ("physics", 39), ("LeNet", 58), ("transformer block", 71)],
+)
+def test_what_a_recorded_step_launches(gpu, name, most):
+    """The host never waits; the counts are in the pages on `jit`."""
+    if "cupy._state" not in sys.modules:
+        pytest.skip("the stand-in counts, a GPU does not")
+    step = gpu("contenders").ours(gpu("workloads").WORKLOADS[name](), "cupy", jit=True)
+    for _ in range(3):
+        step()
+    found = gpu("contenders").used(step, lambda: None)
+    assert found["launches"] <= most
+    assert found["waits"] == 0
