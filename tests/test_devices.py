@@ -12,6 +12,7 @@ import portanet as pn
 from portanet import devices
 from portanet.backends import available, get_backend
 from portanet.errors import BackendNotAvailableError, DeviceError, DTypeError, TracedValueError
+from portanet.interface import every_backend
 
 USABLE = [name for name, reason in available().items() if reason is None]
 
@@ -174,11 +175,20 @@ class TestGetDevice:
             pn.get_device((np.ones(1), torch.ones(1)))
 
 
-class _Gpu:
-    """A stand-in for a library with two accelerators."""
+class _Library:
+    """An adapter as far as `gpu_device` asks it."""
+
+    def __init__(self, name, reason=None, gpus=()):
+        self.name = name
+        self.gpu_order = type(every_backend()[name]).gpu_order
+        self.reason = reason
+        self.gpus = list(gpus)
+
+    def unavailable_reason(self):
+        return self.reason
 
     def accelerators(self):
-        return ["cuda:0", "cuda:1"]
+        return self.gpus
 
     def device_name(self, device):
         return device
@@ -188,17 +198,10 @@ class TestGpuDevice:
     @pytest.fixture(autouse=True)
     def _no_gpu(self, monkeypatch):
         """Whatever this machine has: torch without a GPU, no CuPy."""
-
-        class WithoutGpu(_Gpu):
-            def accelerators(self):
-                return []
-
-        known = {"numpy": None, "array_api_strict": None, "cupy": "not installed", "torch": None}
-        self.found = {"torch": WithoutGpu(), "numpy": WithoutGpu()}
-        monkeypatch.setattr(devices, "available", lambda: dict(known))
-        monkeypatch.setattr(devices, "get_backend", lambda name: self.found[name])
+        self.known = {name: _Library(name) for name in ("numpy", "array_api_strict", "torch")}
+        self.known["cupy"] = _Library("cupy", "not installed")
+        monkeypatch.setattr(devices, "every_backend", lambda: self.known)
         devices._warn_once.cache_clear()
-        self.known = known
 
     def test_falls_back_with_one_warning(self):
         message = r"no GPU can be used here, computing on the host with NumPy \(cupy: not installed"
@@ -217,10 +220,9 @@ class TestGpuDevice:
             pn.gpu_device(force=True, backend="numpy")
 
     def test_order(self):
-        self.found["torch"] = _Gpu()
+        self.known["torch"] = _Library("torch", gpus=["cuda:0", "cuda:1"])
         assert str(pn.gpu_device()) == "torch:cuda:0"
-        self.known["cupy"] = None
-        self.found["cupy"] = _Gpu()
+        self.known["cupy"] = _Library("cupy", gpus=["cuda:0"])
         assert str(pn.gpu_device()) == "cupy:cuda:0"
         assert str(pn.gpu_device(backend="torch")) == "torch:cuda:0"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from portanet import tape, trees
@@ -17,10 +18,14 @@ from portanet.errors import (
     TracedValueError,
     shown,
 )
-from portanet.interface import Backend, available, backend_of, dtype_name, get_backend, is_array
-
-_FIRST = ("cupy", "torch")
-_HOST_ONLY = ("numpy", "array_api_strict")
+from portanet.interface import (
+    Backend,
+    backend_of,
+    dtype_name,
+    every_backend,
+    get_backend,
+    is_array,
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -196,20 +201,20 @@ def gpu_device(force: bool = False, backend: str | None = None) -> Device:
         raise ArgumentError(f"gpu_device: force is True or False: got {shown(force)}")
     if not isinstance(backend, str | None):
         raise ArgumentError(f"gpu_device: backend is the name of a library: got {shown(backend)}")
-    known = available()
+    known = every_backend()
     if backend is not None and backend not in known:
         get_backend(backend)
-    others = [name for name in known if name not in (*_FIRST, *_HOST_ONLY)]
+    with_gpus = [adapter for adapter in known.values() if adapter.gpu_order is not None]
+    with_gpus.sort(key=attrgetter("gpu_order"))
     reasons = {}
-    for name in [backend] if backend else [*_FIRST, *others]:
-        reason = known[name]
+    for adapter in [known[backend]] if backend else with_gpus:
+        reason = adapter.unavailable_reason()
         if reason is None:
-            adapter = get_backend(name)
             found = adapter.accelerators()
             if found:
-                return Device(name, adapter.device_name(found[0]))
+                return Device(adapter.name, adapter.device_name(found[0]))
             reason = "installed but sees no GPU"
-        reasons[name] = reason
+        reasons[adapter.name] = reason
     summary = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
     if force:
         raise BackendNotAvailableError(f"no GPU can be used here ({summary})")

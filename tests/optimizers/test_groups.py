@@ -103,7 +103,7 @@ def test_choices_that_choose_nothing_or_leave_nothing_are_refused():
     with pytest.raises(errors.ParameterTreeError, match=r"no parameter at 'tail': the paths are"):
         opt.setup(opt.Groups({"tail": opt.SGD()}, opt.SGD()), tree())
     with pytest.raises(errors.HyperparameterError, match=r"parameter 'head' has a rule: there is"):
-        opt.setup(opt.Masked(opt.Adam(), "body"), tree())
+        opt.setup(opt.Accumulate(opt.Masked(opt.ClipNorm(1.0), "body"), every=2), tree())
     with pytest.raises(errors.ShapeError) as caught:
         opt.setup(opt.chain(opt.ClipNorm(1.0), opt.Muon()), tree())
     assert str(caught.value) == (
@@ -122,7 +122,12 @@ def test_choices_that_choose_nothing_or_leave_nothing_are_refused():
         (lambda: opt.Groups({3: opt.SGD()}, opt.SGD()), "Groups: a choice is a path or"),
         (lambda: opt.Groups({"a": 0.1}, opt.SGD()), "Groups: the rule of 'a' is a rule such as"),
         (lambda: opt.Groups({}, None), "Groups: default is a rule such as"),
-        (lambda: opt.Masked(opt.SGD(), None), "Masked: a choice is a path or"),
+        (lambda: opt.Masked(opt.WeightDecay(), None), "Masked: a choice is a path or"),
+        (lambda: opt.Masked(opt.SGD(), "a"), "Masked: rule has no learning rate: one that"),
+        (
+            lambda: opt.Masked(opt.chain(opt.ClipNorm(1.0), opt.Accumulate(opt.SGD(), 2)), "a"),
+            "Masked: rule has no learning rate",
+        ),
         (lambda: opt.Accumulate(opt.SGD(), 0), "Accumulate: every >= 1: got 0"),
         (lambda: opt.Accumulate(0.1, 2), "Accumulate: rule is a rule such as"),
         (lambda: opt.MasterWeights(opt.SGD), "MasterWeights: rule is a rule such as"),

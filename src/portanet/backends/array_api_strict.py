@@ -23,6 +23,7 @@ class StrictBackend(TapeBackend):
     name = "array_api_strict"
     modules = ("array_api_strict",)
     distribution = "array-api-strict"
+    gpu_order = None
 
     @cached_property
     def xp(self) -> tape.Namespace:

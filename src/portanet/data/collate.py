@@ -11,7 +11,7 @@ import numpy as np
 
 from portanet import checks, trees
 from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
-from portanet.interface import array_namespace, backend_of, is_array
+from portanet.interface import array_namespace, is_array
 
 
 def stack(samples: Sequence[Any]) -> Any:
@@ -60,9 +60,8 @@ def _stacked(column: tuple[Any, ...]) -> Any:
     if is_array(first) and not isinstance(first, np.generic):
         for x in column:
             checks.same_shape("a sample", x, "the first sample", first)
-        if backend_of(*column).name == "numpy":
-            return np.stack(column)
-        return array_namespace(*column).stack(list(column))
+        xp = array_namespace(*column)
+        return np.stack(column) if isinstance(first, np.ndarray) else xp.stack(list(column))
     if all(isinstance(x, np.generic) for x in column):
         return numbers("a sample", column)
     for kinds, dtype in _NUMBERS:

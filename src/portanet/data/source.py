@@ -37,6 +37,7 @@ class ArraySource:
         self._leaves, self._structure = trees.flatten(tree)
         self._length = common_length(tree, "data")
         self.device = get_device(tree)
+        self._of_numpy = all(isinstance(x, np.ndarray) for x in self._leaves)
 
     def __len__(self) -> int:
         return self._length
@@ -44,7 +45,7 @@ class ArraySource:
     def take(self, indices: Indices) -> Any:
         if isinstance(indices, slice):
             leaves = [_copied(x[indices, ...]) for x in self._leaves]
-        elif self.device is not None and self.device.backend == "numpy":
+        elif self._of_numpy:
             leaves = [x[indices] for x in self._leaves]
         else:
             leaves = _taken(self._leaves, indices, self._length)

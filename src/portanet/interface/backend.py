@@ -54,6 +54,9 @@ class Backend(DTypes):
         Whether arrays that are being differentiated are of the same class as others.
     own_draws : bool
         Whether the random numbers of a key are others than NumPy's.
+    gpu_order : int or None
+        When `portanet.gpu_device` asks for its accelerators: small numbers first. None for a
+        library of the host alone.
     plain : Backend or None
         The adapter of the same arrays whose place this one takes at times, if it is not its own.
     observes : str
@@ -78,6 +81,7 @@ class Backend(DTypes):
     hides_traces: ClassVar[bool] = False
     own_draws: ClassVar[bool] = False
     observes: ClassVar[str] = "calls"
+    gpu_order: ClassVar[int | None] = 10
     plain: Backend | None = None
     modules: ClassVar[tuple[str, ...]]
     distribution: ClassVar[str]

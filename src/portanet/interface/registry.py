@@ -20,6 +20,8 @@ B = TypeVar("B", bound=Backend)
 
 ENTRY_POINT_GROUP = "portanet.backends"
 
+# One table, and no entry points of portanet itself: it holds from a source tree too, where nothing
+# is installed that could be asked.
 _BUILT_IN = {
     "numpy": "portanet.backends.numpy:NumPyBackend",
     "array_api_strict": "portanet.backends.array_api_strict:StrictBackend",
@@ -128,6 +130,11 @@ def register(kind: type[B]) -> type[B]:
     return kind
 
 
+def every_backend() -> dict[str, Backend]:
+    """Return every known backend by its name, whether it can be used here or not."""
+    return {name: _load(name) for name in names()}
+
+
 def get_backend(name: str) -> Backend:
     """Return the backend called `name`.
 
@@ -158,7 +165,7 @@ def available() -> dict[str, str | None]:
     >>> pn.backends.available()["numpy"] is None
     True
     """
-    return {name: _load(name).unavailable_reason() for name in names()}
+    return {name: backend.unavailable_reason() for name, backend in every_backend().items()}
 
 
 def _backend_of_type(kind: type) -> Backend | None:

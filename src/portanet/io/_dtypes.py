@@ -53,10 +53,9 @@ def check_known(name: str, dtype: str) -> None:
 
 def on_host(x: Any) -> np.dtype:
     """Return the dtype of an array of any library as NumPy writes it."""
-    backend = backend_of(x)
-    if backend.name == "numpy":
+    if isinstance(x.dtype, np.dtype):
         return x.dtype
-    name = backend.dtype_name(x.dtype)
+    name = backend_of(x).dtype_name(x.dtype)
     return _narrow(name) if name in _NARROW.values() else np.dtype(name)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from portanet import devices
 from portanet.devices import Device
 from portanet.errors import ArgumentError, DTypeError, PortanetError, shown
-from portanet.interface import backend_of, is_array
+from portanet.interface import backend_of, get_backend, is_array
 from portanet.io import _dtypes
 from portanet.parameters import precision
 from portanet.random import Key
@@ -41,7 +41,7 @@ def stored(name: str, leaf: Any) -> np.ndarray:
 
 def _on_host(name: str, x: Any) -> np.ndarray:
     backend = backend_of(x)
-    dtype = np.dtype(x.dtype).name if backend.name == "numpy" else backend.dtype_name(x.dtype)
+    dtype = backend.dtype_name(x.dtype)
     _dtypes.check_known(name, dtype)
     try:
         return np.asarray(backend.to_numpy(x)).astype(_dtypes.on_host(x), copy=False)
@@ -106,7 +106,7 @@ def _text(x: np.ndarray) -> str | None:
 
 def placed(name: str, x: np.ndarray, place: Device | None) -> Any:
     """Return an array of a file at `place`, with its dtype."""
-    if place is None or place.backend == "numpy":
+    if place is None or get_backend(place.backend).holds(type(x)):
         return x
     if x.dtype.name == "bfloat16":  # which not every library takes from NumPy
         return precision.astype(place(x.astype(np.float32)), "bfloat16")

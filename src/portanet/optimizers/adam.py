@@ -9,7 +9,7 @@ from typing import Any
 from portanet import checks
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace, backend_of
-from portanet.optimizers.base import Array, is_recorded
+from portanet.optimizers.base import Array, cast, is_recorded
 from portanet.optimizers.moments import Moments, MomentState
 
 
@@ -63,10 +63,12 @@ class Adam(Moments):
     array([0.9, 2.1])
     """
 
-    def step(self, xp: Any, state: MomentState, g: Array) -> tuple[MomentState, Array]:
+    def apply(self, state: MomentState, x: Array, g: Array) -> tuple[MomentState, Array]:
         mean, square, step = state
+        xp = array_namespace(g, mean)
+        g = cast(xp, g, mean.dtype)
         mean, square, dx = adam_update(g, mean, square, *self._scalars(step + 1))
-        return (mean, square, step + 1), dx
+        return (mean, square, step + 1), cast(xp, dx, x.dtype)
 
     @classmethod
     def apply_all(

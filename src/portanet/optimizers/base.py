@@ -127,11 +127,11 @@ def apply_rules(
     rules: Sequence[Any], states: Sequence[RuleState], xs: Sequence[Array], gs: Sequence[Array]
 ) -> tuple[list[RuleState], list[Array]]:
     """Apply each rule to its array; those of one class see each other."""
-    kind = type(rules[0])
-    if all(type(rule) is kind for rule in rules):
-        return kind.apply_all(rules, states, xs, gs)
+    kinds = dict.fromkeys(map(type, rules))
+    if len(kinds) == 1:
+        return type(rules[0]).apply_all(rules, states, xs, gs)
     new_states, steps = list(states), list(gs)
-    for kind in dict.fromkeys(map(type, rules)):
+    for kind in kinds:
         places = [place for place, rule in enumerate(rules) if type(rule) is kind]
         columns = [[column[place] for place in places] for column in (rules, states, xs, gs)]
         for place, state, step in zip(places, *kind.apply_all(*columns), strict=True):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -148,17 +146,18 @@ def _factor(gs: Sequence[Array], limit: float) -> Array | None:
     It has the widest dtype of the arrays, of 32 bits at least. The squares are those of the
     entries over the largest one, or over the limit, so that none overflows.
     """
-    xp = array_namespace(*gs)
     filled = [g for g in gs if 0 not in g.shape]
-    wide = [xp.astype(g, xp.float32) if bits(xp, g.dtype) < 32 else g for g in filled]
-    if not wide:
+    if not filled:
         return None
-    dtype = max((g.dtype for g in wide), key=lambda dtype: bits(xp, dtype))
-    magnitudes = [cast(xp, xp.max(xp.abs(g)), dtype) for g in wide]
-    scale = xp.maximum(functools.reduce(xp.maximum, magnitudes), limit)
-    squares = [cast(xp, xp.sum(xp.square(g / cast(xp, scale, g.dtype))), dtype) for g in wide]
+    xp = array_namespace(*filled)
+    dtype = max((g.dtype for g in filled), key=lambda dtype: bits(xp, dtype))
+    dtype = dtype if bits(xp, dtype) >= 32 else xp.float32
+    wide = [cast(xp, g, dtype) for g in filled]
+    # One vector takes fewer operations than many small arrays.
+    g = wide[0] if len(wide) == 1 else xp.concat([xp.reshape(g, (-1,)) for g in wide])
+    scale = xp.maximum(xp.max(xp.abs(g)), limit)
     # Either an entry over the scale is 1, or the scale is the limit.
-    return (limit / scale) / xp.sqrt(xp.maximum(functools.reduce(operator.add, squares), 1.0))
+    return (limit / scale) / xp.sqrt(xp.maximum(xp.sum(xp.square(g / scale)), 1.0))
 
 
 def _scaled(g: Array, factor: Array | None) -> Array:

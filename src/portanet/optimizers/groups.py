@@ -92,7 +92,8 @@ class Masked(Rule):
     Parameters
     ----------
     rule : Rule
-        A decay or a clipping; a rule with a learning rate belongs into `Groups`.
+        A decay or a clipping. One with a learning rate is refused: its parameters belong into
+        `Groups`, since the gradients of the others would be their steps.
     where : str or callable
         The choice: the dotted path of a parameter or of a part, or a function ``where(path, x)``
         of the path and the array that returns True or False.
@@ -125,12 +126,26 @@ class Masked(Rule):
     def __post_init__(self) -> None:
         check_rule(self, self.rule, "rule")
         _check_choice(self, self.where)
+        if any(hasattr(rule, "lr") for rule in rules_in(self.rule)):
+            checks.refuse(
+                self, "rule has no learning rate: one that has belongs into Groups", self.rule
+            )
 
     def by_parameter(self, paths: Sequence[str], xs: Sequence[Array]) -> list[Any]:
         chosen = set(chosen_places(self.where, paths, xs))
         passing = Passing()
         rules = self.rule.by_parameter(paths, xs)
         return [rule if place in chosen else passing for place, rule in enumerate(rules)]
+
+
+def rules_in(value: Any) -> list[Rule]:
+    """Return a rule, and those that it is made of."""
+    if isinstance(value, tuple):
+        return [rule for part in value for rule in rules_in(part)]
+    if not isinstance(value, Rule):
+        return []
+    fields = vars(value).values()
+    return [value, *(rule for part in fields for rule in rules_in(part))]
 
 
 @dataclass(frozen=True)

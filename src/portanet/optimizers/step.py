@@ -18,7 +18,7 @@ from portanet.interface import array_namespace, backend_of, dtype_name, same_dty
 from portanet.optimizers.base import Rule, RuleState, apply_rules
 from portanet.optimizers.chains import OptimizerChain
 from portanet.optimizers.complex_parts import as_given, as_real, is_complex
-from portanet.optimizers.groups import Passing
+from portanet.optimizers.groups import Passing, rules_in
 from portanet.optimizers.state import (
     OptimizerState,
     array_like,
@@ -27,6 +27,7 @@ from portanet.optimizers.state import (
     flatten_entries,
     name_of,
 )
+from portanet.optimizers.wrappers import Wrapper
 from portanet.trees import Tree
 
 
@@ -91,8 +92,8 @@ def _is_trained(x: Any) -> bool:
 
 def _check_rule(rule: Rule, path: str, x: Any) -> None:
     """Raise unless `rule`, which a parameter got, moves it and can train it."""
-    members = rule.rules if isinstance(rule, OptimizerChain) else (rule,)
-    if all(isinstance(member, Passing) for member in members):
+    alone = [own for own in rules_in(rule) if not isinstance(own, OptimizerChain | Wrapper)]
+    if all(isinstance(own, Passing) for own in alone):
         raise HyperparameterError(
             f"{name_of(path)} has a rule: there is only a Masked one that leaves it out: chain it "
             f"with a rule for all, or use pn.optimizers.Groups"
@@ -166,14 +167,16 @@ def update(state: OptimizerState, ps: Tree, grads: Tree) -> tuple[OptimizerState
             active.append(index)
     if not active:
         return state, ps
+    split = _has_complex([xs[index] for index in active])
     new_states, steps = apply_rules(
         [state.rules[index] for index in active],
         [state.states[index] for index in active],
-        *_in_real_parts([xs[index] for index in active], [gs[index] for index in active]),
+        [as_real(xs[index]) if split else xs[index] for index in active],
+        [as_real(gs[index]) if split else gs[index] for index in active],
     )
     states = list(state.states)
     for index, rule_state, dx in zip(active, new_states, steps, strict=True):
-        moved = xs[index] - (dx if dx.dtype == xs[index].dtype else as_given(dx, xs[index]))
+        moved = xs[index] - (as_given(dx, xs[index]) if split else dx)
         # NumPy makes scalars of results without axes: what was an array stays one.
         if not moved.shape:
             moved, rule_state = trees.map_leaves(_as_array, (moved, rule_state))
@@ -182,11 +185,12 @@ def update(state: OptimizerState, ps: Tree, grads: Tree) -> tuple[OptimizerState
     return state, trees.unflatten(structure, xs)
 
 
-def _in_real_parts(xs: list[Any], gs: list[Any]) -> tuple[list[Any], list[Any]]:
-    """Return parameters and gradients with complex ones as arrays of their real parts."""
-    if not any(map(is_complex, {x.dtype: x for x in xs}.values())):
-        return xs, gs
-    return list(map(as_real, xs)), list(map(as_real, gs))
+def _has_complex(xs: list[Any]) -> bool:
+    """Whether one of the arrays is complex; as a rule they are all of one dtype."""
+    first = xs[0].dtype
+    if all(x.dtype is first for x in xs):
+        return is_complex(xs[0])
+    return any(map(is_complex, xs))
 
 
 def _as_array(x: Any) -> Any:

@@ -12,7 +12,7 @@ from portanet.training.precision.mixed import mixed_precision
 from portanet.training.precision.model import MixedPrecision
 from portanet.training.run import Run
 from portanet.training.state import TrainState
-from portanet.training.step import apply_gradients, compute_gradients, train_step
+from portanet.training.step import apply_gradients, clear_steps, compute_gradients, train_step
 from portanet.training.steps import train_steps
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "TrainState",
     "apply_gradients",
     "callbacks",
+    "clear_steps",
     "compute_gradients",
     "evaluate",
     "fit",

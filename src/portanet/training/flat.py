@@ -7,7 +7,6 @@ kept; a training state cuts its trees out of it when somebody asks for them.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +14,7 @@ from portanet import trees
 from portanet.interface import array_namespace, backend_of
 from portanet.optimizers import OptimizerState
 from portanet.optimizers.complex_parts import is_complex
+from portanet.tracing.call.recent import Recent
 from portanet.tracing.record.host import Counter
 from portanet.training.rules import bare, numbers_of
 from portanet.training.state import TrainState
@@ -80,8 +80,7 @@ class Layout:
         return OptimizerState(state.structure, rules, states, state.frozen)
 
 
-_MOST_LAYOUTS = 64
-_layouts: OrderedDict[Any, Layout] = OrderedDict()
+LAYOUTS = Recent(64)
 
 
 def layout_of(ts: TrainState) -> Layout | None:
@@ -106,15 +105,13 @@ def layout_of(ts: TrainState) -> Layout | None:
     shapes = tuple(x.shape for x in leaves)
     key = structure, shapes, bare(rule), rule_structure, state.structure
     try:
-        layout = _layouts.get(key)
+        layout = LAYOUTS.get(key)
     except TypeError:  # a rule without a hash
         return None
     if layout is None:
         states = () if rows[0][0] else state.states
         empty = OptimizerState(state.structure, state.rules, states, state.frozen)
-        layout = _layouts[key] = Layout(*key[:4], empty)
-        if len(_layouts) > _MOST_LAYOUTS:
-            _layouts.popitem(last=False)
+        layout = LAYOUTS.put(key, Layout(*key[:4], empty))
     return layout
 
 

@@ -40,6 +40,11 @@ def _known(make: Callable[..., Any], *args: Any) -> Any:
     return make(*args)
 
 
+def forget() -> None:
+    """Let go of all programs."""
+    _known.cache_clear()
+
+
 def _output(model: Any, jit: bool | None) -> Callable[..., Any]:
     def output(x: Any, ps: Any, st: Any) -> Any:
         return model(x, ps, st)[0]

@@ -10,7 +10,10 @@ from typing import Any
 from portanet.tracing.call.anew import warn_of_anew, warn_user
 from portanet.tracing.call.jit import Jitted, jit
 from portanet.tracing.call.lock import LOCK
+from portanet.tracing.call.recent import Recent
 from portanet.tracing.watch.surroundings import Surroundings
+from portanet.training.flat import LAYOUTS
+from portanet.training.rules import DIVIDED
 
 _MOST = 64
 _MOST_BYTES = 2**28
@@ -56,6 +59,10 @@ class Known:
         """Whether this was recorded and not replayed so far."""
         info = self.run.cache_info()
         return info.misses > 0 and not info.hits
+
+    def note_in(self, notes: Recent) -> None:
+        """Note the name of the loss; one by its id is held, so that the name stays its own."""
+        notes.put(self.name, None if self.surroundings.code else self.loss)
 
     def serves(self, other: Known) -> bool:
         """Whether this is the step that `other` asks for."""
@@ -105,8 +112,8 @@ class KnownSteps:
         self._steps: list[Known] = []
         self._places: OrderedDict[tuple[Any, ...], Place] = OrderedDict()
         self._refused: list[Known] = []
-        self._restless: OrderedDict[Any, Any] = OrderedDict()
-        self._told: OrderedDict[Any, Any] = OrderedDict()
+        self._restless = Recent(_MOST)
+        self._told = Recent(_MOST)
 
     def clear(self) -> None:
         """Forget all steps, and what was said about them."""
@@ -114,6 +121,8 @@ class KnownSteps:
             while self._places:
                 self._drop(next(iter(self._places)))
             for cache in (self._steps, self._refused, self._restless, self._told):
+                cache.clear()
+            for cache in (LAYOUTS, DIVIDED):
                 cache.clear()
 
     def find(
@@ -166,7 +175,7 @@ class KnownSteps:
             return
         with LOCK:
             self._tell(known, f"it changes {name!r} around it")
-            _note(self._restless, known)
+            known.note_in(self._restless)
             if known in self._steps:
                 self._steps.remove(known)
             self._forget(known)
@@ -199,14 +208,15 @@ class KnownSteps:
             self._drop(key)
 
     def _drop(self, key: Any) -> None:
-        """Forget what is at a place, whoever still holds it."""
-        self._places.pop(key).known = None
+        """Forget what is at a place, whoever still holds it, such as a training state."""
+        place = self._places.pop(key)
+        place.known, place.loss, place.surroundings = None, None, _NOTHING
 
     def _tell(self, known: Known, reason: str) -> None:
         """Say once for each loss why its steps are not recorded."""
         if known.name in self._told:
             return
-        _note(self._told, known)
+        known.note_in(self._told)
         name = getattr(known.loss, "__qualname__", type(known.loss).__qualname__)
         warn_user(
             f"train_step runs {name} as it is, without recording it: {reason}. Pass what changes "
@@ -215,13 +225,7 @@ class KnownSteps:
 
 
 STEPS = KnownSteps()
-
-
-def _note(cache: OrderedDict[Any, Any], known: Known) -> None:
-    """Put a loss into a cache by its name, and hold it, so that the name stays its own."""
-    cache[known.name] = known.loss
-    if len(cache) > _MOST:
-        cache.popitem(last=False)
+_NOTHING = Surroundings(None)
 
 
 def _reason(old: Known, new: Known) -> str:

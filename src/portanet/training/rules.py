@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from portanet.optimizers import Rule
+from portanet.tracing.call.recent import Recent
 from portanet.tracing.record.host import Varying
 
 Numbers = tuple[tuple[Varying, ...], ...]
 
-_MOST = 64
-_known: OrderedDict[int, tuple[Any, RuleSet, Numbers]] = OrderedDict()
+DIVIDED = Recent(64)
+"""The rules of states that were divided, with what they gave, by their ids."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def with_numbers(rule: Any, numbers: Sequence[Any]) -> Any:
 
 def divided(rules: tuple[Rule | None, ...]) -> tuple[RuleSet, Numbers]:
     """Return the rules of all parameters and, apart from them, the numbers that may change."""
-    known = _known.get(id(rules))  # they are held: no other ones have their id
+    known = DIVIDED.get(id(rules))  # they are held: no other ones have their id
     if known is not None:
         return known[1:]
     kinds: list[Rule] = []
@@ -64,7 +64,5 @@ def divided(rules: tuple[Rule | None, ...]) -> tuple[RuleSet, Numbers]:
             kinds.append(rule)
         places.append(None if rule is None else kinds.index(rule))
     found = RuleSet(tuple(map(bare, kinds)), tuple(places)), tuple(map(numbers_of, kinds))
-    _known[id(rules)] = rules, *found
-    if len(_known) > _MOST:
-        _known.popitem(last=False)
+    DIVIDED.put(id(rules), (rules, *found))
     return found

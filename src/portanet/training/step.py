@@ -7,7 +7,9 @@ from typing import Any
 from portanet import optimizers
 from portanet.errors import ArgumentError, shown
 from portanet.training.compiled import compiled_step
+from portanet.training.forward import forget
 from portanet.training.gradients import Array, Loss, gradients
+from portanet.training.known import STEPS
 from portanet.training.precision.loss_scale import overflowed
 from portanet.training.state import TrainState, check_state
 from portanet.trees import Tree
@@ -196,3 +198,19 @@ def _updated(ts: TrainState, grads: Tree, states: Tree) -> TrainState:
     return ts.replaced(
         parameters=parameters, states=states, optimizer_state=state, step=ts.step + 1
     )
+
+
+def clear_steps() -> None:
+    """Forget the recorded steps and forward runs of training, and the memory that they keep.
+
+    They hold the last losses and models too, and what these captured. They are bounded, at most 64
+    steps and 256 MiB beside the arrays that a loss captured; afterwards each is recorded anew when
+    it is next asked for.
+
+    Examples
+    --------
+    >>> import portanet as pn
+    >>> pn.training.clear_steps()
+    """
+    STEPS.clear()
+    forget()

@@ -25,6 +25,7 @@ class CuPyBackend(TapeBackend):
     distribution = "cupy-cuda12x"
     fuses = True
     own_draws = True
+    gpu_order = 0
 
     @cached_property
     def xp(self) -> tape.Namespace:

@@ -23,6 +23,7 @@ class NumPyBackend(TapeBackend):
     modules = ("numpy",)
     distribution = "numpy"
     jit = "source"
+    gpu_order = None
     _knows_autograd = False
     _knows_scipy = False
 

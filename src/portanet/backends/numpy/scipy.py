@@ -10,15 +10,15 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-import threading
 import types
 from collections.abc import Callable
 from typing import Any
 
 from portanet.tape import Box
 from portanet.tape.numpy.scipy_functions import FUNCTIONS
+from portanet.tracing.call.lock import LongLock
 
-_lock = threading.Lock()
+_lock = LongLock()
 
 
 def register() -> None:

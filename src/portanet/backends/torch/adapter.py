@@ -31,6 +31,7 @@ class TorchBackend(Backend):
     distribution = "torch"
     jit = "library"
     compiles_slowly = True
+    gpu_order = 1
     hides_traces = True
     wide_kernels = frozenset(
         {

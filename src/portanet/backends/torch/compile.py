@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -20,8 +19,9 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from portanet.errors import TracedValueError
+from portanet.tracing.call.lock import LongLock
 
-_lock = threading.RLock()
+_lock = LongLock()
 _warned: list[str] = []
 _recording: ContextVar[bool] = ContextVar("portanet_torch_recording", default=False)
 

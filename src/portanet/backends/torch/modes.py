@@ -20,9 +20,10 @@ from torch._C._functorch import (
 from torch.autograd import forward_ad
 
 from portanet.errors import NoDerivativeError
+from portanet.tracing.call.lock import LongLock
 
 # torch counts the levels of forward mode for the whole process, not for each thread.
-_one_thread = threading.RLock()
+_one_thread = LongLock()
 _own_levels: list[int] = []
 
 

@@ -81,15 +81,22 @@ class Cache:
     def _reason(self, key: Any) -> str:
         if self._programs:
             return difference(next(reversed(self._programs)), key)
+        if self._changed is None:
+            return "its programs are cleared each time"
         return f"it finds another {self._changed!r} around it each time: pass that as an argument"
 
-    def clear(self, changed: str) -> None:
-        """Let go of all programs: something around the function, `changed`, is another by now."""
+    def clear(self, changed: str | None = None) -> None:
+        """Let go of all programs, as something around the function, `changed`, is another by now.
+
+        Without `changed` somebody asked for it, and what was refused may be tried again.
+        """
         with LOCK:
             self.recent = ()
             self._programs.clear()
             self._passing.clear()
             self._changed = changed
+            if changed is None:
+                self._refused.clear()
 
     def is_passing(self, key: Any) -> bool:
         """Whether nearly every call is another one, and this is the first with its key."""

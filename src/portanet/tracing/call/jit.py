@@ -190,6 +190,21 @@ class Jitted:
         """
         return self._cache.info()
 
+    def cache_clear(self) -> None:
+        """Forget all programs and the memory that they keep; the next call records.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import portanet as pn
+        >>> double = pn.jit(lambda x: 2.0 * x)
+        >>> _ = double(np.ones(3))
+        >>> double.cache_clear()
+        >>> double.cache_info().programs
+        0
+        """
+        self._cache.clear()
+
     def source(self, *args: Any, **kwargs: Any) -> str:
         """Return the text of the program for these arguments, which is recorded if need be.
 

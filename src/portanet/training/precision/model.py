@@ -16,9 +16,8 @@ from portanet.layers.wrappers.precision import Precision, is_floating, wide_path
 class MixedPrecision(Layer):
     """The model of a training state that `mixed_precision` made.
 
-    The parameter tree is that of `layer`. The state tree has that of `layer` under ``"model"``
-    and, where gradients are scaled, a `portanet.training.precision.loss_scale` under
-    ``"loss_scale"``.
+    The parameter tree is that of `layer`. The state tree has that of `layer` under ``"model"`` and,
+    where gradients are scaled, ``scale``, ``clean_steps`` and ``finite`` under ``"loss_scale"``.
 
     Parameters
     ----------
