@@ -1,9 +1,9 @@
 """Write ``cupy/release.json``: what the CuPy that is installed here names, and how it is called.
 
-CuPy imports without a GPU. In an environment with the release wanted and without this folder on
-the path::
+CuPy imports without a GPU. In an environment with the release wanted, and without this folder on
+the path, which ``-P`` sees to::
 
-    python generate.py
+    python -P tests/standin/generate.py
 
 Of each function the table holds its parameters as Python writes them; of each ufunc its loops,
 casting and in-place form; and which names are NumPy's own objects. Methods of ``cupy.ndarray`` are

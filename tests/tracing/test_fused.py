@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
-import subprocess
-from pathlib import Path
 from types import SimpleNamespace
 
 import array_api_compat.numpy as raw
@@ -132,40 +128,6 @@ def test_cupy_takes_the_text():
         made = kernel(CuPyBackend(), operation(name, *operands(text, "float16"))[0])._kernel
         assert isinstance(made, library.ElementwiseKernel)
         assert {p.ctype for p in (*made.in_params, *made.out_params)} == {"float16"}
-
-
-def in_cuda(text, name):
-    """Return a kernel as CuPy gives it to CUDA's compiler, for two axes."""
-    params, lines = [], []
-    for const, listed in (("const ", text.inputs), ("", text.outputs)):
-        for dtype, x in map(str.split, listed.split(",")):
-            ctype = fused_words.C_TYPES[dtype]
-            params.append(f"{const}CArray<{ctype}, 2, 0, 1> _raw_{x}")
-            lines.append(f"{const}{ctype} &{x} = _raw_{x}[_ind.get()];")
-    head = f'extern "C" __global__ void {name}({", ".join(params)}, CIndexer<2, 1> _ind) {{'
-    loop = "CUPY_FOR(i, _ind.size()) { _ind.set(i);"
-    return "\n".join([head, loop, *lines, text.body, "} }"])
-
-
-def test_cuda_reads_the_text(cupy, tmp_path):
-    """CUDA's compiler takes every expression in the surroundings that CuPy gives it."""
-    nvcc, headers = shutil.which("nvcc"), importlib.util.find_spec("cupy._core")
-    if nvcc is None or headers is None:
-        pytest.skip("no nvcc, or no headers of CuPy")
-    for dtype in ("float16", "float64", "int8"):
-        table = fused_words._FLOATS if dtype in FLOATS else fused_words._INTEGERS
-        for name, text in {**table, **fused_words._COMPARISONS}.items():
-            kernel(cupy, operation(name, *operands(text, dtype))[0])
-        x = values(dtype)
-        for name, *args in [("where", x > 0, x, 1), ("clip", x, 1, x), ("convert", x, "bool")]:
-            kernel(cupy, operation(name, *args)[0])
-    source = tmp_path / "kernels.cu"
-    texts = [in_cuda(text, f"k{i}") for i, text in enumerate(cupy.texts)]
-    preamble = cupy.texts[0].preamble
-    source.write_text("\n".join(['#include "cupy/float16.cuh"', preamble, *texts]))
-    include = Path(headers.origin).parent / "include"
-    flags = ["-w", "-ptx", "-std=c++17", f"-I{include}", "-o", tmp_path / "kernels.ptx"]
-    subprocess.run([nvcc, *flags, source], check=True)
 
 
 def test_choices_and_conversions(cupy):

@@ -11,6 +11,7 @@ import cupy
 from cupy.lib.stride_tricks import as_strided
 
 from portanet.functional.kernel import GENERIC
+from portanet.tracing.plan.fused_words import C_TYPES
 
 Array = cupy.ndarray
 _SUMS = {"float16": "float", "float32": "float", "float64": "double"}
@@ -73,7 +74,8 @@ def _adding(
         ]
         place, entry = f"({place} * {output[a]} + q{a})", f"({entry} * {window[a]} + k{a})"
     source = f"({place} * {math.prod(window)} + {entry}) * {channels} + c"
-    lines += [f"total += patches[{source}];", "}" * len(window), "y = total;"]
+    lines += [f"total += static_cast<{_SUMS[dtype]}>(patches[{source}]);", "}" * len(window)]
+    lines.append(f"y = static_cast<{C_TYPES[dtype]}>(total);")
     return cupy.ElementwiseKernel(
         f"raw {dtype} patches", f"{dtype} y", "\n".join(lines), "portanet_add_patches"
     )
