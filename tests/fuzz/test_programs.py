@@ -12,7 +12,7 @@ from fuzz.programs.generate import Generator
 from portanet.tracing.call import replays
 from portanet.tracing.record import sharing
 
-COUNTS = {"numpy": 400, "array_api_strict": 150}
+COUNTS = {"numpy": 400, "array_api_strict": 150, "cupy": 40}
 PARTS = 4
 
 
