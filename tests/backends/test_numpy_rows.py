@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import portanet as pn
-from portanet.backends.numpy import activations, rows
+from portanet.backends.numpy import activations as numpy_activations
+from portanet.backends.numpy import rows as numpy_rows
 from portanet.functional.sequences.attention import masked_softmax
 
 special = pytest.importorskip("scipy.special")
@@ -54,7 +55,7 @@ def test_softmaxes_of_other_dtypes_and_of_nothing():
             np.testing.assert_allclose(y.astype(float), special.softmax(x, axis=-1), rtol=3e-3)
     assert masked_softmax(np.ones((0, 3), np.float32)).shape == (0, 3)
     out = np.empty((5, 4))
-    assert rows.softmax(x, out=out) is out
+    assert numpy_rows.softmax(x, out=out) is out
     np.testing.assert_allclose(out, special.softmax(x, axis=-1), rtol=1e-13)
 
 
@@ -74,7 +75,7 @@ def test_gelu_in_float32_is_that_of_the_normal_distribution(jit):
 def test_gelu_in_float64_is_the_generic_one():
     x = np.linspace(-30, 30, 1001)
     out = np.empty_like(x)
-    assert activations.gelu_erf(x, out=out) is out
+    assert numpy_activations.gelu_erf(x, out=out) is out
     np.testing.assert_allclose(out, x * np.exp(special.log_ndtr(x)), rtol=1e-12)
 
 

@@ -47,6 +47,14 @@ def _conv_transpose(torch: Any, x: Any, w: Any) -> Any:
     return torch.nn.functional.conv_transpose1d(x.mT, w.permute(2, 1, 0), stride=2).mT
 
 
+def _like(x, number):
+    return F.stop_gradient(x) * 0.0 + number
+
+
+def _systems(rng, n):
+    return rng.normal(size=(n, 3, 3)) + 3.0 * np.eye(3), rng.normal(size=(n, 3, 2))
+
+
 def _own_segments(name: str) -> Any:
     """Return a reduction in which each row is a segment."""
 
@@ -169,8 +177,27 @@ FUNCTIONS = {
             lambda t, x: t.nn.functional.pad(x, (1, 2)),
         )),
         ("", FunctionCase(
+            "cbrt", F.cbrt, lambda rng, n: rng.uniform(0.5, 5.0, size=(n, 2)),
+            lambda t, x: x ** (1 / 3),
+        )),
+        ("", FunctionCase("exp2", F.exp2, floats(2), lambda t, x: t.exp2(x))),
+        ("", FunctionCase(
+            "betainc", lambda x: F.betainc(_like(x, 2.5), _like(x, 1.5), x),
+            lambda rng, n: rng.uniform(0.1, 0.9, size=(n, 2)),
+            slack=1e-9,
+        )),
+        ("", FunctionCase(
+            "cho_solve", F.cho_solve, _systems, lambda t, a, b: t.cholesky_solve(b, a.tril()),
+            of_lapack=True,
+        )),
+        ("", FunctionCase(
             "digamma", F.digamma, lambda rng, n: rng.uniform(0.5, 5.0, size=(n, 2)),
             lambda t, x: x.digamma(),
+            slack=1e-9,
+        )),
+        ("", FunctionCase(
+            "gammainc", lambda x: F.gammainc(_like(x, 2.5), x),
+            lambda rng, n: rng.uniform(0.5, 5.0, size=(n, 2)),
             slack=1e-9,
         )),
         ("", FunctionCase(
@@ -187,6 +214,11 @@ FUNCTIONS = {
             "rms_norm", F.rms_norm,
             lambda rng, n: (rng.normal(size=(n, 4)), rng.normal(size=4)),
             lambda t, x, w: t.nn.functional.rms_norm(x, (4,), w, 1e-5),
+        )),
+        ("", FunctionCase(
+            "solve_triangular", F.solve_triangular, _systems,
+            lambda t, a, b: t.linalg.solve_triangular(a, b, upper=True),
+            of_lapack=True,
         )),
         ("", FunctionCase(
             "spectral_norm", lambda *xs: F.spectral_norm(*xs, iterations=0)[0],

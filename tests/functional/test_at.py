@@ -259,3 +259,15 @@ def test_refusals(backend):
                 functional.at(x)[index].set(1.0)
     with pytest.raises(ArgumentError, match="y is an array or a number: got list"):
         functional.at(x)[0].set([1.0])
+
+
+@pytest.mark.parametrize("method", ["set", "add", "multiply"])
+def test_a_batch_of_updates_of_one_array(backend, method):
+    ys = backend.asarray(X[0, :, 0])
+    x = backend.asarray(X[1])
+    change = pn.vmap(lambda y: getattr(functional.at(x)[0, 1:3], method)(y))
+    expected = np.stack([X[1]] * 3)
+    for i, y in enumerate(X[0, :, 0]):
+        old = expected[i, 0, 1:3]
+        expected[i, 0, 1:3] = {"set": y, "add": old + y, "multiply": old * y}[method]
+    np.testing.assert_allclose(backend.to_numpy(change(ys)), expected, rtol=1e-14)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 import portanet as pn
 from fuzz.programs.compare import run, shrunk
 from fuzz.programs.generate import Generator
+from portanet.tape.ops.table import CARDS
 from portanet.tracing.call import replays
-from portanet.tracing.record import sharing
 
 COUNTS = {"numpy": 400, "array_api_strict": 150, "cupy": 40}
 PARTS = 4
@@ -42,8 +43,9 @@ def test_programs(library, part):
 
 
 def test_what_is_broken_is_found_and_made_small(monkeypatch):
-    everything = sharing.FRESH | {"imag", "part", "real"}
-    monkeypatch.setattr(sharing, "FRESH", everything)
+    for name in ("imag", "part", "real"):
+        broken = dataclasses.replace(CARDS[name], fresh=True)
+        monkeypatch.setitem(vars(CARDS[name]), "is_fresh", broken.is_fresh)
     found = first_wrong("numpy", range(1000, 4000))
     assert found is not None
     small, outcome = found

@@ -20,7 +20,6 @@ from cupy_backends.cuda.libs import nvrtc
 from tracing import test_fused as fused
 
 from portanet.backends.cupy import convolution, indices, random
-from portanet.tracing.plan import fused_words
 from portanet.tracing.plan.fused_words import C_TYPES
 
 HEAD = """
@@ -70,13 +69,9 @@ def source_of(kernel: Any, name: str, **letters: str) -> str:
 
 def fused_kernels() -> Iterator[Any]:
     """Yield a kernel for each operation and dtype that can be fused."""
-    words = fused_words
     adapter = fused.KernelsOnHost()
-    floats = {**words._FLOATS, **words._COMPARISONS, **words._TESTS}
-    integers = {**words._INTEGERS, **words._COMPARISONS}
-    tables = [(fused.FLOATS, floats), (fused.INTEGERS, integers), (["bool"], words._LOGIC)]
-    for dtypes, table in tables:
-        for dtype, (name, text) in itertools.product(dtypes, table.items()):
+    for dtype in (*fused.FLOATS, *fused.INTEGERS, "bool"):
+        for name, text in fused.expressions(dtype):
             fused.kernel(adapter, fused.operation(name, *fused.operands(text, dtype))[0])
     for dtype in (*fused.FLOATS, *fused.INTEGERS):
         x = fused.values(dtype)
@@ -87,8 +82,8 @@ def fused_kernels() -> Iterator[Any]:
 
 def sources() -> Iterator[str]:
     """Yield what is compiled, as functions whose preambles stand before them."""
-    texts = [source_of(kernel, f"fused{i}") for i, kernel in enumerate(fused_kernels())]
-    yield "\n".join([fused_words.PREAMBLE, *texts])
+    for i, kernel in enumerate(fused_kernels()):
+        yield kernel.preamble + source_of(kernel, f"fused{i}")
     for kind, dtype in itertools.product(("uniform", "normal"), fused.FLOATS):
         kernel = random._kernel(kind, dtype)
         yield kernel.preamble + source_of(kernel, "draw", T=C_TYPES[dtype])

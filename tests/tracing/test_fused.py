@@ -10,12 +10,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from tape.test_programs import arrays, steps
 from tracing.kernels_on_host import KernelsOnHost
+from tracing.recorded_calls import functions_with_cards
 from tracing.same import check_same
 from tracing.test_programs import values_of
 
 import portanet as pn
 from portanet import trees
 from portanet.backends.cupy import CuPyBackend
+from portanet.tape.ops.card import Card
+from portanet.tape.ops.table import CARDS
+from portanet.tape.ops.words import Words
 from portanet.tracing.plan import fused, fused_words
 from portanet.tracing.plan.fused_groups import Group, grouped
 from portanet.tracing.plan.simplify import without_repeats, without_unused
@@ -56,9 +60,38 @@ def values(dtype):
 
 
 def calculated(name, *args):
-    compute = COMPUTE.get(name) or getattr(raw, name)
+    compute = COMPUTE.get(name) or (OWN[name].__wrapped__ if name in OWN else None)
+    compute = compute or getattr(raw, name)
     with np.errstate(all="ignore"):
         return compute(*args)
+
+
+OWN = {
+    name: kernel for name, kernel in functions_with_cards().items() if kernel.card.words is not None
+}
+"""The functions of portanet's own that have words."""
+
+
+def card_of(name):
+    return OWN[name].card if name in OWN else CARDS.get(name) or Card(name)
+
+
+def spoken():
+    """Yield each card with words for operands of one dtype."""
+    for card in (*CARDS.values(), *(kernel.card for kernel in OWN.values())):
+        if type(card.spoken) is Words:
+            yield card
+
+
+def expressions(dtype):
+    """Yield the names of all operations of arrays of a dtype, each with its expression."""
+    for card in spoken():
+        for result in dict.fromkeys((dtype, "bool")):
+            said = card.spoken.of(("x", "y"), (dtype, dtype), result) or card.spoken.of(
+                ("x",), (dtype,), result
+            )
+            if said is not None:
+                yield card.name, said.text
 
 
 def operation(name, *args):
@@ -66,7 +99,8 @@ def operation(name, *args):
     given = {id(x): Variable(x.shape, x.dtype) for x in args if isinstance(x, np.ndarray)}
     result = calculated(name, *args)
     operands = [given.get(id(x), x) for x in args]
-    primitive = SimpleNamespace(name=name, compute=lambda *args: calculated(name, *args))
+    card, compute = card_of(name), lambda *args: calculated(name, *args)
+    primitive = SimpleNamespace(name=name, card=card, compute=compute)
     return Operation(primitive, operands, {}, Variable(result.shape, result.dtype)), result
 
 
@@ -106,28 +140,21 @@ def operands(text, dtype):
 
 
 def test_every_operation(cupy):
-    words = fused_words
-    floats = {**words._FLOATS, **words._COMPARISONS, **words._TESTS}
-    integers = {**words._INTEGERS, **words._COMPARISONS}
-    tables = [(FLOATS, floats), (INTEGERS, integers), (["bool"], words._LOGIC)]
-    check_calls(
-        cupy,
-        [
-            (name, *operands(text, dtype))
-            for dtypes, table in tables
-            for dtype in dtypes
-            for name, text in table.items()
-        ],
-    )
+    dtypes = [*FLOATS, *INTEGERS, "bool"]
+    cases = [
+        (name, *operands(text, dtype)) for dtype in dtypes for name, text in expressions(dtype)
+    ]
+    assert {name for name, *_ in cases} == {card.name for card in spoken()}
+    check_calls(cupy, cases)
 
 
 def test_cupy_takes_the_text():
     """CuPy reads the arguments of a kernel when it is made, for which it needs no device."""
     library = pytest.importorskip("cupy")
-    for name, text in fused_words._FLOATS.items():
+    for name, text in expressions("float16"):
         made = kernel(CuPyBackend(), operation(name, *operands(text, "float16"))[0])._kernel
         assert isinstance(made, library.ElementwiseKernel)
-        assert {p.ctype for p in (*made.in_params, *made.out_params)} == {"float16"}
+        assert {p.ctype for p in (*made.in_params, *made.out_params)} <= {"float16", "bool"}
 
 
 def test_choices_and_conversions(cupy):
@@ -225,8 +252,7 @@ def test_random_programs(cupy, dtype, rtol):
 
         inputs = [x.astype(dtype), y.astype(dtype)]
         recorded, results = record(function, inputs, xp)
-        recorded = without_unused(without_repeats(recorded, None))
-        recorded = fused.with_kernels(recorded, cupy)
+        recorded = fused.with_kernels(without_unused(without_repeats(recorded, None)), cupy)
         made.append((replay_of(recorded, results, inputs), inputs, results))
 
     make()

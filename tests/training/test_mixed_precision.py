@@ -162,6 +162,8 @@ def test_eager_and_recorded_steps_are_the_same(backend):
         for _ in range(25):
             _, _, ts = train_step(pn.MSELoss(), placed(backend, X, Y), ts, jit=jit)
         runs.append((ts.step, ts.parameters))
+        for x in ts.states["loss_scale"].values():
+            assert type(x) is type(backend.asarray(np.ones(2)))
     assert runs[0][0] == runs[1][0] < 25
     for a, b in zip(trees.leaves(runs[0][1]), trees.leaves(runs[1][1]), strict=True):
         np.testing.assert_allclose(backend.to_numpy(a), backend.to_numpy(b), rtol=2e-2, atol=2e-3)

@@ -12,7 +12,7 @@ from portanet.errors import PortanetError, TracedValueError
 from portanet.interface import Backend, standing_in
 from portanet.tape import batch
 from portanet.tape.observe import ObserveTrace
-from portanet.tape.rules.indexing import has_integer_array
+from portanet.tape.ops.index_keys import has_integer_array
 
 Array = Any
 Function = Callable[..., Sequence[Array]]

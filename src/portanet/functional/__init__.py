@@ -40,6 +40,7 @@ from portanet.functional.indexing.segments import (
 from portanet.functional.linear.einsum import einsum
 from portanet.functional.linear.embedding import embedding, embedding_bag
 from portanet.functional.linear.linear import bilinear, linear
+from portanet.functional.linear.triangular import cho_solve, solve_triangular
 from portanet.functional.losses.ctc import ctc_loss
 from portanet.functional.losses.labels import label_smoothing, one_hot
 from portanet.functional.losses.reductions import inner_product, mean_squared_error
@@ -64,6 +65,8 @@ from portanet.functional.spatial.unfold import fold, unfold
 from portanet.functional.spatial.upsampling import upsample
 from portanet.functional.special.error_function import erf, erfc
 from portanet.functional.special.gamma import digamma, lgamma, polygamma
+from portanet.functional.special.incomplete import betainc, gammainc
+from portanet.functional.special.powers import cbrt, exp2
 from portanet.listing import listing
 
 __all__ = [
@@ -74,9 +77,12 @@ __all__ = [
     "at",
     "attention_weights",
     "batch_norm",
+    "betainc",
     "bilinear",
     "causal_mask",
+    "cbrt",
     "celu",
+    "cho_solve",
     "conv",
     "conv_transpose",
     "cosine_similarity",
@@ -89,7 +95,9 @@ __all__ = [
     "embedding_bag",
     "erf",
     "erfc",
+    "exp2",
     "fold",
+    "gammainc",
     "gelu",
     "gelu_erf",
     "glu",
@@ -140,6 +148,7 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "solve_triangular",
     "spectral_norm",
     "stop_gradient",
     "tanh",

@@ -11,6 +11,7 @@ import numpy as np
 
 from portanet import tape
 from portanet.interface import backend_of
+from portanet.tape.ops.card import Card
 from portanet.tape.rule import Elementwise
 
 
@@ -35,7 +36,7 @@ def rounded_to_bfloat16(x: Any) -> Any:
 @functools.cache
 def _rounding(xp: tape.Namespace) -> Callable[[Any], Any]:
     rule = Elementwise(lambda xp, d, y, x: _rounding(xp)(d))
-    return xp.primitive("rounded_to_bfloat16", _rounded, rule)
+    return xp.primitive(Card("rounded_to_bfloat16", rule, fresh=True), _rounded)
 
 
 def _rounded(x: np.ndarray) -> np.ndarray:

@@ -9,6 +9,10 @@ from typing import Any, TypeVar, overload
 
 from portanet import checks, tape
 from portanet.interface import adapter_of, backend_of, is_array
+from portanet.tape.ops.batching import Batching
+from portanet.tape.ops.card import UNKNOWN, Card
+from portanet.tape.ops.form import FormOf
+from portanet.tape.ops.words import Words
 from portanet.tape.rule import Rule
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,8 +24,15 @@ GENERIC: dict[str, Body] = {}
 @overload
 def kernel(function: F, /) -> F: ...
 @overload
-def kernel(*, rule: Rule) -> Callable[[F], F]: ...
-def kernel(function: Any = None, /, *, rule: Rule | None = None) -> Any:
+def kernel(
+    *,
+    rule: Rule,
+    batching: Batching | None = None,
+    numpy: str | FormOf | None = None,
+    words: str | Words | None = None,
+    fresh: bool = False,
+) -> Callable[[F], F]: ...
+def kernel(function: Any = None, /, *, rule: Rule = UNKNOWN, **entries: Any) -> Any:
     """Make a function choose its body by the library of its first argument.
 
     Whatever is annotated ``Any`` or ``Array`` is an array, and is checked to be one, and of the
@@ -35,10 +46,12 @@ def kernel(function: Any = None, /, *, rule: Rule | None = None) -> Any:
     rule : Rule, optional
         The derivative. The tape then records the call as one operation; without it, the
         operations of the generic body are recorded.
+    **entries
+        What else its `Card` says.
     """
     if function is None:
-        return lambda body: _dispatching(body, rule)
-    return _dispatching(function, rule)
+        return lambda body: _dispatching(body, Card(kernel_name(body), rule, **entries))
+    return _dispatching(function, Card(kernel_name(function)))
 
 
 def kernel_name(function: Body) -> str:
@@ -52,8 +65,8 @@ def kernel_name(function: Body) -> str:
     return f"{function.__module__}.{function.__qualname__}"
 
 
-def _dispatching(function: Body, rule: Rule | None) -> Body:
-    GENERIC.setdefault(kernel_name(function), function)
+def _dispatching(function: Body, card: Card) -> Body:
+    GENERIC.setdefault(card.name, function)
     bodies: dict[type, Body] = {}
     parameters = list(inspect.signature(function).parameters.values())
     alone = len(parameters) == 1
@@ -62,7 +75,7 @@ def _dispatching(function: Body, rule: Rule | None) -> Body:
 
     def find(x: Any) -> Body:
         checks.require_array(f"{function.__name__}: {parameters[0].name}", x)
-        body = _choose(function, x, rule, alone)
+        body = _choose(function, x, card, alone)
         if is_array(x):
             bodies[type(x)] = body
         return body
@@ -95,21 +108,22 @@ def _dispatching(function: Body, rule: Rule | None) -> Body:
     chosen = dispatch_one if alone else dispatch_several if several else dispatch
     chosen = functools.wraps(function)(chosen)
     chosen.checked = True  # pyright: ignore[reportAttributeAccessIssue]
+    chosen.card = card  # pyright: ignore[reportAttributeAccessIssue]
     return chosen
 
 
-def _choose(generic: Body, x: Any, rule: Rule | None, alone: bool) -> Body:
+def _choose(generic: Body, x: Any, card: Card, alone: bool) -> Body:
     """Return the body for the type of `x`; `alone` if there is no other argument."""
-    name = kernel_name(generic)
     backend = adapter_of(x) or backend_of(x)
-    plain = backend.kernels.get(name, generic)
+    plain = backend.native(card) or generic
+    ruled = card.rule is not UNKNOWN
     xp = backend.xp
     if not isinstance(xp, tape.Namespace):
-        return backend.ruled(generic, rule) if rule and plain is generic else plain
+        return backend.ruled(generic, card.rule) if ruled and plain is generic else plain
     if alone and not isinstance(x, tape.Box):
         return plain
-    if rule is not None:
-        return xp.primitive(name, plain, rule, generic)
+    if ruled:
+        return xp.primitive(card, plain, generic)
     return generic if plain is generic else _for_plain_arrays(plain, generic)
 
 

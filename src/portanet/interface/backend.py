@@ -16,6 +16,7 @@ from portanet.errors import BackendNotAvailableError, DeviceError, NoDerivativeE
 from portanet.interface import fallbacks, host_random
 from portanet.interface.dtypes import DTypes
 from portanet.once import once
+from portanet.tape.ops.card import Card
 from portanet.tape.rule import Rule
 from portanet.tape.trace import Captured
 
@@ -90,6 +91,16 @@ class Backend(DTypes):
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
         """Native bodies for functions of `portanet.functional`, by name."""
         return {}
+
+    def native(self, card: Card) -> Callable[..., Any] | None:
+        """Return the library's own body of a function of `portanet.functional`, None without one.
+
+        That is one of `kernels`, or the library's function of NumPy's name that the card gives.
+        """
+        own = self.kernels.get(card.name)
+        if own is None and isinstance(card.numpy, str):
+            own = getattr(getattr(self.xp, "raw", self.xp), card.numpy, None)
+        return own
 
     def ruled(self, function: Callable[..., Any], rule: Rule) -> Callable[..., Any]:
         """Return a generic body with `rule` as its derivative, where the library's own may differ.

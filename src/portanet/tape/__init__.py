@@ -2,7 +2,8 @@
 
 from portanet.tape.box import Box, detached, strip
 from portanet.tape.checkpoint import checkpoint
-from portanet.tape.custom import Operation, custom
+from portanet.tape.custom import custom
+from portanet.tape.custom_rule import Operation
 from portanet.tape.namespace import Namespace
 from portanet.tape.trace import jvp, vjp
 

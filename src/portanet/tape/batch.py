@@ -2,7 +2,7 @@
 
 `BatchTrace` is the third kind of trace. Its boxes hold arrays whose first axis is the batch, and
 show the shape of one entry, so that functions and derivative rules written for one entry work
-unchanged. What a primitive does with such arrays is said by the tables of `tape.batching`.
+unchanged. What a primitive does with such arrays is said by its card.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from portanet.tape import batching
 from portanet.tape.box import Box
+from portanet.tape.ops.batching import Finished, copies
 from portanet.tape.trace import Trace, run
 
 
@@ -37,8 +37,8 @@ class BatchTrace(Trace):
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         batched = [isinstance(x, Box) and x.owner is self for x in args]
         values = [x.value if own else x for x, own in zip(args, batched, strict=True)]
-        result = batching.rule_of(primitive)(self, primitive, values, batched, kwargs)
-        if type(result) is batching.Finished:
+        result = primitive.card.batched(self, primitive, values, batched, kwargs)
+        if type(result) is Finished:
             return result.value
         xp = primitive.xp
         if primitive.box is not xp.box:
@@ -81,6 +81,6 @@ def vmap(
         for x, axis in zip(arrays, axes, strict=True)
     ]
     return [
-        y.value if trace.owns(y) else y if y is None else batching.copies(xp, y, size)
+        y.value if trace.owns(y) else y if y is None else copies(xp, y, size)
         for y in run(function, inputs)
     ]

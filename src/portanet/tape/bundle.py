@@ -13,6 +13,8 @@ from typing import Any
 
 from portanet.errors import NoDerivativeError
 from portanet.tape.box import Box
+from portanet.tape.ops.batching import natural
+from portanet.tape.ops.card import Card, Role
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule
 from portanet.tape.trace import Refusal
@@ -50,9 +52,7 @@ class _Part(Rule):
         return tangents[0][args[1]]
 
 
-EXTENSIONS: dict[str, tuple[Rule, Callable[..., Any]]] = {
-    "part": (_Part(), lambda raw, bundle, i: bundle[i]),
-}
+PART = Card("part", _Part(), natural, body=lambda raw, bundle, i: bundle[i], role=Role.PART)
 
 
 class Several(Rule):
@@ -100,9 +100,9 @@ class Several(Rule):
         return tuple(directions)
 
 
-def bundled(name: str, compute: Callable[..., Any], rule: Several, xp: Any) -> Callable[..., Any]:
-    """Return the recorded function `name`; on traced arrays too it returns the library's tuple."""
-    primitive = Primitive(name, compute, rule, xp, Bundle)
+def bundled(card: Card, compute: Callable[..., Any], xp: Any) -> Callable[..., Any]:
+    """Return the recorded function; on traced arrays too it returns the library's tuple."""
+    primitive = Primitive(card, compute, xp, Bundle)
 
     @functools.wraps(compute)
     def function(x: Any, /, **options: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import math
@@ -10,9 +11,10 @@ from typing import Any
 
 from portanet.errors import NoDerivativeError
 from portanet.tape.box import Box, strip
-from portanet.tape.form import Form
+from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
-from portanet.tape.rule import Constant, Rule
+from portanet.tape.rule import Constant
+from portanet.tape.signature import Signature
 from portanet.tape.trace import call
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -33,32 +35,36 @@ def composite(
     xp: Any, name: str, raw: Callable[..., Any], body: Callable[..., Any], library: Any
 ) -> Callable[..., Any]:
     """Return a function that works through others: ``body(xp, *args, **options)`` if traced."""
-    form = Form.of(body, skipped=1)
+    signature = Signature.of(body, skipped=1)
     names = {p.name for p in inspect.signature(body).parameters.values() if p.kind in _BY_NAME}
-    most = len(form.positional) or math.inf
+    most = len(signature.positional) or math.inf
 
     @functools.wraps(library)
     def function(*args: Any, **options: Any) -> Any:
         if not _has_box(args, options):
             return raw(*args, **options)
         if len(args) > most or not options.keys() <= names:
-            args, options = form.bind(name, library, args, options)
+            args, options = signature.bind(name, library, args, options)
         return body(xp, *args, **options)
 
     return function
 
 
-def constant(xp: Any, name: str, raw: Callable[..., Any], form: Form | None) -> Callable[..., Any]:
+def constant(
+    xp: Any, card: Card, raw: Callable[..., Any], signature: Signature | None = None
+) -> Callable[..., Any]:
     """Return a function that is computed as if nothing were differentiated."""
-    primitive = Primitive(name, raw, Constant(), xp, xp.box)
+    if not isinstance(card.rule, Constant):
+        card = dataclasses.replace(card, rule=Constant(), batching=card.batched)
+    primitive = Primitive(card, raw, xp, xp.box)
 
     @functools.wraps(raw)
     def function(*args: Any, **options: Any) -> Any:
         if not _has_box(args, options):
             return raw(*args, **options)
-        if form is not None:
-            if not form.fits(args, options):
-                args, options = form.bind(name, raw, args, options)
+        if signature is not None:
+            if not signature.fits(args, options):
+                args, options = signature.bind(card.name, raw, args, options)
             args = tuple(map(xp.operands.check, args))
         stripped = {key: strip_all(x) for key, x in options.items()}
         return call(primitive, [strip_all(x) for x in args], stripped)
@@ -66,9 +72,9 @@ def constant(xp: Any, name: str, raw: Callable[..., Any], form: Form | None) -> 
     return function
 
 
-def refusing(xp: Any, name: str, raw: Callable[..., Any]) -> Callable[..., Any]:
+def refusing(xp: Any, card: Card, raw: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function without a derivative, for plain arrays, batches and recordings."""
-    primitive = Primitive(name, raw, Rule(), xp, xp.box)
+    primitive = Primitive(card, raw, xp, xp.box)
 
     @functools.wraps(raw)
     def function(*args: Any, **options: Any) -> Any:
@@ -77,7 +83,7 @@ def refusing(xp: Any, name: str, raw: Callable[..., Any]) -> Callable[..., Any]:
         given = (*args, *options.values())
         if any(strip_all(x) is not x for x in given if has_box(x)):
             raise NoDerivativeError(
-                f"{name} has no derivative rule: compute it outside the derivative, or write "
+                f"{card.name} has no derivative rule: compute it outside the derivative, or write "
                 "it with functions that have one"
             )
         return call(primitive, args, options)

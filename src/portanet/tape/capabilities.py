@@ -1,8 +1,8 @@
 """What can be differentiated on which backend: a table made of the rules and named exceptions.
 
-The states of the tape's backends follow from its tables of rules. Libraries that differentiate by
-themselves can do the same unless `EXCEPTIONS` says why not. The tests run every entry, so a row
-that claims too much fails, and so does an exception that is no longer true.
+The states of the tape's backends follow from the cards of its operations. Libraries that
+differentiate by themselves can do the same unless `EXCEPTIONS` says why not. The tests run every
+entry, so a row that claims too much fails, and so does an exception that is no longer true.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from portanet.tape.rules import COMPOSITES, CONSTANTS, EXTENSIONS, RULES, fft, linalg
+from portanet.tape.ops.card import UNKNOWN
+from portanet.tape.ops.table import CARDS, COMPOSITES
+from portanet.tape.rule import Constant
 
 BACKENDS = ("numpy", "cupy", "array_api_strict", "torch", "jax")
 TAPE = frozenset({"numpy", "cupy", "array_api_strict"})
@@ -138,19 +140,14 @@ def functions() -> Iterator[str]:
 
 
 def tape_state(function: str) -> tuple[State, str]:
-    """Return what the tape's tables of rules say of a function, and why it has no rule."""
+    """Return what the cards say of a function, and why it has no rule."""
     if function in _WITHOUT_INPUT:
         return State.NOTHING, ""
-    extension, _, name = function.rpartition(".")
-    tables = [(RULES, EXTENSIONS, COMPOSITES, CONSTANTS)]
-    if extension:
-        own = linalg if extension == "linalg" else fft
-        tables.insert(0, (own.RULES, own.EXTENSIONS, own.COMPOSITES, own.CONSTANTS))
-    for *differentiable, constant in tables:
-        if any(name in names for names in differentiable):
+    for name in (function, function.rpartition(".")[2]):
+        if name in COMPOSITES:
             return State.WORKS, ""
-        if name in constant:
-            return State.ZERO, ""
+        if name in CARDS and CARDS[name].rule is not UNKNOWN:
+            return State.ZERO if isinstance(CARDS[name].rule, Constant) else State.WORKS, ""
     return State.NAMED_ERROR, REFUSED.get(function, "no rule")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from portanet.errors import TracedValueError
 from portanet.tape.box import Box, strip
 from portanet.tape.bundle import Bundle
-from portanet.tape.custom import boxes, is_traced, traces
+from portanet.tape.custom_rule import boxes, is_traced, traces
 from portanet.tape.recompute import recomputed
 from portanet.tape.trace import Trace, call
 

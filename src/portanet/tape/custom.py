@@ -1,79 +1,21 @@
 """Operations with derivatives of their own: one call of several results, recorded as a whole.
 
-The recorded call gives a `Bundle` of its results and of what its derivative keeps. What is kept is
-a result like any other to the traces further out, so the rule itself can be differentiated.
+On a batch their rules run on the whole of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from portanet.errors import TracedValueError
-from portanet.tape.box import Box, strip
+from portanet.tape.box import strip
 from portanet.tape.bundle import Bundle
+from portanet.tape.custom_rule import Arrays, CustomRule, Operation, is_traced, traces
+from portanet.tape.ops.batching import spread
+from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
-from portanet.tape.rule import Rule
-from portanet.tape.trace import call, jvp, vjp
-
-Arrays = Sequence[Any]
-
-
-@dataclass(frozen=True)
-class Operation:
-    """A function of floating-point arrays whose derivatives are given, not derived.
-
-    Attributes
-    ----------
-    name : str
-    function : callable
-        ``function(*arrays)`` returns a list of arrays: the value where nothing is differentiated.
-    forward : callable
-        ``forward(*arrays)`` returns such a list and a list of arrays to keep for the derivatives.
-    vjp : callable
-        ``vjp(arrays, outputs, kept, cotangents)`` returns one cotangent for each of `arrays`.
-        None is zero, coming in and going out.
-    jvp : callable
-        ``jvp(arrays, outputs, kept, tangents)`` returns one tangent for each of `outputs`.
-    """
-
-    name: str
-    function: Callable[..., list[Any]]
-    forward: Callable[..., tuple[list[Any], list[Any]]]
-    vjp: Callable[[Arrays, Arrays, Arrays, list[Any]], list[Any]]
-    jvp: Callable[[Arrays, Arrays, Arrays, list[Any]], list[Any]]
-
-    def refuse_captured(self) -> NoReturn:
-        """Raise for an array that is being differentiated and is no argument."""
-        raise TracedValueError(
-            f"{self.name}: its body or its rule uses an array that is being differentiated but is "
-            "not among its positional arguments, so that its derivative is lost: pass it as one"
-        )
-
-
-class Kept:
-    """Where to find what an operation keeps: among its arguments, its outputs, or beside them.
-
-    An argument or output that is kept stays that argument or output, with all its derivatives.
-    """
-
-    __slots__ = ("beside", "places")
-
-    def __init__(self, arrays: Arrays, outputs: Arrays, kept: Arrays) -> None:
-        self.beside: list[Any] = []
-        self.places: list[tuple[int, int]] = []
-        known = {id(y): (1, i) for i, y in enumerate(outputs)}
-        known.update({id(x): (0, i) for i, x in enumerate(arrays)})
-        for x in kept:
-            if id(x) not in known:
-                known[id(x)] = 2, len(self.beside)
-                self.beside.append(x)
-            self.places.append(known[id(x)])
-
-    def find(self, arrays: Arrays, outputs: Arrays, beside: Arrays) -> list[Any]:
-        groups = arrays, outputs, beside
-        return [groups[group][i] for group, i in self.places]
+from portanet.tape.trace import call
 
 
 def custom(operation: Operation, arrays: Arrays, xp: Any) -> list[Any]:
@@ -85,29 +27,12 @@ def custom(operation: Operation, arrays: Arrays, xp: Any) -> list[Any]:
             operation.refuse_captured()
         return outputs
     rule = CustomRule(operation)
-    bundle = call(Primitive(operation.name, rule.compute, rule, xp, Bundle), arrays, {})
+    bundle = call(_primitive(rule, xp), arrays, {})
     batch = _inner_batch(strip(bundle), arrays)
     if batch is not None:
         return custom(operation, [_repeated(xp, x, batch) for x in arrays], xp)
     outputs = [xp.part(bundle, i) for i in range(rule.count)]
     return [y if _is_floating(xp, y) else strip(y) for y in outputs]
-
-
-def boxes(x: Any) -> Iterator[Box]:
-    """Return the boxes around an array, the outermost first."""
-    while isinstance(x, Box):
-        yield x
-        x = x.value
-
-
-def traces(x: Any) -> Iterator[Any]:
-    """Return the traces that an array is in, from the innermost one."""
-    return (box.owner for box in boxes(x))
-
-
-def is_traced(x: Any) -> bool:
-    """Whether an array is being differentiated, not just batched."""
-    return strip(x) is not x
 
 
 def _inner_batch(results: Sequence[Any], arrays: Arrays) -> Any:
@@ -121,87 +46,82 @@ def _repeated(xp: Any, x: Any, batch: Any) -> Any:
     return xp.batch_box(xp.broadcast_to(x, (batch.size, *x.shape)), batch, None)
 
 
-class CustomRule(Rule):
-    """The rule of one call of an operation. The result is a tuple: outputs, then what is kept."""
-
-    def __init__(self, operation: Operation) -> None:
-        self.operation = operation
-        self.count = 0
-        self.kept: Any = None
-
-    def compute(self, *arrays: Any) -> tuple[Any, ...]:
-        outputs, kept = self.operation.forward(*arrays)
-        if any(map(is_traced, (*outputs, *kept))):
-            self.operation.refuse_captured()
-        self.count = len(outputs)
-        self.kept = Kept(arrays, outputs, kept)
-        return (*outputs, *self.kept.beside)
-
-    def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
-        xp, count = primitive.xp, self.count
-        totals: list[Any] = [None] * len(args)
-        given = [cotangent.parts.get(i) for i in range(count + len(self.kept.beside))]
-        if any(g is not None for g in given[:count]):
-            context = self._context(xp, result, args)
-            totals = list(self.operation.vjp(*context, given[:count]))
-            self._check_captured(totals, *context, given)
-        if any(g is not None for g in given[count:]):
-            _, pull = vjp(self._beside, args, lambda _: xp.box)
-            pairs = zip(totals, pull(given[count:]), strict=True)
-            totals = [b if a is None else a if b is None else a + b for a, b in pairs]
-        return [xp.zeros_like(args[i]) if totals[i] is None else totals[i] for i in argnums]
-
-    def jvp(self, primitive, tangents, result, args, kwargs, argnums):
-        given: list[Any] = [None] * len(args)
-        for i, tangent in zip(argnums, tangents, strict=True):
-            given[i] = tangent
-        context = self._context(primitive.xp, result, args)
-        parts = list(self.operation.jvp(*context, given))
-        self._check_captured(parts, *context, given)
-        return _Tangents(self, primitive.xp, args, given, result, parts)
-
-    def tangents_beside(self, xp: Any, args: Arrays, tangents: Arrays) -> list[Any]:
-        """Return the tangents of what is kept, by forward mode through `forward`."""
-        pairs = zip(args, tangents, strict=True)
-        directions = [xp.zeros_like(x) if t is None else t for x, t in pairs]
-        return jvp(self._beside, args, directions, lambda _: xp.box)[1]
-
-    def _beside(self, *arrays: Any) -> list[Any]:
-        outputs, kept = self.operation.forward(*arrays)
-        return Kept(arrays, outputs, kept).beside
-
-    def _context(self, xp: Any, result: Any, args: Arrays) -> tuple[Arrays, list[Any], list[Any]]:
-        parts = [xp.part(result, i) for i in range(len(strip(result)))]
-        outputs, beside = parts[: self.count], parts[self.count :]
-        return args, outputs, self.kept.find(args, outputs, beside)
-
-    def _check_captured(self, results: Iterable[Any], *inputs: Iterable[Any]) -> None:
-        """Refuse a derivative that depends on a trace which none of the inputs is in."""
-        known = {trace for group in inputs for x in group for trace in traces(x)}
-        if any(not box.lifted and box.owner not in known for x in results for box in boxes(x)):
-            self.operation.refuse_captured()
-
-
-class _Tangents:
-    """The tangents of an operation's results; those of what it keeps only if they are needed."""
-
-    __slots__ = ("arguments", "parts", "result", "rule", "xp")
-
-    def __init__(
-        self, rule: CustomRule, xp: Any, args: Arrays, given: Arrays, result: Any, parts: list[Any]
-    ) -> None:
-        self.rule = rule
-        self.xp = xp
-        self.arguments = args, given
-        self.result = result
-        self.parts = parts
-
-    def __getitem__(self, i: int) -> Any:
-        if i >= len(self.parts):
-            self.parts = self.parts + self.rule.tangents_beside(self.xp, *self.arguments)
-        part = self.parts[i]
-        return self.xp.zeros_like(self.xp.part(self.result, i)) if part is None else part
-
-
 def _is_floating(xp: Any, x: Any) -> bool:
     return xp.isdtype(x.dtype, ("real floating", "complex floating"))
+
+
+def _primitive(rule: CustomRule, xp: Any) -> Primitive:
+    return Primitive(Card(rule.operation.name, rule, _batch), rule.compute, xp, Bundle)
+
+
+def _batch(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    """Call the same operation on arrays with a batch axis; it sees entries, as it expects."""
+    xp = primitive.xp
+    own = primitive.rule
+    inner = CustomRule(_Batched(xp, trace, own.operation, batched).operation())
+    result = call(_primitive(inner, xp), values, kwargs)
+    own.count, own.kept = inner.count, inner.kept
+    return result
+
+
+class _Batched:
+    """An operation on arrays with a batch axis, its outputs and what it keeps too.
+
+    Arguments that are not `batched` are shared by all entries.
+    """
+
+    def __init__(self, xp: Any, trace: Any, entry: Operation, batched: list[bool]) -> None:
+        self.xp = xp
+        self.trace = trace
+        self.entry = entry
+        self.batched = batched
+        self.kept: list[bool] = []
+
+    def operation(self) -> Operation:
+        return Operation(self.entry.name, self._function, self._forward, self._vjp, self._jvp)
+
+    def _function(self, *arrays: Any) -> list[Any]:
+        return self._off(self.entry.function(*self._on(arrays, self.batched)))
+
+    def _forward(self, *arrays: Any) -> tuple[list[Any], list[Any]]:
+        boxes = self._on(arrays, self.batched)
+        outputs, kept = self.entry.forward(*boxes)
+        rows = zip(boxes, arrays, self.batched, strict=True)
+        shared = {id(box): x for box, x, own in rows if not own}
+        self.kept = [id(x) not in shared for x in kept]
+        pairs = zip(kept, self._off(kept), strict=True)
+        return self._off(outputs), [shared.get(id(box), x) for box, x in pairs]
+
+    def _vjp(self, arrays: Any, outputs: Any, kept: Any, cotangents: list[Any]) -> list[Any]:
+        context = self._context(arrays, outputs, kept)
+        parts = self.entry.vjp(*context, self._on(cotangents, itertools.repeat(True)))
+        pairs = zip(self._off(parts), self.batched, strict=True)
+        return [g if own or g is None else self.xp.sum(g, axis=0) for g, own in pairs]
+
+    def _jvp(self, arrays: Any, outputs: Any, kept: Any, tangents: list[Any]) -> list[Any]:
+        context = self._context(arrays, outputs, kept)
+        return self._off(self.entry.jvp(*context, self._on(tangents, self.batched)))
+
+    def _context(self, arrays: Any, outputs: Any, kept: Any) -> tuple[Any, Any, Any]:
+        return (
+            self._on(arrays, self.batched),
+            self._on(outputs, itertools.repeat(True)),
+            self._on(kept, self.kept),
+        )
+
+    def _on(self, arrays: Sequence[Any], batched: Iterable[bool]) -> list[Any]:
+        """Make entries of arrays, also of those without a batch axis: all are in one trace."""
+        xp, trace = self.xp, self.trace
+        return [
+            x if x is None else xp.batch_box(spread(xp, x, own, trace.size), trace, None)
+            for x, own in zip(arrays, batched, strict=False)
+        ]
+
+    def _off(self, arrays: Sequence[Any]) -> list[Any]:
+        owns, size = self.trace.owns, self.trace.size
+        return [
+            x.value if owns(x) else x if x is None else spread(self.xp, x, False, size)
+            for x in arrays
+        ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,12 +12,12 @@ from portanet.tape.batched import Batched
 from portanet.tape.box import Box, set_arithmetic
 from portanet.tape.bundle import Several, bundled
 from portanet.tape.calls import composite, constant, of_types, refusing
-from portanet.tape.form import Form
 from portanet.tape.in_place import set_in_place
 from portanet.tape.operands import Operands
+from portanet.tape.ops.card import UNKNOWN, Card
+from portanet.tape.ops.table import CARDS, COMPOSITES, TYPES, card_of
 from portanet.tape.primitive import Primitive
-from portanet.tape.rule import Rule
-from portanet.tape.rules import COMPOSITES, CONSTANTS, EXTENSIONS, RULES, TYPES
+from portanet.tape.rule import Constant
 
 _OPERATORS = {
     "equal": operator.eq,
@@ -97,7 +96,8 @@ class Namespace:
         return f"<{self.__name__}>"
 
     def __dir__(self) -> list[str]:
-        return sorted({*dir(self.raw), *RULES, *EXTENSIONS})
+        own = (name for name, card in CARDS.items() if card.body is not None and "." not in name)
+        return sorted({*dir(self.raw), *own})
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -106,40 +106,40 @@ class Namespace:
 
     def _make(self, name: str) -> Any:
         if name in ("linalg", "fft"):
-            table = importlib.import_module(f"portanet.tape.rules.{name}")
-            return _Extension(self, name, table)
-        if name in EXTENSIONS:
-            rule, generic = EXTENSIONS[name]
-            return self.primitive(name, functools.partial(generic, self.raw), rule)
-        raw: Any = getattr(self.raw, name)
-        if name in RULES:
-            return self._of_library(name, raw, RULES[name])
-        if name in COMPOSITES:
-            return composite(self, name, self.kernels.get(name) or raw, COMPOSITES[name], raw)
-        return self._without_rule(name, raw, CONSTANTS.get(name))
+            return _Extension(self, name)
+        card = card_of(name)
+        if card.body is not None:
+            return self.primitive(card, functools.partial(card.body, self.raw))
+        return self._of_library(card, getattr(self.raw, name))
 
     def primitive(
-        self,
-        name: str,
-        body: Callable[..., Any],
-        rule: Rule,
-        generic: Callable[..., Any] | None = None,
+        self, card: Card, body: Callable[..., Any], generic: Callable[..., Any] | None = None
     ) -> Callable[..., Any]:
-        """Return the recorded function `name`, computed by the native kernel if there is one."""
-        compute = self.kernels.get(name, body)
-        return Primitive(name, compute, rule, self, self.box, generic).function()
+        """Return the recorded function of a card, computed by a native kernel if there is one."""
+        compute = self.kernels.get(card.name, body)
+        return Primitive(card, compute, self, self.box, generic).function()
 
-    def _of_library(self, name: str, raw: Callable[..., Any], rule: Rule) -> Callable[..., Any]:
-        compute = self.kernels.get(name, raw)
-        return Primitive(name, compute, rule, self, self.box, library=raw).function()
-
-    def _without_rule(self, name: str, raw: Any, form: Form | None) -> Any:
-        """Let a function without a rule serve plain arrays, and traced ones where it can."""
+    def _of_library(self, card: Card, raw: Any) -> Any:
+        """Let a function of the library take traced arrays too, as far as its card knows how."""
+        name = card.name
+        compute = self.kernels.get(name) or raw
+        if name in COMPOSITES:
+            return composite(self, name, compute, COMPOSITES[name], raw)
         if isinstance(raw, type) or not callable(raw):
             return raw
         if name in TYPES:
             return of_types(raw)
-        return refusing(self, name, raw) if form is None else constant(self, name, raw, form)
+        if card.rule is UNKNOWN:
+            return refusing(self, card, raw)
+        if isinstance(card.rule, Constant):
+            return constant(self, card, raw, card.rule.signature)
+        if isinstance(card.rule, Several):
+            return bundled(card, compute, self)
+        return Primitive(card, compute, self, self.box, library=raw).function()
+
+
+def _has(name: str) -> bool:
+    return name in CARDS or name in COMPOSITES
 
 
 class _Operators:
@@ -147,12 +147,11 @@ class _Operators:
 
     def __init__(self, xp: Namespace) -> None:
         for name, function in _OPERATORS.items():
-            if name in RULES:
-                rule = RULES[name]
-                primitive = Primitive(name, function, rule, xp, xp.box, library=function)
-                function = primitive.function()
+            card = CARDS[name]
+            if isinstance(card.rule, Constant):
+                function = constant(xp, card, function, card.rule.signature)
             else:
-                function = constant(xp, name, function, CONSTANTS[name])
+                function = Primitive(card, function, xp, xp.box, library=function).function()
             setattr(self, name, function)
 
 
@@ -165,18 +164,18 @@ class _Constants:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        form = CONSTANTS.get(name)
-        made = constant(self._xp, name, getattr(self._xp.raw, name), form)
+        card = card_of(name)
+        signature = card.rule.signature if isinstance(card.rule, Constant) else None
+        made = constant(self._xp, card, getattr(self._xp.raw, name), signature)
         return self.__dict__.setdefault(name, made)
 
 
 class _Extension:
     """``xp.linalg`` or ``xp.fft``: the functions shared with the main namespace are those of it."""
 
-    def __init__(self, xp: Namespace, name: str, table: Any) -> None:
+    def __init__(self, xp: Namespace, name: str) -> None:
         self._xp = xp
         self._name = name
-        self._table = table
         self._raw = getattr(xp.raw, name)
 
     def __dir__(self) -> list[str]:
@@ -188,19 +187,11 @@ class _Extension:
         return self.__dict__.setdefault(name, self._make(name))
 
     def _make(self, name: str) -> Any:
-        xp, table, full_name = self._xp, self._table, f"{self._name}.{name}"
-        if name in table.EXTENSIONS:
-            rule, generic = table.EXTENSIONS[name]
-            return xp.primitive(full_name, functools.partial(generic, xp), rule)
+        xp, full_name = self._xp, f"{self._name}.{name}"
+        card = card_of(full_name)
+        if card.body is not None:
+            return xp.primitive(card, functools.partial(card.body, xp))
         raw: Any = getattr(self._raw, name)
-        if name in table.RULES:
-            rule = table.RULES[name]
-            if isinstance(rule, Several):
-                return bundled(full_name, xp.kernels.get(full_name) or raw, rule, xp)
-            return xp._of_library(full_name, raw, rule)
-        if name in table.COMPOSITES:
-            compute = xp.kernels.get(full_name) or raw
-            return composite(xp, full_name, compute, table.COMPOSITES[name], raw)
-        if name in RULES or name in COMPOSITES:
+        if not _has(full_name) and _has(name):
             return getattr(xp, name)
-        return xp._without_rule(full_name, raw, table.CONSTANTS.get(name))
+        return xp._of_library(card, raw)

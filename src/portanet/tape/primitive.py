@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.tape.box import Box
-from portanet.tape.form import Form
-from portanet.tape.rule import Rule
+from portanet.tape.ops.card import Card
+from portanet.tape.signature import Signature
 from portanet.tape.trace import call
 
 _MISSING: Any = object()  # in the place of an array that was given by name
@@ -17,14 +17,14 @@ _LISTS = frozenset((list, tuple))
 
 
 class Primitive:
-    """A function of one array library together with its derivative rule.
+    """A function of one array library together with its card.
 
     Parameters
     ----------
-    name : str
+    card : Card
+        What is known of the operation.
     compute : callable
         The function on plain arrays.
-    rule : Rule
     xp : namespace
         The traced namespace in whose words the rule computes.
     box : type
@@ -34,33 +34,31 @@ class Primitive:
     library : callable, optional
         The library's function of this name, where there is one. It says which arguments there
         are, and takes those that `compute`, a shorter way, does not.
-    form : Form, optional
-        The form of the arguments of a function of the library; by default that of its rule.
     """
 
     __slots__ = (
-        "box", "compute", "form", "generic", "library", "name", "pull", "push", "rule", "xp",
+        "box", "card", "compute", "generic", "library", "name", "pull", "push", "rule",
+        "signature", "xp",
     )  # fmt: skip
 
     def __init__(
         self,
-        name: str,
+        card: Card,
         compute: Callable[..., Any],
-        rule: Rule,
         xp: Any,
         box: type[Box],
         generic: Callable[..., Any] | None = None,
         library: Callable[..., Any] | None = None,
-        form: Form | None = None,
     ) -> None:
-        self.name = name
+        self.card = card
+        self.name = card.name
         self.compute = compute
-        self.rule = rule
+        self.rule = rule = card.rule
         self.xp = xp
         self.box = box
         self.generic = generic
         self.library = library
-        self.form = rule.form if form is None and library is not None else form
+        self.signature = None if library is None else rule.signature
         self.pull, self.push = rule.vjp, rule.jvp
 
     def __repr__(self) -> str:
@@ -75,7 +73,7 @@ class Primitive:
         if self.library is not None:
             if not any(isinstance(x, Box) for x in (*args, *options.values())):
                 return self.library(*args, **options)
-            args, options = _form(self).bind(self.name, self.library, args, options)
+            args, options = _signature(self).bind(self.name, self.library, args, options)
         count = self.rule.arity or 1
         operands = map(self.xp.operands.check, args[:count])
         return call(self, (*operands, *args[count:]), options)
@@ -92,13 +90,13 @@ class Primitive:
         return function
 
 
-def _form(primitive: Primitive) -> Form:
-    assert primitive.form is not None
-    return primitive.form
+def _signature(primitive: Primitive) -> Signature:
+    assert primitive.signature is not None
+    return primitive.signature
 
 
 def _of_one(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
-    names = _form(primitive).keywords
+    names = _signature(primitive).keywords
 
     def function(x: Any = _MISSING, /, *rest: Any, **options: Any) -> Any:
         if isinstance(x, Box):
@@ -116,7 +114,7 @@ def _of_one(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., 
 
 
 def _of_two(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
-    names, known = _form(primitive).keywords, primitive.xp.operands.known
+    names, known = _signature(primitive).keywords, primitive.xp.operands.known
 
     def function(x: Any, y: Any, /, *rest: Any, **options: Any) -> Any:
         if isinstance(x, Box):
@@ -145,8 +143,9 @@ def _of_two(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., 
 
 
 def _of_some(primitive: Primitive, compute: Callable[..., Any]) -> Callable[..., Any]:
-    form, known = _form(primitive), primitive.xp.operands.known
-    count, names, operands = len(form.positional), form.keywords, primitive.rule.arity or 0
+    signature, known = _signature(primitive), primitive.xp.operands.known
+    count, names = len(signature.positional), signature.keywords
+    operands = primitive.rule.arity or 0
 
     def function(*args: Any, **options: Any) -> Any:
         for x in args:

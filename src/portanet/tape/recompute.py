@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from portanet.tape.custom import Operation
+from portanet.tape.custom_rule import Operation
 
 Function = Callable[..., Sequence[Any]]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from portanet.errors import NoDerivativeError
-from portanet.tape.form import Form
+from portanet.tape.signature import Signature
 
 
 def is_complex(xp: Any, dtype: Any) -> bool:
@@ -74,9 +74,9 @@ class Rule:
     arity: int | None = None
 
     @property
-    def form(self) -> Form:
-        """The form of the arguments that the formulas of this rule know."""
-        return Form(("x1", "x2", "x3")[: self.arity])
+    def signature(self) -> Signature:
+        """The arguments that the formulas of this rule know."""
+        return Signature(("x1", "x2", "x3")[: self.arity])
 
     def vjp(
         self,
@@ -106,7 +106,22 @@ class Rule:
 
 
 class Constant(Rule):
-    """A function that is computed as if nothing were differentiated."""
+    """A function that is computed as if nothing were differentiated, such as a comparison.
+
+    Parameters
+    ----------
+    *positional : str
+        The names of the arguments that are given by position.
+    named : str
+        Those of the others, with spaces between them.
+    """
+
+    def __init__(self, *positional: str, named: str = "") -> None:
+        self._signature = Signature(positional, frozenset(named.split()))
+
+    @property
+    def signature(self) -> Signature:
+        return self._signature
 
 
 class Elementwise(Rule):
@@ -166,8 +181,8 @@ class Linear(Rule):
         self.arity = arity
 
     @property
-    def form(self) -> Form:
-        return Form.of(self.transpose, skipped=2)
+    def signature(self) -> Signature:
+        return Signature.of(self.transpose, skipped=2)
 
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         return [self.transpose(primitive.xp, cotangent, *args, **kwargs)]
@@ -190,8 +205,8 @@ class Multilinear(Rule):
         self.arity = len(transposes)
 
     @property
-    def form(self) -> Form:
-        return Form.of(self.transposes[0], skipped=2)
+    def signature(self) -> Signature:
+        return Signature.of(self.transposes[0], skipped=2)
 
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         return [self.transposes[i](primitive.xp, cotangent, *args, **kwargs) for i in argnums]
@@ -221,8 +236,8 @@ class Explicit(Rule):
         self.arity = arity
 
     @property
-    def form(self) -> Form:
-        return Form.of(self.formulas[0], skipped=3)
+    def signature(self) -> Signature:
+        return Signature.of(self.formulas[0], skipped=3)
 
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         return [self.formulas[0](primitive.xp, cotangent, result, *args, **kwargs)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from portanet.tape.box import Box
+from portanet.tape.ops.card import Card
 from portanet.tracing.program import Inner, Program
 from portanet.tracing.record.host import RecordedKey, RecordedNumber
 
@@ -23,6 +24,7 @@ class Compound(Inner):
         That of the arrays in its programs.
     """
 
+    card: ClassVar[Card] = Card("compound operation")
     name: str
     xp: Any
 

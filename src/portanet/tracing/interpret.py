@@ -8,7 +8,8 @@ from typing import Any
 from portanet.random import Key
 from portanet.tape.box import Box, seen
 from portanet.tape.calls import strip_all
-from portanet.tape.custom import CustomRule
+from portanet.tape.custom_rule import CustomRule
+from portanet.tape.ops.card import Role
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Constant
 from portanet.tape.trace import call
@@ -45,10 +46,10 @@ def evaluated(operation: Operation, values: MutableMapping[Variable, Any]) -> An
     if isinstance(primitive, HostFunction):
         owner = next((x.owner for x in args if isinstance(x, RecordedKey | RecordedNumber)), None)
         return primitive.compute(*args) if owner is None else owner.host_again(primitive, args)
-    if operation.name == "part" and not isinstance(args[0], Box):
+    if operation.card.role is Role.PART and not isinstance(args[0], Box):
         return args[0][args[1]]
     options = {k: replaced(now, x) for k, x in operation.options.items()}
-    if type(primitive.rule) is Constant:
+    if isinstance(primitive.rule, Constant):
         args, options = strip_all(args), {k: strip_all(x) for k, x in options.items()}
     return call(primitive, list(map(seen, args)), options)
 

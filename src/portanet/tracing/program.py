@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
-from portanet.tracing.standard import is_standard
+from portanet.tape.ops.card import Card
+from portanet.tape.ops.form import Form
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +61,13 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """The name by which an operation is known: not that of a function of the user's."""
-        name = self.primitive.name
-        return name if is_standard(self.primitive) else f"{name} of the user's"
+        """What messages and sources call it."""
+        return self.primitive.name
+
+    @property
+    def card(self) -> Card:
+        """What is known of it."""
+        return self.primitive.card
 
     @property
     def operands(self) -> list[Variable]:
@@ -96,6 +101,9 @@ class HostFunction:
     name: str
     compute: Callable[..., Any]
     text: str
+    card: ClassVar[Card] = Card(
+        "host function", numpy=lambda call, *args, **options: Form(fresh=call.primitive.text)
+    )
 
 
 class Inner:

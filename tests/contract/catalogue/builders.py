@@ -66,7 +66,8 @@ class FunctionCase:
 
     It is not `smooth` if its derivative is, on purpose, not that of its values; `per_sample` says
     that the first axis counts independent samples; `slack` is the error of torch's own
-    derivatives where that is above rounding.
+    derivatives where that is above rounding. `of_lapack` are those that numbers longer than
+    float64 are too long for.
     """
 
     name: str
@@ -76,6 +77,7 @@ class FunctionCase:
     smooth: bool = True
     per_sample: bool = True
     slack: float = 0.0
+    of_lapack: bool = False
 
 
 NO_VALUES = "values a channel >= 2: 0 < 2"

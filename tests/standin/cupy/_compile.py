@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,10 +22,10 @@ C_TYPES = {
 }  # fmt: skip
 
 _ONE = """
-    acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp expm1 fabs floor lgamma log log10
-    log1p log2 rint sin sinh sqrt tan tanh trunc
+    acos acosh asin asinh atan atanh cbrt ceil cos cosh erf erfc exp exp2 expm1 fabs floor lgamma
+    log log10 log1p log2 nearbyint rint round sin sinh sqrt tan tanh tgamma trunc
 """
-_TWO = "atan2 copysign fmax fmin fmod hypot pow"
+_TWO = "atan2 copysign fdim fmax fmin fmod hypot nextafter pow remainder"
 
 
 def _overloads() -> str:
@@ -82,8 +83,7 @@ def compiled(units: Sequence[Unit], options: tuple[str, ...]) -> list[Any]:
     if found is None:
         raise RuntimeError("no g++ of 12 or later to compile kernels for the host")
     contract = "-ffp-contract=" + ("off" if "--fmad=false" in options else "fast")
-    preambles = dict.fromkeys(unit.preamble for unit in units)
-    text = "\n".join([HEAD, *preambles, *(unit.text for unit in units)])
+    text = "\n".join([HEAD, *_definitions(units), *(unit.text for unit in units)])
     target = _folder() / f"{_hash(found, contract, *FLAGS, text)}.so"
     if not target.exists():
         made = target.with_suffix(f".{os.getpid()}")
@@ -94,6 +94,15 @@ def compiled(units: Sequence[Unit], options: tuple[str, ...]) -> list[Any]:
         made.replace(target)
     library = ctypes.CDLL(str(target))
     return [library[unit.name] for unit in units]
+
+
+def _definitions(units: Sequence[Unit]) -> list[str]:
+    """Return what the preambles define, each template and type once."""
+    parts = (part for unit in units for part in _DEFINITION.split(unit.preamble))
+    return list(dict.fromkeys(part.strip() for part in parts))
+
+
+_DEFINITION = re.compile(r"\n(?=template|typedef)")
 
 
 def _hash(*texts: str) -> str:

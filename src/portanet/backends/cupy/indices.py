@@ -12,7 +12,7 @@ from typing import Any
 import cupy
 import numpy as np
 
-from portanet.tape.rules.indexing import refuse_range
+from portanet.tape.ops.index_keys import refuse_range
 
 # What is noted: the number of the check, an index out of range, the size, whether negative ones
 # count from the end. Of several at a time any one stays.

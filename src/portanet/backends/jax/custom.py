@@ -17,7 +17,7 @@ from jax.interpreters.ad import JVPTracer
 from portanet import tape
 from portanet.backends.jax.autodiff import conjugate
 from portanet.backends.jax.namespace import is_smooth
-from portanet.tape.custom import Kept
+from portanet.tape.custom_rule import Kept
 
 
 def custom(operation: tape.Operation, arrays: Sequence[Any]) -> list[Any]:

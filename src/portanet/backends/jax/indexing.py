@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from portanet.tape.rules import indexing
+from portanet.tape.ops.index_keys import refuse_range
 
 
 def checked_index(index: jax.Array, size: int, names: tuple[str, str], wraps: bool) -> jax.Array:
@@ -20,7 +20,7 @@ def checked_index(index: jax.Array, size: int, names: tuple[str, str], wraps: bo
     """
     if index.size and not isinstance(index, Tracer) and _is_on_host(index):
         values = np.asarray(index)  # inside of a program even a constant's minimum is traced
-        indexing.refuse_range(int(values.min()), int(values.max()), size, names, wraps)
+        refuse_range(int(values.min()), int(values.max()), size, names, wraps)
     index = index.astype(jnp.arange(0).dtype)
     if not wraps and not isinstance(index, Tracer):
         return index

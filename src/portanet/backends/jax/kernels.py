@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.scipy import special
 
 from portanet.backends.jax import convolution, indexing
 
@@ -18,6 +19,8 @@ def contract(*operands: jax.Array, plan: Any) -> jax.Array:
 KERNELS: dict[str, Callable[..., Any]] = {
     **convolution.KERNELS,
     **indexing.KERNELS,
+    "beta_share": special.betainc,
     "contract": contract,
     "detach": jax.lax.stop_gradient,
+    "gamma_share": special.gammainc,
 }

@@ -19,10 +19,9 @@ from jax.core import Tracer
 
 from portanet.errors import NoDerivativeError
 from portanet.tape.capabilities import REFUSED
+from portanet.tape.ops.complex_numbers import direction
+from portanet.tape.ops.table import CARDS
 from portanet.tape.rule import Rule
-from portanet.tape.rules import EXTENSIONS, RULES
-from portanet.tape.rules.elementwise import direction
-from portanet.tape.rules.linalg_norms import RULES as NORMS
 
 _RULED = (
     "abs", "atan2", "copysign", "cumulative_prod", "hypot", "logaddexp", "nextafter", "pow",
@@ -121,12 +120,11 @@ def namespace() -> Any:
     xp.complex_dtypes = {}
     xp.linalg = _copy(jnp.linalg)
     for name in _RULED:
-        setattr(xp, name, Ruled(name, getattr(jnp, name), RULES[name], xp))
-    xp.std = Ruled("std", _wide(jnp.std), RULES["std"], xp)
-    norm = _wide(jnp.linalg.vector_norm)
-    xp.linalg.vector_norm = Ruled("vector_norm", norm, NORMS["vector_norm"], xp)
-
-    clip_between = Ruled("clip", jnp.clip, EXTENSIONS["clip_between"][0], xp)
+        setattr(xp, name, Ruled(name, getattr(jnp, name), CARDS[name].rule, xp))
+    xp.std = Ruled("std", _wide(jnp.std), CARDS["std"].rule, xp)
+    norm, rule = _wide(jnp.linalg.vector_norm), CARDS["linalg.vector_norm"].rule
+    xp.linalg.vector_norm = Ruled("vector_norm", norm, rule, xp)
+    clip_between = Ruled("clip", jnp.clip, CARDS["clip_between"].rule, xp)
 
     def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
         return clip_between(x, min, max)
@@ -139,11 +137,30 @@ def namespace() -> Any:
     def sign(x: Any, /) -> Any:
         return direction(xp, xp.abs(x), x) if jnp.iscomplexobj(x) else jnp.sign(x)
 
+    for full_name, card in CARDS.items():
+        room, _, name = full_name.rpartition(".")
+        if room == "linalg" and card.body is not None:
+            body = functools.partial(card.body, xp)
+            setattr(xp.linalg, name, Ruled(name, body, card.rule, xp))
+    xp.linalg.solve_triangular = _solve_triangular
     for name in REFUSED:
         setattr(xp, name, _refusing(name))
     xp.clip, xp.linalg.matrix_norm = clip, matrix_norm
     xp.logistic, xp.sign = jax.nn.sigmoid, sign
     return xp
+
+
+def _solve_triangular(
+    a: jax.Array, b: jax.Array, /, *, lower: bool = False, unit_diagonal: bool = False
+) -> jax.Array:
+    """Solve with JAX's own function, which spreads nothing."""
+    columns = b[:, None] if b.ndim == 1 else b
+    batch = jnp.broadcast_shapes(a.shape[:-2], columns.shape[:-2])
+    a, columns = (jnp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, columns))
+    x = jax.lax.linalg.triangular_solve(
+        a, columns, left_side=True, lower=lower, unit_diagonal=unit_diagonal
+    )
+    return x[..., 0] if b.ndim == 1 else x
 
 
 def _refusing(name: str) -> Callable[..., Any]:

@@ -27,6 +27,7 @@ from autograd.tracer import notrace_primitives
 from portanet import tape
 from portanet.errors import NoDerivativeError, TracedValueError
 from portanet.tape.batched import Batched
+from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule, cast, conj, fit
 from portanet.tracing.record.record import recorded_box
@@ -108,8 +109,7 @@ class _Call:
         compute = _Computed(fun, values, ans._value)
         for i, parent in zip(argnums, parents, strict=True):
             values[i] = parent.result
-        # By its own name it might be taken for a function of the standard.
-        primitive = Primitive(f"autograd's {_name(fun)}", compute, _Rule(fun), xp, xp.box)
+        primitive = Primitive(Card(f"autograd's {_name(fun)}", _Rule(fun)), compute, xp, xp.box)
         self.result = primitive(*values, **kwargs)
         compute.forget()
         ans.__class__ = _Result
@@ -179,7 +179,7 @@ class _Rule(Rule):
             (part,) = self._pull(result, args, kwargs, (argnum,))(g)
             return part
 
-        return Primitive(f"autograd's pullback of {_name(self.fun)}", pulled, Rule(), xp, xp.box)
+        return Primitive(Card(f"autograd's pullback of {_name(self.fun)}"), pulled, xp, xp.box)
 
     def _transposed(self, xp, tangents, result, args, kwargs, argnums):
         """Compute the tangent by the pullback, which is linear: its own pullback pushes forward."""

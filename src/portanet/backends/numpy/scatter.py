@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.tape.rules import indexing
+from portanet.tape.ops import index_keys
 
 _BLOCK = 65536  # entries whose flat indices stay in a second-level cache
 _FEW = 4096  # entries that are added before another routine is called
@@ -26,12 +26,12 @@ def checked_index(index: Any, size: int, names: tuple[str, str], wraps: bool) ->
     wide = np.array(index, np.int64)
     if wide.size == 0 or int(wide.view(np.uint64).max()) < size:  # negative ones become huge
         return wide
-    return indexing.checked_index(np, index, size, names, wraps)
+    return index_keys.checked_index(np, index, size, names, wraps)
 
 
 def scatter_getitem(g: Any, key: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Compute ``xp.scatter_getitem``."""
-    if not indexing.has_integer_array(key):
+    if not index_keys.has_integer_array(key):
         fresh = np.zeros(shape, dtype=g.dtype)
         fresh[key] = g
         return fresh

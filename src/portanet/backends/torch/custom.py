@@ -27,7 +27,7 @@ from torch.overrides import TorchFunctionMode
 
 from portanet import tape, trees
 from portanet.backends.torch.autodiff import jvp, visible, vjp
-from portanet.tape.custom import Kept
+from portanet.tape.custom_rule import Kept
 
 
 def custom(operation: tape.Operation, arrays: Sequence[Any]) -> list[Any]:

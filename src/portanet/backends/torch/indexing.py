@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor
 
-from portanet.tape.rules import indexing
+from portanet.tape.ops.index_keys import refuse_range
 
 Tensor = torch.Tensor
 
@@ -23,7 +23,7 @@ def checked_index(index: Tensor, size: int, names: tuple[str, str], wraps: bool)
         except RuntimeError:  # a tensor that is being recorded
             pass
         else:
-            indexing.refuse_range(low, high, size, names, wraps)
+            refuse_range(low, high, size, names, wraps)
     index = index.to(torch.int64)
     return torch.where(index < 0, index + size, index) if wraps else index
 

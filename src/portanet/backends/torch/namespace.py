@@ -147,9 +147,21 @@ def vector_norm(x: Tensor, /, *, axis: Any = None, keepdims: bool = False, ord: 
     return torch.where(zero, 0.0, torch.sqrt(torch.where(zero, 1.0, total)))
 
 
+def solve_triangular(
+    a: Tensor, b: Tensor, /, *, lower: bool = False, unit_diagonal: bool = False
+) -> Tensor:
+    """Solve with torch's own function, which has other names for its options."""
+    columns = b[:, None] if b.ndim == 1 else b
+    x = torch.linalg.solve_triangular(a, columns, upper=not lower, unitriangular=unit_diagonal)
+    return x[..., 0] if b.ndim == 1 else x
+
+
 _FUNCTIONS = (
     atan2, floor_divide, full, hypot, linspace, logaddexp, moveaxis, pow, remainder, sign, unstack,
     vecdot,
 )  # fmt: skip
-LINEAR_ALGEBRA: dict[str, Callable[..., Any]] = {"vector_norm": vector_norm}
+LINEAR_ALGEBRA: dict[str, Callable[..., Any]] = {
+    "solve_triangular": solve_triangular,
+    "vector_norm": vector_norm,
+}
 REPLACEMENTS: dict[str, Callable[..., Any]] = {f.__name__: f for f in _FUNCTIONS}

@@ -22,9 +22,8 @@ from portanet.backends.torch.modes import differentiates_forward_mode
 from portanet.backends.torch.namespace import LINEAR_ALGEBRA
 from portanet.tape import Operation
 from portanet.tape.bundle import Several
+from portanet.tape.ops.table import CARDS
 from portanet.tape.rule import Rule
-from portanet.tape.rules import RULES
-from portanet.tape.rules import linalg as tables
 
 
 class Ruled:
@@ -124,14 +123,17 @@ def _is_batched(x: Any) -> bool:
 def add_rules(xp: Any) -> None:
     """Put the functions with the tape's rules into a namespace of torch."""
     xp.complex_dtypes = {}
-    rule = RULES["cumulative_prod"]
+    rule = CARDS["cumulative_prod"].rule
     xp.cumulative_prod = Ruled("cumulative_prod", compat.cumulative_prod, rule, xp, _has_zero)
     xp.linalg = types.ModuleType(linalg.__name__, linalg.__doc__)
     xp.linalg.__dict__.update({**vars(linalg), **LINEAR_ALGEBRA})
     needed = {"det": _is_singular}
     for name in ("det", "eigh", "slogdet", "solve"):
-        compute, rule = getattr(linalg, name), tables.RULES[name]
+        compute, rule = getattr(linalg, name), CARDS[f"linalg.{name}"].rule
         condition = needed.get(name, differentiates_forward_mode)
         setattr(xp.linalg, name, Ruled(name, compute, rule, xp, condition))
-    for name, (rule, generic) in tables.EXTENSIONS.items():
-        setattr(xp.linalg, name, Ruled(name, functools.partial(generic, xp), rule, xp))
+    for full_name, card in CARDS.items():
+        room, _, name = full_name.rpartition(".")
+        if room == "linalg" and card.body is not None and name not in LINEAR_ALGEBRA:
+            compute = functools.partial(card.body, xp)
+            setattr(xp.linalg, name, Ruled(name, compute, card.rule, xp))

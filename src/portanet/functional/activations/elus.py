@@ -6,6 +6,7 @@ from typing import Any
 
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
+from portanet.tape.ops.batching import elementwise
 from portanet.tape.rule import Elementwise, Explicit
 
 _SELU_SCALE = 1.0507009873554805
@@ -22,7 +23,7 @@ def _elu_scale(xp: Any, d: Any, y: Any, x: Any, alpha: float = 1.0) -> Any:
     return d * (above + (1.0 - above) * (alpha * _curve(xp, x)))
 
 
-@kernel(rule=Explicit(_elu_scale, _elu_scale, arity=None))
+@kernel(rule=Explicit(_elu_scale, _elu_scale, arity=None), batching=elementwise)
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """Exponential linear unit: `x` where it is positive, else ``alpha * (exp(x) - 1)``.
 
@@ -60,7 +61,7 @@ def _celu_scale(xp: Any, d: Any, y: Any, x: Any, alpha: float = 1.0) -> Any:
     return d * _curve(xp, x / alpha)
 
 
-@kernel(rule=Explicit(_celu_scale, _celu_scale, arity=None))
+@kernel(rule=Explicit(_celu_scale, _celu_scale, arity=None), batching=elementwise)
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """Exponential linear unit without a kink: ``alpha * (exp(x / alpha) - 1)`` below 0.
 

@@ -11,10 +11,16 @@ from portanet.functional.activations.sigmoids import sigmoid, softplus
 from portanet.functional.kernel import kernel
 from portanet.functional.special.error_function import erfc, limited
 from portanet.interface import array_namespace
+from portanet.tape.ops.form import by_entries
+from portanet.tape.ops.words import Words
 from portanet.tape.rule import Elementwise
 
 _GELU = math.sqrt(8.0 / math.pi)
 _CUBIC = 0.044715
+_GELU_ERF = """
+template <typename T> __device__ T portanet_gelu(T a) {
+    return T(0.5) * a * erfc(a * T(-0.70710678118654752440));
+}"""
 
 
 @kernel
@@ -26,7 +32,7 @@ def gelu_scale(d: Any, x: Any) -> Any:
     return d * gate * (1.0 + (1.0 - gate) * (_GELU * near * (1.0 + 3.0 * _CUBIC * square)))
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: gelu_scale(d, x)))
+@kernel(rule=Elementwise(lambda xp, d, y, x: gelu_scale(d, x)), fresh=True)
 def gelu(x: Any) -> Any:
     """Gaussian error linear unit in its tanh form.
 
@@ -65,7 +71,12 @@ def _gelu_erf_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
     return d * (0.5 * erfc(near * -math.sqrt(0.5)) + near * density)
 
 
-@kernel(rule=Elementwise(_gelu_erf_scale))
+@kernel(
+    rule=Elementwise(_gelu_erf_scale),
+    numpy=by_entries,
+    words=Words("portanet_gelu({0})", helper=_GELU_ERF, several=True),
+    fresh=True,
+)
 def gelu_erf(x: Any) -> Any:
     """Gaussian error linear unit, `x` times the normal distribution function at `x`.
 
@@ -98,7 +109,7 @@ def _silu_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
     return d * (gate + y * (1.0 - gate))
 
 
-@kernel(rule=Elementwise(_silu_scale))
+@kernel(rule=Elementwise(_silu_scale), fresh=True)
 def silu(x: Any) -> Any:
     """Sigmoid linear unit, ``x * sigmoid(x)``, also known as swish.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
+from portanet.tape.ops.batching import elementwise
 from portanet.tape.rule import Elementwise, Explicit
 
 
@@ -114,7 +115,7 @@ def _soft_shrink_scale(xp: Any, d: Any, y: Any, x: Any, threshold: float = 0.5) 
     return xp.where(xp.abs(x) <= threshold, 0.0, d)
 
 
-@kernel(rule=Explicit(_soft_shrink_scale, _soft_shrink_scale, arity=None))
+@kernel(rule=Explicit(_soft_shrink_scale, _soft_shrink_scale, arity=None), batching=elementwise)
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     """Shrinkage: `x` moved towards 0 by `threshold`, and 0 where it would cross.
 

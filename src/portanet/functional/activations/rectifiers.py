@@ -11,6 +11,7 @@ from typing import Any
 from portanet import random
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
+from portanet.tape.ops.batching import elementwise
 from portanet.tape.rule import Elementwise, Explicit
 
 
@@ -70,7 +71,7 @@ def _leaky_scale(xp: Any, d: Any, y: Any, x: Any, negative_slope: float = 0.01) 
     return d * (above + negative_slope * (1.0 - above))
 
 
-@kernel(rule=Explicit(_leaky_scale, _leaky_scale, arity=None))
+@kernel(rule=Explicit(_leaky_scale, _leaky_scale, arity=None), batching=elementwise)
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """Leaky rectifier: `x` where it is positive, else ``negative_slope * x``.
 
@@ -179,7 +180,7 @@ def _threshold_scale(xp: Any, d: Any, y: Any, x: Any, threshold: float = 1.0) ->
     return xp.where(x > threshold, d, 0.0)
 
 
-@kernel(rule=Explicit(_threshold_scale, _threshold_scale, arity=None))
+@kernel(rule=Explicit(_threshold_scale, _threshold_scale, arity=None), batching=elementwise)
 def threshold_relu(x: Any, threshold: float = 1.0) -> Any:
     """Thresholded rectifier: `x` where it exceeds `threshold`, else 0.
 

@@ -8,6 +8,8 @@ from typing import Any
 from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
+from portanet.tape.ops.batching import along_axis, over_axes
+from portanet.tape.ops.form import by_rows
 from portanet.tape.rule import Explicit
 
 
@@ -17,7 +19,12 @@ def softmax_scale(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
 
 
 @in_float32
-@kernel(rule=Explicit(softmax_scale, softmax_scale, arity=None))
+@kernel(
+    rule=Explicit(softmax_scale, softmax_scale, arity=None),
+    batching=along_axis,
+    numpy=by_rows,
+    fresh=True,
+)
 def softmax(x: Any, axis: int = -1) -> Any:
     """Exponentials divided by their sum, ``exp(x) / sum(exp(x))``.
 
@@ -55,7 +62,7 @@ def _log_softmax_jvp(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
 
 
 @in_float32
-@kernel(rule=Explicit(_log_softmax_vjp, _log_softmax_jvp, arity=None))
+@kernel(rule=Explicit(_log_softmax_vjp, _log_softmax_jvp, arity=None), batching=along_axis)
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """Logarithm of the softmax, ``x - log(sum(exp(x)))``.
 
@@ -113,8 +120,16 @@ def _logsumexp_jvp(
     return xp.sum(d * _weights(xp, y, x, axis, keepdims), axis=axis, keepdims=keepdims)
 
 
+def _logsumexp_batch(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    names = ("axis", "keepdims")
+    options = {**dict(zip(names, values[1:], strict=False)), **kwargs}
+    return over_axes(trace, primitive, values[:1], batched[:1], options)
+
+
 @in_float32
-@kernel(rule=Explicit(_logsumexp_vjp, _logsumexp_jvp, arity=None))
+@kernel(rule=Explicit(_logsumexp_vjp, _logsumexp_jvp, arity=None), batching=_logsumexp_batch)
 def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     """Logarithm of a sum of exponentials, ``log(sum(exp(x)))``.
 

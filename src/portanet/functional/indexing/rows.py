@@ -10,11 +10,18 @@ from typing import Any
 from portanet.functional.half import rounded, widened
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace, backend_of, device_of
-from portanet.tape.rule import Explicit
+from portanet.tape.ops.form import own
+from portanet.tape.ops.index_batching import segments
+from portanet.tape.rule import Explicit, Linear
 from portanet.tape.segmented import reduced
 
 
-@kernel
+@kernel(
+    rule=Linear(lambda xp, g, x, places, count: xp.take(g, places, axis=0), arity=None),
+    batching=segments,
+    numpy=own,
+    fresh=True,
+)
 def add_rows(x: Any, places: Any, count: int) -> Any:
     """Add each row of `x` to the row of zeros at its place."""
     return array_namespace(x, places).scatter_take(x, places, 0, (count, *x.shape[1:]))
@@ -71,7 +78,12 @@ def _largest_jvp(xp: Any, t: Any, y: Any, x: Any, places: Any, count: int) -> An
     return add_rows(xp.where(hit, t, 0.0), places, count) / xp.maximum(ties, xp.ones_like(ties))
 
 
-@kernel(rule=Explicit(_largest_vjp, _largest_jvp, arity=None))
+@kernel(
+    rule=Explicit(_largest_vjp, _largest_jvp, arity=None),
+    batching=segments,
+    numpy=own,
+    fresh=True,
+)
 def segment_max(x: Any, places: Any, count: int) -> Any:
     """Return the largest rows, entry by entry, and the lowest number where there is no row."""
     xp = array_namespace(x, places)

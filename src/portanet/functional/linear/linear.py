@@ -7,6 +7,7 @@ from typing import Any
 from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
+from portanet.tape.ops.batching import natural, through
 from portanet.tape.rule import Rule, conj
 
 
@@ -64,7 +65,22 @@ def _bias_cotangent(xp: Any, rows: Any, x: Any, weight: Any) -> Any:
     return xp.sum(rows, axis=0)
 
 
-@kernel(rule=_LinearRule())
+def _of_entries(xp: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+    y = xp.matmul(x, xp.matrix_transpose(weight))
+    return y if bias is None else y + bias
+
+
+_of_parameters = through(_of_entries)
+
+
+def _batch(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    rule = _of_parameters if any(batched[1:]) else natural
+    return rule(trace, primitive, values, batched, kwargs)
+
+
+@kernel(rule=_LinearRule(), batching=_batch)
 def linear(x: Any, weight: Any, bias: Any = None, /) -> Any:
     """Apply the linear map ``y = x Wᵀ + b`` to the last axis of `x`.
 

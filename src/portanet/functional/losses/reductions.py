@@ -8,6 +8,7 @@ from typing import Any
 from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
+from portanet.tape.ops.batching import through
 from portanet.tape.rule import Elementwise, Multilinear, Rule, conj
 
 
@@ -29,7 +30,10 @@ class _MeanSquaredError(Rule):
 
 
 @in_float32
-@kernel(rule=_MeanSquaredError())
+@kernel(
+    rule=_MeanSquaredError(),
+    batching=through(lambda xp, x, y: xp.mean((x - y) * (x - y))),
+)
 def mean_squared_error(prediction: Any, target: Any, /) -> Any:
     """Mean of the squares of all differences of two arrays.
 
@@ -55,7 +59,10 @@ def mean_squared_error(prediction: Any, target: Any, /) -> Any:
 
 
 @in_float32
-@kernel(rule=Multilinear(lambda xp, g, x, y: g * conj(xp, y), lambda xp, g, x, y: g * conj(xp, x)))
+@kernel(
+    rule=Multilinear(lambda xp, g, x, y: g * conj(xp, y), lambda xp, g, x, y: g * conj(xp, x)),
+    batching=through(lambda xp, x, y: xp.sum(x * y)),
+)
 def inner_product(x: Any, y: Any, /) -> Any:
     """Sum of the products of all entries of two arrays, ``sum(x * y)``; nothing is conjugated.
 

@@ -7,6 +7,7 @@ from typing import Any
 from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
+from portanet.tape.ops.batching import behind, of_first
 from portanet.tape.rule import Explicit
 
 Axes = tuple[int, ...]
@@ -37,7 +38,12 @@ def _standardize_rule(xp: Any, d: Any, y: Any, x: Any, axes: Axes, epsilon: floa
     return standardize_scale(d, y, x, axes, epsilon)
 
 
-@kernel(rule=Explicit(_standardize_rule, _standardize_rule, arity=None))
+@of_first
+def _batch(primitive: Any, x: Any, rank: int, axes: Axes, epsilon: float) -> Any:
+    return primitive(x, behind(primitive.name, axes, rank), epsilon)
+
+
+@kernel(rule=Explicit(_standardize_rule, _standardize_rule, arity=None), batching=_batch)
 def standardize(x: Any, axes: Axes, epsilon: float) -> Any:
     """Subtract the mean over `axes` and divide by the root of the variance plus `epsilon`."""
     xp = array_namespace(x)
@@ -50,7 +56,7 @@ def _to_unit_size_scale(xp: Any, d: Any, y: Any, x: Any, axes: Axes, epsilon: fl
     return (d - y * along) * _inverse_size(xp, x, axes, epsilon)
 
 
-@kernel(rule=Explicit(_to_unit_size_scale, _to_unit_size_scale, arity=None))
+@kernel(rule=Explicit(_to_unit_size_scale, _to_unit_size_scale, arity=None), batching=_batch)
 def to_unit_size(x: Any, axes: Axes, epsilon: float) -> Any:
     """Divide by the root of the mean square over `axes` plus `epsilon`."""
     return x * _inverse_size(array_namespace(x), x, axes, epsilon)

@@ -13,6 +13,8 @@ from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.functional.sequences.masks import bias_of, check_mask, without_excluded
 from portanet.interface import array_namespace
+from portanet.tape.ops.batching import natural
+from portanet.tape.ops.form import by_rows
 from portanet.tape.rule import Explicit
 
 
@@ -133,7 +135,7 @@ def attention(
     return average(_weights(query, key, bias_of(query, key, mask, causal), scale), value)
 
 
-@kernel(rule=Explicit(softmax_scale, softmax_scale))
+@kernel(rule=Explicit(softmax_scale, softmax_scale), batching=natural, numpy=by_rows, fresh=True)
 def masked_softmax(x: Any) -> Any:
     """Return the softmax along the last axis, zero where all of it is minus infinity."""
     xp = array_namespace(x)

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from portanet.functional.kernel import kernel
 from portanet.functional.spatial.padding import pad
 from portanet.interface import array_namespace
+from portanet.tape.ops.batching import samples
+from portanet.tape.ops.form import into
 from portanet.tape.rule import Multilinear, Rule, conj
 
 
@@ -88,7 +90,7 @@ def _matrix(xp: Any, w: Any, groups: int) -> Any:
     return _split(xp, xp.reshape(w, (math.prod(w.shape[:-1]), w.shape[-1])), groups)
 
 
-@kernel(rule=_ProductRule())
+@kernel(rule=_ProductRule(), batching=samples(1), numpy=into, fresh=True)
 def patch_product(patches: Any, w: Any, bias: Any = None, *, cut: Cut) -> Any:
     """Multiply patches by a kernel: ``(rows, windows in a row * out)``.
 
@@ -116,7 +118,12 @@ def _w_from_patches(xp: Any, h: Any, g: Any, w: Any, *, cut: Cut) -> Any:
     return patch_collect(h, conj(xp, g), cut=cut)
 
 
-@kernel(rule=Multilinear(_g_from_patches, _w_from_patches))
+@kernel(
+    rule=Multilinear(_g_from_patches, _w_from_patches),
+    batching=samples(1),
+    numpy=into,
+    fresh=True,
+)
 def patch_spread(g: Any, w: Any, *, cut: Cut) -> Any:
     """Spread `g` over the patches: the transpose of `patch_product` with respect to them."""
     xp = array_namespace(g, w)
@@ -142,7 +149,7 @@ def _g_from_w(xp: Any, v: Any, patches: Any, g: Any, *, cut: Cut) -> Any:
     return patch_product(conj(xp, patches), v, cut=cut)
 
 
-@kernel(rule=Multilinear(_patches_from_w, _g_from_w))
+@kernel(rule=Multilinear(_patches_from_w, _g_from_w), numpy=into, fresh=True)
 def patch_collect(patches: Any, g: Any, *, cut: Cut) -> Any:
     """Multiply patches by `g`: the transpose of `patch_product` with respect to the kernel."""
     xp = array_namespace(patches, g)

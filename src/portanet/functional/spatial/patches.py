@@ -11,6 +11,8 @@ from portanet.functional.kernel import kernel
 from portanet.functional.spatial.geometry import Geometry, padded_input
 from portanet.functional.spatial.padding import pad
 from portanet.interface import array_namespace, device_of
+from portanet.tape.ops.batching import samples
+from portanet.tape.ops.form import into
 from portanet.tape.rule import Linear
 
 
@@ -18,7 +20,7 @@ def _added_up(xp: Any, g: Any, x: Any, *, shape: Geometry) -> Any:
     return add_patches(g, shape=shape)
 
 
-@kernel(rule=Linear(_added_up))
+@kernel(rule=Linear(_added_up), batching=samples(1), numpy=into, fresh=True)
 def window_patches(x: Any, *, shape: Geometry) -> Any:
     """The entries under each window: ``(N * windows, rows of a window, their entries, C)``."""
     xp = array_namespace(x)
@@ -38,7 +40,7 @@ def _under_windows(xp: Any, g: Any, patches: Any, *, shape: Geometry) -> Any:
     return window_patches(g, shape=shape)
 
 
-@kernel(rule=Linear(_under_windows))
+@kernel(rule=Linear(_under_windows), batching=samples(1), numpy=into, fresh=True)
 def add_patches(patches: Any, *, shape: Geometry) -> Any:
     """Add up patches where they lie in the input, the transpose of `window_patches`."""
     xp = array_namespace(patches)

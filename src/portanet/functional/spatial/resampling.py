@@ -35,7 +35,13 @@ def _spread(xp: Any, g: Any, x: Any, *, taps: Taps, axis: int) -> Any:
     return resampled(g, taps=taps.transposed(), axis=axis)
 
 
-@kernel(rule=Linear(_spread))
+def _batch(
+    trace: Any, primitive: Any, values: list[Any], batched: list[bool], kwargs: dict[str, Any]
+) -> Any:
+    return primitive(*values, **{**kwargs, "axis": kwargs["axis"] + 1})
+
+
+@kernel(rule=Linear(_spread), batching=_batch)
 def resampled(x: Any, *, taps: Taps, axis: int) -> Any:
     """Put the entries along one axis together from those of `x`."""
     xp = array_namespace(x)

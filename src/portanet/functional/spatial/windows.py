@@ -18,6 +18,8 @@ from portanet.functional.kernel import kernel
 from portanet.functional.spatial.geometry import Geometry, padded_input
 from portanet.functional.spatial.patches import add_patches, patches_shape
 from portanet.interface import array_namespace
+from portanet.tape.ops.batching import samples
+from portanet.tape.ops.form import into
 from portanet.tape.rule import Explicit, Linear
 
 _BLOCK = 64  # terms added one after another: of more, about as many blocks are summed so
@@ -48,7 +50,7 @@ def _of_largest(xp: Any, t: Any, y: Any, x: Any, *, shape: Geometry) -> Any:
     return pick_largest(t, detach(x), detach(y), shape=shape)
 
 
-@kernel(rule=Explicit(_to_largest, _of_largest))
+@kernel(rule=Explicit(_to_largest, _of_largest), batching=samples(1), numpy=into, fresh=True)
 def window_max(x: Any, *, shape: Geometry) -> Any:
     """The largest entry of each window: ``(N, *output, C)``."""
     xp = array_namespace(x)
@@ -65,7 +67,7 @@ def _picked(xp: Any, g: Any, d: Any, x: Any, y: Any, *, shape: Geometry) -> Any:
     return pick_largest(g, x, y, shape=shape)
 
 
-@kernel(rule=Linear(_picked, arity=3))
+@kernel(rule=Linear(_picked, arity=3), batching=samples(3), numpy=into, fresh=True)
 def route_to_largest(d: Any, x: Any, y: Any, *, shape: Geometry) -> Any:
     """Give the entries of `d` to the first largest entries `y` of the windows of `x`."""
     xp = array_namespace(d, x)
@@ -78,7 +80,7 @@ def _routed(xp: Any, g: Any, t: Any, x: Any, y: Any, *, shape: Geometry) -> Any:
     return route_to_largest(g, x, y, shape=shape)
 
 
-@kernel(rule=Linear(_routed, arity=3))
+@kernel(rule=Linear(_routed, arity=3), batching=samples(3), numpy=into, fresh=True)
 def pick_largest(t: Any, x: Any, y: Any, *, shape: Geometry) -> Any:
     """Take the entries of `t` where `x` has the first largest entries `y` of its windows."""
     xp = array_namespace(t, x)
@@ -93,7 +95,7 @@ def _spread_sum(xp: Any, g: Any, x: Any, *, shape: Geometry) -> Any:
     return window_spread(g, shape=shape)
 
 
-@kernel(rule=Linear(_spread_sum))
+@kernel(rule=Linear(_spread_sum), batching=samples(1), numpy=into, fresh=True)
 def window_sum(x: Any, *, shape: Geometry) -> Any:
     """The sum of each window: ``(N, *output, C)``; that of a large one is taken in blocks."""
     parts = _parts(x, shape)
@@ -105,7 +107,7 @@ def _summed(xp: Any, h: Any, g: Any, *, shape: Geometry) -> Any:
     return window_sum(h, shape=shape)
 
 
-@kernel(rule=Linear(_summed))
+@kernel(rule=Linear(_summed), batching=samples(1), numpy=into, fresh=True)
 def window_spread(g: Any, *, shape: Geometry) -> Any:
     """Add each entry of `g` to a whole window: the transpose of `window_sum`."""
     xp = array_namespace(g)

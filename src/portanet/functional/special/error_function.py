@@ -9,6 +9,7 @@ from typing import Any
 from portanet.functional.half import widened
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
+from portanet.tape.ops.form import by_entries
 from portanet.tape.rule import Elementwise
 
 # Chebyshev coefficients of (1 + 2 y) exp(y²) erfc(y) in (y - 3) / (y + 3) for y >= 0,
@@ -97,7 +98,7 @@ def _gauss(xp: Any, x: Any) -> Any:
     return (2.0 / math.sqrt(math.pi)) * xp.exp(-x * x)
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: d * _gauss(xp, x)))
+@kernel(rule=Elementwise(lambda xp, d, y, x: d * _gauss(xp, x)), numpy=by_entries, fresh=True)
 def erf(x: Any) -> Any:
     r"""Error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t²)`` from 0 to `x`.
 
@@ -134,7 +135,7 @@ def erf(x: Any) -> Any:
     return xp.astype(y, x.dtype, copy=False)
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: -d * _gauss(xp, x)))
+@kernel(rule=Elementwise(lambda xp, d, y, x: -d * _gauss(xp, x)), numpy=by_entries, fresh=True)
 def erfc(x: Any) -> Any:
     r"""Complementary error function, ``1 - erf(x)`` without its cancellation for large `x`.
 

@@ -9,6 +9,7 @@ from portanet.errors import HyperparameterError, shown
 from portanet.functional.half import widened
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
+from portanet.tape.ops.form import by_entries
 from portanet.tape.rule import Elementwise
 
 # Bernoulli numbers B2, B4, … of the asymptotic series.
@@ -33,7 +34,7 @@ def _shifted(xp: Any, w: Any) -> tuple[Any, Any]:
     return xp.where(small, w + _SHIFT, w), small
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: d * digamma(x)))
+@kernel(rule=Elementwise(lambda xp, d, y, x: d * digamma(x)), numpy=by_entries, fresh=True)
 def lgamma(x: Any) -> Any:
     r"""Logarithm of the absolute value of the gamma function.
 
@@ -70,14 +71,15 @@ def lgamma(x: Any) -> Any:
     for k in range(1, _SHIFT):
         product = xp.where(small, product * (w + k), 1.0)
     y = (z - 0.5) * xp.log(z) - z + 0.5 * math.log(2.0 * math.pi)
-    y = y + _stirling(z) - xp.where(small, xp.log(xp.where(small, product, 1.0)), 0.0)
+    y = y + stirling(z) - xp.where(small, xp.log(xp.where(small, product, 1.0)), 0.0)
     sine = xp.abs(xp.sin(math.pi * _fraction(xp, inner)))
     mirrored = math.log(math.pi) - xp.log(xp.where(negative, sine, 1.0)) - y
     y = xp.where(negative, mirrored, y)
     return xp.astype(xp.where(special, math.inf, y), x.dtype, copy=False)
 
 
-def _stirling(z: Any) -> Any:
+def stirling(z: Any) -> Any:
+    """What the logarithm of the gamma function has beyond Stirling's formula, from 8 on."""
     inverse = 1.0 / z
     square, total = inverse * inverse, 0.0
     for k in range(len(_BERNOULLI), 0, -1):
@@ -85,7 +87,7 @@ def _stirling(z: Any) -> Any:
     return total * inverse
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: d * polygamma(1, x)))
+@kernel(rule=Elementwise(lambda xp, d, y, x: d * polygamma(1, x)), numpy=by_entries, fresh=True)
 def digamma(x: Any) -> Any:
     r"""Derivative of `lgamma`.
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from portanet.tape.numpy.operands import array, constant
+from portanet.tape.ops.card import Card
+from portanet.tape.ops.table import CARDS
 from portanet.tape.rule import Elementwise, Rule, is_complex
-from portanet.tape.rules import RULES
 
 _LOG2 = math.log(2.0)
 _NODES = np.cos((np.arange(128) + 0.5) * (math.pi / 128))  # exact below the overflow of exp
@@ -65,7 +66,7 @@ UFUNCS: dict[Any, Rule] = {
     np.deg2rad: Elementwise(lambda xp, d, y, x: d * (math.pi / 180)),
     np.degrees: Elementwise(lambda xp, d, y, x: d * (180 / math.pi)),
     np.exp2: Elementwise(lambda xp, d, y, x: d * (_LOG2 * y)),
-    np.float_power: RULES["pow"],
+    np.float_power: CARDS["pow"].rule,
     np.fmax: Elementwise(
         lambda xp, d, y, a, b: _fmax(xp, d, a, b), lambda xp, d, y, a, b: _fmax(xp, d, b, a)
     ),
@@ -102,7 +103,8 @@ def native(xp: Any, function: Any) -> Callable[..., Any]:
     made = xp.__dict__.setdefault("numpys_own", {})
     if function not in made:
         rule = UFUNCS.get(function) or _OTHERS[function]
-        made[function] = xp.primitive(f"numpy.{function.__name__}", function, rule)
+        card = Card(f"numpy.{function.__name__}", rule, fresh=True)
+        made[function] = xp.primitive(card, function)
     return made[function]
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from portanet.errors import NoDerivativeError, ShapeError, TracedValueError
 from portanet.tape import calls
 from portanet.tape.box import Box, strip
+from portanet.tape.ops.card import Card
+from portanet.tape.ops.table import card_of
 
 NOT_GIVEN: Any = np._NoValue
 """What NumPy's signatures have in the place of an argument that was left out."""
@@ -101,7 +103,9 @@ def concrete(name: str, x: Any) -> Any:
 @functools.cache
 def constant(xp: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return NumPy's function as one whose result does not change with its traced arguments."""
-    return calls.constant(xp, function_name(function).removeprefix("numpy."), function, None)
+    name = function_name(function)
+    own = name.removeprefix("numpy.")
+    return calls.constant(xp, Card(name) if own == name else card_of(own), function)
 
 
 @functools.cache
@@ -120,7 +124,7 @@ def function_name(function: Any) -> str:
 def unruled(xp: Any, ufunc: Any, instead: str) -> Callable[..., Any]:
     """Return a universal function without a rule: batched and recorded, but not differentiated."""
     name = function_name(ufunc)
-    run = calls.constant(xp, name, ufunc, None)
+    run = calls.constant(xp, Card(name), ufunc)
 
     def function(*args: Any) -> Any:
         if any(strip(x) is not x for x in args if isinstance(x, Box)):

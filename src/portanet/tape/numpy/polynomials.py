@@ -11,6 +11,7 @@ import numpy as np
 
 from portanet.errors import ArgumentError, ShapeError
 from portanet.tape.numpy.operands import array, flat
+from portanet.tape.ops.card import Card
 from portanet.tape.rule import Multilinear, cast, conj
 
 
@@ -34,7 +35,7 @@ def convolve(xp: Any, a: Any, v: Any, mode: str = "full") -> Any:
         raise ShapeError("numpy.convolve needs two vectors that are not empty")
     full = xp.__dict__.get("numpys_convolve")
     if full is None:
-        full = xp.primitive("numpy.convolve", np.convolve, _CONVOLUTION)
+        full = xp.primitive(Card("numpy.convolve", _CONVOLUTION, fresh=True), np.convolve)
         xp.__dict__["numpys_convolve"] = full
     n, m = a.shape[0], v.shape[0]
     return _cut(full(a, v), mode, n, m, (m - 1) // 2)

@@ -13,8 +13,10 @@ from portanet.errors import ArgumentError
 from portanet.tape.box import strip
 from portanet.tape.numpy.operands import array, axes, floating
 from portanet.tape.numpy.special import sp
+from portanet.tape.ops.batching import over_axes
+from portanet.tape.ops.card import Card
+from portanet.tape.ops.reductions import kept
 from portanet.tape.rule import Explicit
-from portanet.tape.rules.reductions import kept
 
 
 def _shares(xp: Any, y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -38,9 +40,8 @@ def _logsumexp_of(xp: Any, a: Any, axis: Any, keepdims: bool) -> Any:
     if made is None:
         own = importlib.import_module("scipy.special").logsumexp
         made = xp.primitive(
-            "scipy.special.logsumexp",
+            Card("scipy.special.logsumexp", _LOGSUMEXP, over_axes, fresh=True),
             lambda x, *, axis, keepdims: own(x, axis=axis, keepdims=keepdims),
-            _LOGSUMEXP,
         )
         xp.__dict__["scipys_logsumexp"] = made
     return made(a, axis=axis, keepdims=keepdims)

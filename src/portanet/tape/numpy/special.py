@@ -13,6 +13,7 @@ from typing import Any
 
 from portanet.errors import NoDerivativeError
 from portanet.tape.numpy.operands import function_name, unruled
+from portanet.tape.ops.card import Card
 from portanet.tape.rule import Elementwise
 
 _ROOT_PI = math.sqrt(math.pi)
@@ -43,7 +44,7 @@ def function_of(xp: Any, ufunc: Any) -> Callable[..., Any]:
     if rule is None:
         cure = "give it one with pn.custom_jvp, or write it with functions that have one"
         return unruled(xp, ufunc, cure)
-    return xp.primitive(full_name, ufunc, rule)
+    return xp.primitive(Card(full_name, rule, fresh=True), ufunc)
 
 
 def _without(name: str, argument: str) -> Callable[..., Any]:

@@ -22,7 +22,8 @@ from portanet.tape.numpy.operands import (
     unruled,
 )  # fmt: skip
 from portanet.tape.numpy.reductions import FUNCTIONS as _REDUCTIONS
-from portanet.tape.rules import RULES
+from portanet.tape.ops.table import CARDS
+from portanet.tape.rule import Constant
 
 _OTHER_NAMES: dict[str, str] = {
     "absolute": "abs",
@@ -107,7 +108,8 @@ def function_of(xp: Any, ufunc: Any) -> Callable[..., Any]:
         return getattr(xp.operators, name)
     if home == "numpy" and name in _STANDARD:
         function = getattr(xp, name)
-        return function if ufunc.nin == 1 or name in RULES else _taking_lists(xp, function)
+        takes_lists = ufunc.nin == 1 or not isinstance(CARDS[name].rule, Constant)
+        return function if takes_lists else _taking_lists(xp, function)
     if home == "numpy" and name in _COMPOSED:
         return functools.partial(_COMPOSED[name], xp)
     if home == "numpy" and name in _CONSTANTS:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from portanet.tape import batching
 from portanet.tape.batch import BatchTrace
+from portanet.tape.ops.batching import copies
 from portanet.tracing.loops.again import LoopBody
 
 
@@ -17,7 +17,7 @@ def run_batched(loop: Any, trace: BatchTrace, args: Sequence[Any]) -> list[Any]:
     batched = {i for i in loop.closure(own) if i in own or hasattr(args[i], "shape")}
     values = list(args)
     for i in batched:
-        values[i] = args[i].value if i in own else batching.copies(xp, args[i], trace.size)
+        values[i] = args[i].value if i in own else copies(xp, args[i], trace.size)
         if i >= k + n:
             values[i] = xp.moveaxis(values[i], 1, 0)
     body, inner = LoopBody(loop, values), BatchTrace(trace.size)
@@ -25,7 +25,7 @@ def run_batched(loop: Any, trace: BatchTrace, args: Sequence[Any]) -> list[Any]:
     outputs = body.run(boxes)
     for i in range(n):
         if k + i in batched and not inner.owns(outputs[i]):  # the next step expects one
-            spread = body.trace.run(batching.copies, xp, outputs[i], trace.size)
+            spread = body.trace.run(copies, xp, outputs[i], trace.size)
             outputs[i] = xp.batch_box(spread, inner, None)
     whole = [i for i, y in enumerate(outputs) if inner.owns(y)]
     values_of = [y.value if i in whole else y for i, y in enumerate(outputs)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from portanet.tape import batching
 from portanet.tape.batch import BatchTrace
 from portanet.tape.box import Box
 from portanet.tape.bundle import Bundle
+from portanet.tape.ops.batching import copies
+from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
-from portanet.tape.rule import Rule
 from portanet.tape.trace import ForwardTrace, ReverseTrace
 from portanet.tracing.interpret import is_floating, reached
 from portanet.tracing.loops.again import Body
@@ -63,7 +63,7 @@ class _Pull(Primitive):
     __slots__ = ("branch",)
 
     def __init__(self, branch: Any) -> None:
-        super().__init__(branch.name, branch, Rule(), branch.xp, Bundle)
+        super().__init__(Card(branch.name), branch, branch.xp, Bundle)
         self.branch = branch
         self.pull = self._pull
 
@@ -118,7 +118,7 @@ def _spread(body: Body, whole: set[int], size: int) -> None:
         if _is_batched(y):
             body.outputs[i] = y.value
         elif i in whole:
-            body.outputs[i] = body.trace.run(batching.copies, body.trace.xp, y, size)
+            body.outputs[i] = body.trace.run(copies, body.trace.xp, y, size)
 
 
 def _selected(branch: Any, values: Sequence[Any], own: Sequence[int], size: int) -> list[Any]:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from portanet.tape.batch import BatchTrace
+from portanet.tape.ops.card import Role
+from portanet.tape.ops.form import np_dtype
 from portanet.tracing.compound import Compound
 from portanet.tracing.interpret import evaluated
 from portanet.tracing.loops.again import reads
@@ -24,13 +26,10 @@ from portanet.tracing.loops.passes import has_compounds
 from portanet.tracing.plan.simplify import without_unused
 from portanet.tracing.program import HostFunction, Opaque, Operation, Program, Variable, replaced
 from portanet.tracing.record.record import RecordTrace
-from portanet.tracing.write.form import np_dtype
-from portanet.tracing.write.forms import form_of
+from portanet.tracing.write.form import form_of
 
 _SMALL = 1 << 11  # bytes of a row up to which a call costs more than what it does
 _WHOLE = 1 << 21  # bytes of all rows that still fit into the cache
-_VIEWS = {"broadcast_to", "expand_dims", "matrix_transpose", "permute_dims", "reshape", "squeeze"}
-_LINEAR = {"expand_dims", "matrix_transpose", "permute_dims", "reshape", "squeeze"}
 
 
 def with_motion(program: Program, xp: Any) -> Program:
@@ -45,7 +44,7 @@ def with_motion(program: Program, xp: Any) -> Program:
         return same.get(x, x) if isinstance(x, Variable) else x
 
     for op in program.operations:
-        if op.name == "part" and op.args[0] in results:
+        if op.card.role is Role.PART and op.args[0] in results:
             same[op.result] = results[op.args[0]][op.args[1]]
             continue
         args = [replaced(current, x) for x in op.args]
@@ -130,7 +129,7 @@ class Outside:
                 continue
             known = all(v in self.fixed or v in self.columns or v in views for v in operands)
             if known and self._may_move(op):
-                if op.name in _VIEWS:
+                if op.card.view:
                     views[op.result] = op
                 elif self._pays(op):
                     for v in operands:
@@ -142,7 +141,7 @@ class Outside:
 
     def _may_move(self, op: Operation) -> bool:
         host = isinstance(op.primitive, HostFunction) or isinstance(op.result, Opaque)
-        return not host and bool(op.operands) and op.name != "part"
+        return not host and bool(op.operands) and op.card.role is not Role.PART
 
     def _compute(self, v: Variable, views: dict[Variable, Operation]) -> None:
         if v not in self.fixed and v not in self.columns:
@@ -151,7 +150,7 @@ class Outside:
             self.columns[v] = self.rows(views[v])
 
     def _pays(self, op: Operation) -> bool:
-        if op.name == "matmul":
+        if op.card.role is Role.PRODUCT:
             x, y = op.args
             return y in self.fixed and len(x.shape) == len(y.shape) == 2
         form = form_of(op)
@@ -163,7 +162,7 @@ class Outside:
     def rows(self, op: Operation) -> Any:
         """Compute an operation for all rows at once."""
         xp = self.xp
-        if op.name == "matmul" and op.args[1] in self.fixed and len(op.args[1].shape) == 2:
+        if op.card.role is Role.PRODUCT and op.args[1] in self.fixed and len(op.args[1].shape) == 2:
             x = self.columns[op.args[0]]
             flat = xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
             product = xp.matmul(flat, self.fixed[op.args[1]])
@@ -239,7 +238,7 @@ class Afterwards:
         if y in self.outside.columns:
             return lambda: self.outside.columns[y]
         op = self._own(y)
-        if op is not None and op.name == "matmul" and op.result not in self._inside:
+        if op is not None and op.card.role is Role.PRODUCT and op.result not in self._inside:
             x, w = op.args
             alike = isinstance(w, Variable) and len(w.shape) == len(op.result.shape) == 2
             if alike and w in self.outside.fixed and isinstance(x, Variable):
@@ -255,7 +254,7 @@ class Afterwards:
         """Return a function of nothing that gives a sum over all steps after the loop."""
         op = self._own(y)
         outside = self.outside
-        if op is not None and op.name == "matmul":
+        if op is not None and op.card.role is Role.PRODUCT:
             x, w = op.args
             if all(isinstance(v, Variable) and len(v.shape) == 2 for v in (x, w)):
                 if x in outside.fixed:
@@ -266,14 +265,14 @@ class Afterwards:
                     return lambda: outside.xp.matmul(rest(), outside.fixed[w])
                 left, right = self._column(x), self._column(w)
                 return lambda: outside.total(left(), right())
-        if op is not None and op.name == "add" and self._is_outside(y):
+        if op is not None and op.card.role is Role.ADDITION and self._is_outside(y):
             parts = [self._total(x) for x in op.args]
             return lambda: parts[0]() + parts[1]()
-        if op is not None and op.name in _LINEAR and op.operands == [op.args[0]]:
+        if op is not None and op.card.view and op.card.rearranged and op.operands == [op.args[0]]:
             x = op.args[0]
             inner = self._total(x)
             return lambda: evaluated(op, {x: inner()})
-        if op is not None and op.name == "sum" and self._is_stacked(op.args[0]):
+        if op is not None and op.card.role is Role.SUM and self._is_stacked(op.args[0]):
             column, axes = self._column(op.args[0]), _axes(op)
             if axes is not None:
                 return lambda: outside.xp.sum(column(), axis=axes, keepdims=False)
@@ -287,11 +286,11 @@ class Afterwards:
         op = self._own(y)
         if op is None:
             return False
-        if op.name == "add":
+        if op.card.role is Role.ADDITION:
             return all(map(self._is_outside, op.args))
-        if op.name == "sum":
+        if op.card.role is Role.SUM:
             return self._is_stacked(op.args[0]) and _axes(op) is not None
-        return op.name == "matmul" and len(op.args[0].shape) == 2
+        return op.card.role is Role.PRODUCT and len(op.args[0].shape) == 2
 
     def _is_stacked(self, x: Any) -> bool:
         return x in self.outside.columns or any(x is y for y in self.wanted)
@@ -318,7 +317,7 @@ class Afterwards:
 
     def _is_seen(self, op: Operation) -> bool:
         """Whether an operation looks at an array that is stacked, or may be as well."""
-        alone = op.name in _VIEWS and op.operands == [op.args[0]]
+        alone = op.card.view and op.operands == [op.args[0]]
         x = op.args[0]
         return alone and (self._is_stacked(x) or (x in self.made and x.size == op.result.size))
 

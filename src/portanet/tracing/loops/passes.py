@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from portanet.tape.ops.card import Role
 from portanet.tracing.compound import Compound
 from portanet.tracing.loops.loop import Loop
 from portanet.tracing.plan.simplify import without_repeats, without_unused
@@ -34,7 +35,7 @@ def with_kept_rows(program: Program, inside: bool = False) -> Program:
     for op in reversed(program.operations):
         if op.result in shown:
             shown.update(op.seen)
-            if op.name == "part":
+            if op.card.role is Role.PART:
                 places.setdefault(op.args[0], set()).add(op.args[1])
 
     def changed(compound: Compound, op: Operation) -> Compound:

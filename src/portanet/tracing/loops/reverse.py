@@ -13,8 +13,8 @@ from typing import Any
 from portanet.errors import NoDerivativeError
 from portanet.tape.box import Box
 from portanet.tape.bundle import Bundle
+from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
-from portanet.tape.rule import Rule
 from portanet.tape.trace import ReverseTrace
 from portanet.tracing.interpret import is_floating
 from portanet.tracing.loops.again import LoopBody, reads
@@ -52,7 +52,7 @@ class Pullback(Primitive):
     )  # fmt: skip
 
     def __init__(self, loop: Any, values: Sequence[Any], argnums: Sequence[int]) -> None:
-        super().__init__(loop.name, loop, Rule(), loop.xp, Bundle)
+        super().__init__(Card(loop.name), loop, loop.xp, Bundle)
         self.pull = self._pull
         self._loop = loop
         self._values = values

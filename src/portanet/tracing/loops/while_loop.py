@@ -9,9 +9,9 @@ from typing import Any
 
 from portanet.errors import NoDerivativeError
 from portanet.interface.loops import UNBOUNDED
-from portanet.tape import batching
 from portanet.tape.batch import BatchTrace
 from portanet.tape.box import Box
+from portanet.tape.ops.batching import copies
 from portanet.tape.trace import ForwardTrace, ReverseTrace
 from portanet.tracing.compound import Compound
 from portanet.tracing.interpret import current, has_rules, interpret, is_floating, reached
@@ -188,7 +188,7 @@ class While(Compound):
         if apart:
             whole |= arrays & set(range(n))
         values = [
-            x.value if i in own else batching.copies(xp, x, size) if i in whole else x
+            x.value if i in own else copies(xp, x, size) if i in whole else x
             for i, x in enumerate(args)
         ]
         condition, step = self._bodies(values)
@@ -265,7 +265,7 @@ class _Batch:
         trace.run(interpret, program.operations, values)
         return [
             y.value if inner.owns(y)
-            else trace.run(batching.copies, xp, y, self.size) if i in spread else y
+            else trace.run(copies, xp, y, self.size) if i in spread else y
             for i, y in enumerate(current(values, program.outputs))
         ]  # fmt: skip
 

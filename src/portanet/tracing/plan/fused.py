@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from portanet.tape.ops.card import Card
 from portanet.tracing.plan.fused_groups import Group, grouped
 from portanet.tracing.plan.fused_words import (
     C_TYPES,
     PREAMBLE,
-    SEVERAL,
     held,
     literal,
     rounded,
@@ -34,11 +34,17 @@ def with_kernels(program: Program, backend: Any) -> Program:
     for item in grouped(program):
         if isinstance(item, Operation):
             operations.append(item)
-        elif len(item.operations) == 1 and item.operations[0].name not in SEVERAL:
+        elif len(item.operations) == 1 and not _is_several(item.operations[0]):
             operations += item.operations
         else:
             operations += _calls(item, backend)
     return Program(program.inputs, operations, program.outputs)
+
+
+def _is_several(operation: Operation) -> bool:
+    """Whether the library does an operation by more than one kernel."""
+    known = operation.card.spoken
+    return known is not None and known.several
 
 
 def _calls(group: Group, backend: Any) -> Iterator[Operation]:
@@ -54,7 +60,8 @@ def _calls(group: Group, backend: Any) -> Iterator[Operation]:
 class _Take:
     """The primitive that takes a result out of a list, which then does not keep it alive."""
 
-    name = "take result"
+    card = Card("take result")
+    name = card.name
     compute = staticmethod(list.pop)
 
 
@@ -69,7 +76,7 @@ class Text:
     outputs: str
     body: str
     name: str
-    preamble: str = PREAMBLE
+    preamble: str
 
 
 class Fused:
@@ -81,6 +88,8 @@ class Fused:
         The arguments of the kernel, and the variables of what it returns.
     text : Text
     """
+
+    card = Card("fused kernel")
 
     def __init__(self, group: Group, backend: Any) -> None:
         self.operations = group.operations
@@ -142,6 +151,7 @@ class _Writer:
         self.operands: list[Any] = []
         self._inputs: list[str] = []
         self._lines: list[str] = []
+        self._helpers: set[str] = set()
         self._names: dict[Any, str] = {}
         self._dtypes: dict[Variable, str] = {}
         for number, operation in enumerate(operations):
@@ -157,14 +167,16 @@ class _Writer:
             ", ".join(outputs),
             "\n".join(self._lines),
             f"portanet_{chain}"[:_LONGEST],
+            "".join([PREAMBLE, *sorted(self._helpers), "\n"]),
         )
 
     def _write(self, operation: Operation, name: str) -> None:
         said = words(operation)
         assert said is not None
-        form, operands, dtype = said
-        texts = [self._operand(*x) for x in operands]
-        text = rounded(form.format(*texts, type=held(dtype)), dtype)
+        known, call, dtype = said
+        self._helpers.add(known.helper)
+        texts = map(self._operand, call.args, call.dtypes)
+        text = rounded(call.text.format(*texts, type=held(dtype)), dtype)
         self._lines.append(f"const {held(dtype)} {name} = {text};")
         self._names[operation.result] = name
         self._dtypes[operation.result] = dtype

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from portanet.tracing.program import Operation, Program, Variable
-from portanet.tracing.write.forms import COPY, form_of
+from portanet.tracing.write.form import COPY, form_of
 
 _WORTH = 1536  # bytes that are copied in the time that it takes to make a view
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from portanet.tape.ops.card import Card, Role
 from portanet.tracing.compound import Compound
 from portanet.tracing.program import HostFunction, Operation, Program, Variable, replaced, variables
-
-_FILLED = {"empty_like", "ones_like", "zeros_like"}
 
 
 def without_repeats(program: Program, xp: Any) -> Program:
@@ -34,12 +32,11 @@ def without_repeats(program: Program, xp: Any) -> Program:
         if constant is not None:
             values[operation.result] = constant
             continue
-        neutral = _NEUTRAL.get(operation.name)
-        if neutral is not None and (same := neutral(args, operation.result)) is not None:
+        same = _unchanged(operation.card, args, operation.result)
+        if same is not None:
             values[operation.result] = same
             continue
-        function = operation.name, id(operation.primitive.compute)
-        key = *function, _keys(args), _keys(sorted(options.items()))
+        key = id(operation.primitive.compute), _keys(args), _keys(sorted(options.items()))
         found = known.setdefault(key, operation.result)
         if found is not operation.result:
             values[operation.result] = found
@@ -50,7 +47,7 @@ def without_repeats(program: Program, xp: Any) -> Program:
 
 
 def _constant(operation: Operation, args: list[Any], options: dict[str, Any], xp: Any) -> Any:
-    if operation.name in _FILLED and xp is not None:
+    if operation.card.of_shape and xp is not None:
         args = [xp.empty(operation.result.shape, dtype=operation.result.dtype)]
     elif isinstance(operation.primitive, HostFunction):
         return None
@@ -82,22 +79,20 @@ def _is_number(x: Any, number: float) -> bool:
         return False
     if isinstance(x, int | float):
         return x == number
+    if isinstance(x, np.ndarray):
+        return x.size > 0 and bool((x == number).all())
     return getattr(x, "shape", None) == () and bool(x == number)
 
 
-def _times_one(args: list[Any], result: Variable) -> Any:
-    for x, other in (args, args[::-1]):
+def _unchanged(card: Card, args: list[Any], result: Variable) -> Any:
+    """Return the operand that the result of an operation is anyway, None if it is none."""
+    if card.identity and _is_same(args[0], result):
+        return args[0]
+    for place in card.neutral:
+        x, other = args[1 - place], args[place]
         if _is_neutral(other, x, result):
             return x
     return None
-
-
-def _divided_by_one(args: list[Any], result: Variable) -> Any:
-    return args[0] if _is_neutral(args[1], args[0], result) else None
-
-
-def _unchanged(args: list[Any], result: Variable) -> Any:
-    return args[0] if _is_same(args[0], result) else None
 
 
 def _is_neutral(other: Any, x: Any, result: Variable) -> bool:
@@ -107,17 +102,6 @@ def _is_neutral(other: Any, x: Any, result: Variable) -> bool:
 
 def _is_same(x: Any, result: Variable) -> bool:
     return isinstance(x, Variable) and x.shape == result.shape and x.dtype == result.dtype
-
-
-_NEUTRAL: dict[str, Callable[[list[Any], Variable], Any]] = {
-    "multiply": _times_one,
-    "divide": _divided_by_one,
-    "reshape": _unchanged,
-    "broadcast_to": _unchanged,
-    "convert": _unchanged,
-    "detach": _unchanged,
-    "positive": _unchanged,
-}
 
 
 def without_unused(program: Program) -> Program:
@@ -137,7 +121,7 @@ def without_unused(program: Program) -> Program:
                 operation, primitive=primitive, args=[args[i] for i in own],
                 samples=tuple(samples[i] for i in own if samples),
             )  # fmt: skip
-        elif operation.name == "part":
+        elif operation.card.role is Role.PART:
             wanted.setdefault(operation.args[0], set()).add(operation.args[1])
         kept.append(operation)
         needed.update(operation.operands)
@@ -147,7 +131,7 @@ def without_unused(program: Program) -> Program:
 
 def _placed(operation: Operation, places: dict[Variable, dict[int, int]]) -> Operation:
     """Read a result of what is made of programs where it is now."""
-    known = places.get(operation.args[0]) if operation.name == "part" else None
+    known = places.get(operation.args[0]) if operation.card.role is Role.PART else None
     if known is None:
         return operation
     bundle, i = operation.args

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from portanet.tape.ops.card import Role
+from portanet.tape.ops.form import Form
 from portanet.tracing.plan.outputs import Owners
 from portanet.tracing.program import HostFunction, Operation, Program, Variable
-from portanet.tracing.write.form import Form, NumPy
-from portanet.tracing.write.forms import form_of
+from portanet.tracing.write.form import NumPy, form_of
 
 _NUMPY = NumPy(lambda path: f"np.{path}")
 
@@ -106,7 +107,7 @@ class Plan:
             return step
         self.kept[result] = np.ndarray(result.shape, result.dtype, self._memory)
         first = (0, -len(result.shape))
-        joined = operation.name == "concat_arrays" and operation.options.get("axis") in first
+        joined = operation.card.role is Role.JOIN and operation.options.get("axis") in first
         if joined and self._house(operation.args, result):
             step.how = "join"
             return step

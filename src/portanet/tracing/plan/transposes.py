@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from portanet.tape.ops.card import Role
 from portanet.tracing.program import Operation, Program, Variable, replaced
 
 
@@ -58,10 +59,9 @@ def with_folded_transposes(program: Program) -> Program:
 def _is_transpose(operation: Operation | None) -> bool:
     if operation is None:
         return False
-    if operation.name == "permute_dims":
-        return tuple(operation.args[1]) == (1, 0)
-    return operation.name == "matrix_transpose"
+    axes = operation.args[1:]
+    return operation.card.role is Role.TRANSPOSE and (not axes or tuple(axes[0]) == (1, 0))
 
 
 def _is_product(operation: Operation) -> bool:
-    return operation.name == "matmul" and all(len(x.shape) == 2 for x in operation.args)
+    return operation.card.role is Role.PRODUCT and all(len(x.shape) == 2 for x in operation.args)

@@ -14,13 +14,13 @@ from portanet.errors import TracedValueError
 from portanet.random import Key
 from portanet.tape import box as tape_box
 from portanet.tape.box import Box
+from portanet.tape.bundle import PART as PART_CARD
 from portanet.tape.bundle import Bundle
-from portanet.tape.custom import CustomRule
+from portanet.tape.custom_rule import CustomRule
 from portanet.tape.lifted import Lifted
+from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
-from portanet.tape.rule import Rule
 from portanet.tape.trace import Captured, Trace, run
-from portanet.tracing.plan.fused_words import SEVERAL
 from portanet.tracing.program import (
     HostFunction,
     Opaque,
@@ -28,7 +28,6 @@ from portanet.tracing.program import (
     Program,
     Variable,
     replaced,
-    variables,
 )
 from portanet.tracing.record.host import (
     KEPT,
@@ -38,8 +37,6 @@ from portanet.tracing.record.host import (
     recorded_number,
 )
 from portanet.tracing.record.sharing import looked_at
-from portanet.tracing.standard import is_standard
-from portanet.tracing.write.forms import is_known
 
 
 class Recorded(Lifted):
@@ -87,7 +84,7 @@ class RecordTrace(Trace):
         operands = [replaced(self._variable, x) for x in args]
         options = kwargs and {k: replaced(self._value, x) for k, x in kwargs.items()}
         noted = kwargs and {k: replaced(self._variable, x) for k, x in kwargs.items()}
-        _check_size(primitive.name, operands)
+        _check_size(primitive.card, operands)
         value = primitive.compute(*values, **options)
         if type(value) is complex:  # Python's own product of a number and a float of NumPy
             value = primitive.xp.raw.asarray(value)[()]
@@ -189,7 +186,7 @@ class RecordTrace(Trace):
         return recorded_box(backend.xp)(values, self, operation.result)
 
 
-PART: Any = Primitive("part", operator.getitem, Rule(), None, Bundle)
+PART: Any = Primitive(PART_CARD, operator.getitem, None, Bundle)
 """The reading of one of several results."""
 
 recording: ContextVar[RecordTrace | None] = ContextVar("portanet_recording", default=None)
@@ -200,19 +197,14 @@ def is_made_of_others(primitive: Any) -> bool:
     """Whether a function is recorded as what its generic body does, and not as such."""
     if primitive.generic is None:
         return False
-    native = primitive.compute is not primitive.generic
-    known = is_known(primitive.name) and is_standard(primitive)
-    return not (known and (native or primitive.name in SEVERAL))
+    card, native = primitive.card, primitive.compute is not primitive.generic
+    return card.form is None or not (native or card.words is not None)
 
 
-def _check_size(name: str, operands: Sequence[Any]) -> None:
+def _check_size(card: Card, operands: Sequence[Any]) -> None:
     """Refuse a function whose result has another shape for other values."""
-    masked = name == "getitem" and any(
-        str(v.dtype).endswith("bool") for v in variables(operands[1])
-    )
-    repeated = name == "repeat" and isinstance(operands[1], Variable)
-    if masked or repeated or name in _OF_NO_SIZE:
-        what = "an index by a condition" if masked else name
+    what = card.of_values and card.unsized([replaced(_varying, x) for x in operands])
+    if what:
         raise TracedValueError(
             f"{what} inside pn.jit: the shape of its result depends on values, which differ from "
             "call to call: keep the shape and choose entry by entry with xp.where, or leave this "
@@ -220,7 +212,8 @@ def _check_size(name: str, operands: Sequence[Any]) -> None:
         )
 
 
-_OF_NO_SIZE = {"nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values"}
+def _varying(x: Any) -> Any:
+    return x if isinstance(x, Variable) else None
 
 
 def recorded_box(xp: Any) -> type[Box]:

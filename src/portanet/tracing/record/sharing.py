@@ -2,7 +2,7 @@
 
 What NumPy did with the arrays of the recorded run says nothing of a replay: there a sum is an array
 in kept memory and no scalar, and an input may lie in memory in another order. So it is a trait of
-the operation. One that is not known here may look at all of its operands.
+the operation, on its card. One whose card does not say so may look at all of its operands.
 """
 
 from __future__ import annotations
@@ -13,25 +13,6 @@ from typing import Any
 import numpy as np
 
 from portanet.tracing.program import Operation, Variable, variables
-from portanet.tracing.write.forms import UFUNCS
-
-FRESH = frozenset(UFUNCS) | {
-    "add_patches", "all", "any", "argmax", "argmin", "argsort", "astype", "checked_index",
-    "clip_between", "concat_arrays", "convert", "count_nonzero", "cumulative_prod",
-    "cumulative_sum", "digamma", "erf", "erfc", "gelu", "lgamma", "silu",
-    "empty_like", "fft.fft", "fft.fftshift", "fft.ifft", "fft.ifftshift",
-    "fft.irfft", "fft.rfft", "gelu_erf", "isin", "linalg.cholesky", "linalg.cofactors",
-    "linalg.cofactors_along", "linalg.cross", "linalg.det", "linalg.eig", "linalg.eigh",
-    "linalg.inv", "linalg.matrix_rank", "linalg.outer", "linalg.pinv_within", "linalg.qr",
-    "linalg.slogdet", "linalg.solve", "linalg.svd", "linalg.vector_norm", "logistic",
-    "masked_softmax", "matmul", "max", "mean", "min", "ones_like", "patch_collect",
-    "patch_product", "patch_spread", "pick_largest", "prod", "repeat", "roll", "round",
-    "route_to_largest", "scatter_getitem", "scatter_sum", "scatter_take", "searchsorted",
-    "segment_max", "sigmoid", "softmax", "stack_arrays", "std", "sum", "take",
-    "take_along_axis", "tensordot", "tile", "tril", "triu", "var", "vecdot", "where",
-    "window_max", "window_patches", "window_spread", "window_sum", "zeros_like",
-}  # fmt: skip
-"""The functions whose results are new: a test holds each against the function itself."""
 
 
 def looked_at(operation: Operation, value: Any, values: Sequence[Any]) -> tuple[Variable, ...]:
@@ -53,11 +34,8 @@ def looked_at(operation: Operation, value: Any, values: Sequence[Any]) -> tuple[
 
 def is_fresh(operation: Operation) -> bool:
     """Whether the result of an operation is always in new memory, but for what is given back."""
-    if operation.name == "getitem":
-        key = operation.args[1]
-        parts = key if isinstance(key, tuple) else (key,)
-        return any(isinstance(part, list) or getattr(part, "shape", ()) for part in parts)
-    return operation.name in FRESH or isinstance(operation.primitive.compute, np.ufunc)
+    own = operation.primitive.compute
+    return operation.card.is_fresh(operation.args) or isinstance(own, np.ufunc)
 
 
 def _is_of_numpy(value: Any) -> bool:

@@ -1,43 +1,32 @@
-"""Forms: the source text of single operations.
-
-``{0}``, ``{1}``, … are the operands, ``{out}`` the result, ``{np.add}`` a function of NumPy, and
-``{call}`` the call of the primitive's own function up to its last parenthesis. What a form computes
-is what that function does, also of infinities and NaN.
-"""
+"""The forms of the operations of a program, and the functions of NumPy that they call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
+from portanet.tape.ops.card import Card
+from portanet.tape.ops.form import Form
+from portanet.tracing.program import Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """The source text of one operation.
+def form_of(operation: Operation) -> Form | None:
+    """Return the form of an operation, None where only its own function computes it."""
+    make = operation.card.form
+    return None if make is None else make(operation, *operation.args, **operation.options)
 
-    Parameters
-    ----------
-    write : str, optional
-        A statement that fills ``{out}``.
-    fresh : str, optional
-        An expression that makes the result in new memory.
-    view : str, optional
-        An expression that looks at the memory of the first operand.
-    elementwise : bool
-        Whether ``{out}`` may be an operand of the same shape and dtype.
-    rows : bool
-        Whether each row of a result with as many rows, along the first axis, as the operands
-        needs that row of them alone.
-    """
 
-    write: str | None = None
-    fresh: str | None = None
-    view: str | None = None
-    elementwise: bool = False
-    rows: bool = False
+class _Copy:
+    """The primitive of a copy into kept memory, which only the planner makes."""
+
+    card = Card(
+        "copy of input",
+        numpy=lambda call, x: Form("{out}[...] = {0}", "{0}.copy()", rows=True),
+        fresh=True,
+    )
+    name = card.name
+
+
+COPY = _Copy()
 
 
 class NumPy:
@@ -52,17 +41,3 @@ class NumPy:
 
     def __format__(self, text: str) -> str:
         return self._named(self._path)
-
-
-def kind_of(x: Any) -> str:
-    """Return the letter of the kind of an array's dtype, none for what is no array."""
-    dtype = getattr(x, "dtype", None)
-    return "" if dtype is None else np_dtype(dtype).kind
-
-
-def np_dtype(dtype: Any) -> Any:
-    """Return a dtype as one of NumPy, by its name where it is of another library."""
-    try:
-        return np.dtype(dtype)
-    except TypeError:
-        return np.dtype(str(dtype).rpartition(".")[2])

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from portanet.tape.ops.card import Role
+from portanet.tape.ops.form import Form
 from portanet.tracing.loops.loop import Loop
 from portanet.tracing.plan.fused import with_kernels
 from portanet.tracing.plan.steps import Plan, Step
+from portanet.tracing.plan.storage import straight
 from portanet.tracing.program import Opaque, Program, Variable
-from portanet.tracing.write.form import Form
-from portanet.tracing.write.forms import form_of
+from portanet.tracing.write.form import form_of
 from portanet.tracing.write.source import Source, Writer, written
 
 
@@ -109,7 +111,7 @@ class LoopWriter(Writer):
         """Write what stands before the loop, and name the rows of each step."""
         loop = self.loop
         for name in sorted(self._factors()):
-            self._setup.append(f"{name} = {self.function('ascontiguousarray')}({name})")
+            self._setup.append(f"{name} = {self.constant(straight)}({name})")
         for k, v in enumerate(loop.rows):
             self._columns.append((self.names[v], self._iterated(f"x{k}", v)))
         self._stacks: dict[Variable, str] = {}
@@ -130,7 +132,7 @@ class LoopWriter(Writer):
         if not self.forms:
             return set()
         known = set(self.loop.constants)
-        products = [op for op in self.loop.operations if op.name == "matmul"]
+        products = [op for op in self.loop.operations if op.card.role is Role.PRODUCT]
         return {self.names[v] for op in products for v in op.operands if v in known}
 
     def _open_carry(self, j: int, v: Variable, y: Any) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from portanet.tape.ops.form import kind_of
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage
 from portanet.tracing.program import Variable
-from portanet.tracing.write.form import kind_of
 from portanet.tracing.write.wording import Wording
 
 
@@ -62,9 +62,11 @@ class Shaping(Wording):
 
     def _may_be_cut(self, x: Any, result: Variable, ones: int) -> bool:
         shape = getattr(x, "shape", None)
-        if shape is None or len(shape) <= len(result.shape) - ones or x.size == 1:
+        if shape is None or len(shape) <= len(result.shape) - ones:
             return True
-        return shape == result.shape and self._is_kept(x)
+        if isinstance(x, np.ndarray):
+            return _is_one_number(x)
+        return self._is_kept(x) and (x.size == 1 or shape == result.shape)
 
     def _number(self, x: Variable, text: str, dtype: Any) -> str:
         """Return the array into which a number of the host is written."""

@@ -253,4 +253,4 @@ class Writer(Shaping):
         whole = operation.result
         for start, part in self.plan.strangers[whole]:
             rows = f"{self.names[whole]}[{start}:{start + part.shape[0]}]"
-            self._lines.append(f"{rows} = {self._operand(part, operation, self.names)}")
+            self._lines.append(f"{rows} = {self._operand(part, self.names)}")

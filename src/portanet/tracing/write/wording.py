@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from portanet.checks import LARGEST
+from portanet.tape.ops.form import kind_of
 from portanet.tracing.plan.blocks import Loop
 from portanet.tracing.plan.steps import Step
 from portanet.tracing.program import Operation, Variable, variables
-from portanet.tracing.write.form import NumPy, kind_of
-from portanet.tracing.write.forms import UFUNCS
+from portanet.tracing.write.form import NumPy
 
 
 class _Numbers:
@@ -76,9 +77,11 @@ class Wording:
         assert form is not None
         operation = step.operation
         call = self._call(operation, names) if "{call}" in form else ""
-        operands = [self._operand(x, operation, names, loop) for x in operation.args]
+        assert step.form is not None
+        args = _as_arrays(operation.args) if step.form.universal else operation.args
+        operands = [self._operand(x, names, loop) for x in args]
         out = names[step.result]
-        if self.forms and loop is None and operation.name in UFUNCS:
+        if loop is None and step.form.universal:
             operands, out = self._without_axes(step, operands, out)
         dtype = operation.result.dtype
         return form.format(
@@ -102,29 +105,16 @@ class Wording:
 
     def _call(self, operation: Operation, names: dict[Variable, str]) -> str:
         """Return the call of the primitive's own function, but for its last parenthesis."""
-        operands = [self._operand(x, operation, names) for x in operation.args]
-        options = [
-            f"{k}={self._operand(x, operation, names)}" for k, x in operation.options.items()
-        ]
+        operands = [self._operand(x, names) for x in operation.args]
+        options = [f"{k}={self._operand(x, names)}" for k, x in operation.options.items()]
         return f"{self.constant(operation.primitive.compute)}({', '.join([*operands, *options])}"
 
-    def _operand(
-        self,
-        x: Any,
-        operation: Operation,
-        names: dict[Variable, str],
-        loop: Loop | None = None,
-    ) -> str:
+    def _operand(self, x: Any, names: dict[Variable, str], loop: Loop | None = None) -> str:
         if isinstance(x, Variable):
             return names[x]
         if type(x) in (tuple, list) and any(True for _ in variables(x)):
-            parts = "".join(f"{self._operand(part, operation, names)}, " for part in x)
+            parts = "".join(f"{self._operand(part, names)}, " for part in x)
             return f"({parts})" if type(x) is tuple else f"[{parts}]"
-        if self.forms and operation.name in UFUNCS and type(x) in (int, float):
-            # A number costs more than an array without axes.
-            dtypes = [y.dtype for y in operation.args if kind_of(y) in ("f", "c")]
-            if dtypes:
-                return self.constant(np.asarray(x, dtypes[0]))
         if loop is not None and isinstance(x, np.ndarray) and loop.is_cut(x):
             return f"{self.constant(x)}[k]"
         return self.constant(x)
@@ -141,6 +131,14 @@ class Wording:
             self._constant_names[key] = f"c{len(self.constants)}"
             self.constants[self._constant_names[key]] = x
         return self._constant_names[key]
+
+
+def _as_arrays(args: Sequence[Any]) -> Sequence[Any]:
+    """Make arrays without axes of the numbers among the operands of a universal function."""
+    dtypes = [x.dtype for x in args if kind_of(x) in ("f", "c")]
+    if not dtypes:
+        return args
+    return [np.asarray(x, dtypes[0]) if type(x) in (int, float) else x for x in args]
 
 
 def _is_short(x: Any) -> bool:

@@ -105,11 +105,13 @@ def _next(xp: Any, before: dict[str, Array], finite: Array, interval: int) -> di
     grows = clean >= interval
     scale = before["scale"]
     grown = xp.where(grows, xp.minimum(2.0 * scale, _MOST), scale)
-    zero = xp.zeros_like(clean)
+    known = before["finite"]
+    counted = xp.logical_and(finite, xp.logical_not(grows))
+    # NumPy's other functions make scalars of arrays without axes.
     return {
-        "scale": xp.asarray(xp.where(finite, grown, xp.maximum(0.5 * scale, _LEAST))),
-        "clean_steps": xp.asarray(xp.where(xp.logical_and(finite, ~grows), clean, zero)),
-        "finite": xp.asarray(finite),
+        "scale": xp.where(finite, grown, xp.maximum(0.5 * scale, _LEAST)),
+        "clean_steps": xp.where(counted, clean, xp.zeros_like(scale)),
+        "finite": xp.where(finite, xp.ones_like(known), xp.zeros_like(known)),
     }
 
 
