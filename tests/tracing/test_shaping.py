@@ -64,3 +64,17 @@ def test_one_number_that_is_looked_at_keeps_its_axes(shape):
     recorded = pn.jit(run)
     for x in (np.asarray([2.0]), np.asarray([7.0])):
         np.testing.assert_array_equal(recorded(x), run(x))
+
+
+@pytest.mark.parametrize("shape", [(0, 2), (1, 0), (1, 0, 3)])
+def test_arrays_without_entries_keep_their_axes(shape):
+    x = np.zeros(shape)
+
+    def run(x):
+        a = x + x
+        b = a * np.ones(shape[-1:])
+        return np.abs(b - a) * b
+
+    recorded = pn.jit(run)
+    for _ in range(2):
+        assert recorded(x).shape == run(x).shape

@@ -31,7 +31,9 @@ _TRIES = 8  # for one line
 _MOST = 1e4  # of an entry: beyond it rounding says more than the program
 _SIZE = 200_000  # entries of a result
 _FEW = 200  # entries of an operand of what takes long
-_LONG = re.compile(r"scan|vmap|jacobian|unstack|linalg|axes=0|loop|@|dot|matmul|take.*argmax")
+_LONG = re.compile(
+    r"scan|meshgrid|vmap|jacobian|unstack|linalg|axes=0|loop|@|dot|matmul|take.*argmax"
+)
 
 
 class Generator:
