@@ -92,6 +92,11 @@ class Namespace:
         """The class of the boxes of a batch."""
         return type(f"Batched_{self.box.__name__}", (Batched, self.box), {"__slots__": ()})
 
+    @once
+    def detach(self) -> Callable[[Any], Any]:
+        """The function that makes constants: what a program to be differentiated keeps of them."""
+        return self.primitive(CARDS["detach"], _same, _same)
+
     def __repr__(self) -> str:
         return f"<{self.__name__}>"
 
@@ -140,6 +145,10 @@ class Namespace:
 
 def _has(name: str) -> bool:
     return name in CARDS or name in COMPOSITES
+
+
+def _same(x: Any) -> Any:
+    return x
 
 
 class _Operators:

@@ -165,9 +165,9 @@ class Generator:
         if _LONG.search(word) and max(sizes, default=0) > _FEW:
             return None
         axes = [getattr(self.values[name], "ndim", 1) for name in found.values()]
-        if "cond" in word and 0 in (*sizes, *axes):
+        if ("cond" in word or "while" in word) and 0 in (*sizes, *axes):
             return None  # both branches are recorded, and one might refuse it
-        if self.wild and "grad" in word and "scan" in word:
+        if self.wild and ("grad" in word or "hvp" in word) and ("scan" in word or "while" in word):
             return None  # a recorded loop starts with cotangents of 0, and 0 * inf is NaN
         return self._with_numbers(word, first)
 

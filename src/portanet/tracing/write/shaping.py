@@ -40,7 +40,7 @@ class Shaping(Wording):
         """Leave out axes of length 1: NumPy is slow to spread what it could take as it lies."""
         result, args = step.result, step.operation.args
         dtypes = [x.dtype for x in args if kind_of(x) in ("f", "c")]
-        ones = next((i for i, n in enumerate(result.shape) if n > 1), 0)
+        ones = next((i for i, n in enumerate(result.shape) if n != 1), 0)
         shorter = any(len(getattr(x, "shape", ())) == len(result.shape) - ones for x in args)
         cuts = step.how == "write" and ones > 0 and shorter and not self._is_new(result)
         cuts = cuts and all(self._may_be_cut(x, result, ones) for x in args)
