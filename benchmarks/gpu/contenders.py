@@ -73,14 +73,15 @@ def ours(workload: Workload, device: str, jit: bool) -> Callable[[], Any]:
     """Return a step of portanet on a device."""
     ps, st = pn.setup(0, workload.model)
     ps, st, data = pn.device(device)((ps, st, workload.data))
-    if workload.loss is None:
+    loss = workload.loss
+    if loss is None:
         run = pn.jit(workload.model) if jit else workload.model
         return lambda: run(data[0], ps, st)[0]
     ts = pn.training.TrainState(workload.model, ps, st, pn.optimizers.Adam(RATE))
 
     def step() -> Any:
         nonlocal ts
-        value, _, ts = pn.training.train_step(workload.loss, data, ts, jit=jit)
+        value, _, ts = pn.training.train_step(loss, data, ts, jit=jit)
         return value
 
     return step

@@ -62,6 +62,7 @@ class Session:
 
     def _do(self, step: Step) -> None:
         began = time.monotonic()
+        found: dict[str, Any]
         try:
             with _at_most(step.seconds):
                 found = dict(step.run(step.seconds))
