@@ -73,6 +73,19 @@ ROOMS = (
 )
 """From below to above; those of one line do not import each other."""
 
+TRACING = (
+    "program",
+    "record watch",
+    "compound",
+    "interpret",
+    "plan",
+    "loops",
+    "passes",
+    "write",
+    "call",
+)
+"""The same inside `tracing`."""
+
 LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms.split()}
 SOURCE = Path(portanet.__file__).parent
 
@@ -113,6 +126,17 @@ def test_imports_run_one_way(room):
             assert imported != "portanet", f"{name} imports the whole package"
             other = room_of(imported)
             assert other == room or LEVELS[other] < LEVELS[room], f"{name} imports {imported}"
+
+
+def test_the_compiler_is_built_in_one_direction():
+    levels = {name: level for level, names in enumerate(TRACING) for name in names.split()}
+    inside = {name for name in MODULES if name.startswith("portanet.tracing.")}
+    assert {name.split(".")[2] for name in inside} == set(levels)
+    for name in inside:
+        own = name.split(".")[2]
+        for imported in imports_of(name) & inside:
+            other = imported.split(".")[2]
+            assert other == own or levels[other] < levels[own], f"{name} imports {imported}"
 
 
 def circle_in(graph: dict[str, set[str]]) -> list[str]:

@@ -15,9 +15,9 @@ from portanet.tape.ops.card import UNKNOWN, Card, Role
 from portanet.tape.ops.table import CARDS
 from portanet.tape.ops.words import Words
 from portanet.tape.rule import Elementwise, Rule
+from portanet.tracing.plan.form import NumPy, form_of
 from portanet.tracing.program import Operation, Variable
 from portanet.tracing.record.sharing import is_fresh
-from portanet.tracing.write.form import NumPy, form_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -22,7 +22,7 @@ from portanet.tape.ops.table import CARDS
 from portanet.tape.ops.words import Words
 from portanet.tracing.plan import fused, fused_words
 from portanet.tracing.plan.fused_groups import Group, grouped
-from portanet.tracing.plan.simplify import without_repeats, without_unused
+from portanet.tracing.plan.simplify import without_common_subexpressions, without_dead_code
 from portanet.tracing.program import Opaque, Operation, Program, Variable
 from portanet.tracing.record.record import record
 from portanet.tracing.write.source import Writer
@@ -252,7 +252,9 @@ def test_random_programs(cupy, dtype, rtol):
 
         inputs = [x.astype(dtype), y.astype(dtype)]
         recorded, results = record(function, inputs, xp)
-        recorded = fused.with_kernels(without_unused(without_repeats(recorded, None)), cupy)
+        recorded = fused.with_kernels(
+            without_dead_code(without_common_subexpressions(recorded, None)), cupy
+        )
         made.append((replay_of(recorded, results, inputs), inputs, results))
 
     make()

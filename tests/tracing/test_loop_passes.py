@@ -7,12 +7,12 @@ import pytest
 
 import portanet as pn
 from portanet.backends import get_backend
+from portanet.tracing import passes
 from portanet.tracing.compound import Compound
 from portanet.tracing.loops.loop import Loop
 from portanet.tracing.loops.motion import with_motion
 from portanet.tracing.loops.passes import with_kept_rows, with_short_bodies
-from portanet.tracing.plan import passes
-from portanet.tracing.plan.simplify import without_unused
+from portanet.tracing.plan.simplify import without_dead_code
 from portanet.tracing.record.record import record
 
 BACKEND = get_backend("numpy")
@@ -49,7 +49,7 @@ def test_a_loop_computes_what_is_read_alone():
         (a, _), (y, _) = pn.scan(step, (h, h), xs)
         return a, y
 
-    (loop,) = loops(without_unused(recorded(function, H, XS)))
+    (loop,) = loops(without_dead_code(recorded(function, H, XS)))
     assert sorted(names(loop)) == ["add", "multiply"]
     assert (len(loop.carry), len(loop.stacked), len(loop.rows)) == (1, 1, 1)
 
@@ -62,14 +62,14 @@ def test_a_carry_stays_that_another_needs():
 
         return [pn.scan(step, (h, h), xs)[0][0]]
 
-    (loop,) = loops(without_unused(recorded(function, H, XS)))
+    (loop,) = loops(without_dead_code(recorded(function, H, XS)))
     assert len(loop.carry) == 2
     assert not loop.rows
 
 
 def test_the_loop_forward_stacks_what_the_one_backwards_reads():
     whole = recorded(gradient, W, H, XS)
-    forward, backward = loops(without_unused(whole))
+    forward, backward = loops(without_dead_code(whole))
     assert len(loops(whole)[0].stacked) > len(forward.stacked)
     assert [y.shape for y in forward.stacked] == [(2, 3), (2, 3)]
     assert forward.backwards is not backward.backwards
@@ -90,7 +90,7 @@ def test_what_is_the_same_in_each_step_and_products_of_rows_come_before():
     def function(w, h, xs):
         return [pn.scan(lambda c, x: (c * (x @ w) + np.sin(w)[:2, :], None), h, xs)[0]]
 
-    program = with_motion(without_unused(recorded(function, W, H, XS)), BACKEND.xp)
+    program = with_motion(without_dead_code(recorded(function, W, H, XS)), BACKEND.xp)
     (loop,) = loops(program)
     assert "matmul" not in names(loop)
     assert "sin" not in names(loop)
@@ -98,7 +98,9 @@ def test_what_is_the_same_in_each_step_and_products_of_rows_come_before():
 
 
 def test_gradients_of_matrices_come_after():
-    program = without_unused(with_motion(without_unused(recorded(gradient, W, H, XS)), BACKEND.xp))
+    program = without_dead_code(
+        with_motion(without_dead_code(recorded(gradient, W, H, XS)), BACKEND.xp)
+    )
     forward, backward = loops(program)
     assert not backward.summed
     assert names(forward).count("matmul") == 1
@@ -116,7 +118,9 @@ def test_sums_of_several_products_come_after():
 
         return [pn.grad(loss)(w)]
 
-    program = without_unused(with_motion(without_unused(recorded(function, W, H, XS)), BACKEND.xp))
+    program = without_dead_code(
+        with_motion(without_dead_code(recorded(function, W, H, XS)), BACKEND.xp)
+    )
     _, backward = loops(program)
     assert not backward.summed
     assert [op.name for op in program.operations].count("matmul") == 2
@@ -128,7 +132,7 @@ def test_what_a_result_looks_at_is_in_memory_of_its_own(shown):
         ys = pn.scan(lambda c, x: (c + x, np.sin(c)), h, xs)[1]
         return [np.reshape(ys, (-1,)) if shown else np.sum(ys * ys)]
 
-    (loop,) = loops(with_kept_rows(without_unused(recorded(function, H, XS))))
+    (loop,) = loops(with_kept_rows(without_dead_code(recorded(function, H, XS))))
     assert loop.kept == (frozenset() if shown else {0})
 
 
@@ -139,7 +143,7 @@ def test_both_sides_of_a_branch_are_shortened():
             lambda x: (x * 2.0, np.exp(x)), x,
         )[0]]  # fmt: skip
 
-    program = with_short_bodies(without_unused(recorded(function, H)), BACKEND.xp)
+    program = with_short_bodies(without_dead_code(recorded(function, H)), BACKEND.xp)
     (branch,) = (op.primitive for op in program.operations if isinstance(op.primitive, Compound))
     assert [[op.name for op in p.operations] for p in branch.programs] == [
         ["sin", "add"],

@@ -7,9 +7,10 @@ import pytest
 
 import portanet as pn
 from portanet.backends import get_backend
-from portanet.tracing.plan import blocks, check, passes, storage
-from portanet.tracing.plan.near import with_near_inputs
-from portanet.tracing.plan.simplify import without_repeats, without_unused
+from portanet.tracing import passes
+from portanet.tracing.plan import blocks, check, storage
+from portanet.tracing.plan.copied_inputs import with_copied_inputs
+from portanet.tracing.plan.simplify import without_common_subexpressions, without_dead_code
 from portanet.tracing.plan.transposes import with_folded_transposes
 from portanet.tracing.program import Operation, Program, Variable
 from portanet.tracing.record.record import record
@@ -66,7 +67,7 @@ def test_common_subexpressions_are_computed_once():
     x, a, b, c = (variable(3) for _ in range(4))
     sin, add = operation("sin", [x], a), operation("add", [a, b], c)
     again = Operation(sin.primitive, [x], {}, b)
-    program = without_repeats(Program([x], [sin, again, add], [c]), XP)
+    program = without_common_subexpressions(Program([x], [sin, again, add], [c]), XP)
     assert names(program) == ["sin", "add"]
     assert program.operations[1].args == [a, a]
 
@@ -75,7 +76,7 @@ def test_constants_are_computed_now():
     x, a, c = (variable(3) for _ in range(3))
     one = np.ones(3)
     sin, add = operation("sin", [one], a), operation("add", [x, a], c)
-    program = without_repeats(Program([x], [sin, add], [c]), XP)
+    program = without_common_subexpressions(Program([x], [sin, add], [c]), XP)
     assert names(program) == ["add"]
     np.testing.assert_array_equal(program.operations[0].args[1], np.sin(one))
 
@@ -83,20 +84,20 @@ def test_constants_are_computed_now():
 def test_dead_code_goes():
     x, a, b = (variable(3) for _ in range(3))
     program = Program([x], [operation("sin", [x], a), operation("sin", [a], b)], [a])
-    assert names(without_unused(program)) == ["sin"]
+    assert names(without_dead_code(program)) == ["sin"]
 
 
 def test_transposes_of_products_are_folded():
     program = recorded(lambda x, y: (x @ y).T, np.ones((2, 3)), np.ones((3, 4)))
     assert names(program) == ["matmul", "permute_dims"]
-    folded = without_unused(with_folded_transposes(program))
+    folded = without_dead_code(with_folded_transposes(program))
     assert names(folded)[-1] == "matmul"
     assert tuple(folded.operations[-1].result.shape) == (4, 2)
 
 
 def test_inputs_that_are_viewed_often_are_copied():
     program = recorded(lambda x: x[0] * x[1] * x[2] + x[3], np.ones((4, 3)))
-    assert names(with_near_inputs(program))[0] == "copy of input"
+    assert names(with_copied_inputs(program))[0] == "copy of input"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from portanet.autodiff.hidden import refuse_hidden
 from portanet.tracing.call.arguments import bare
 from portanet.tracing.call.calling import matcher
 from portanet.tracing.call.hoist import Hoisted
-from portanet.tracing.plan.passes import optimized
+from portanet.tracing.passes import optimized
 from portanet.tracing.program import Program
 from portanet.tracing.record.record import record
 from portanet.tracing.write import branch_source, loop_source  # noqa: F401  how they are written

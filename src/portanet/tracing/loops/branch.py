@@ -13,7 +13,7 @@ from portanet.tracing.interpret import current, has_rules, interpret
 from portanet.tracing.loops import branch_rules
 from portanet.tracing.loops.again import Body, aligned, reads
 from portanet.tracing.loops.body import BodyTrace
-from portanet.tracing.plan.simplify import without_unused
+from portanet.tracing.plan.simplify import without_dead_code
 from portanet.tracing.program import Program
 
 
@@ -105,7 +105,7 @@ class Branch(Compound):
     def pruned(self, wanted: set[int]) -> tuple[Branch, list[int], dict[int, int]]:
         order = sorted(wanted)
         short = [
-            without_unused(Program(p.inputs, p.operations, [p.outputs[i] for i in order]))
+            without_dead_code(Program(p.inputs, p.operations, [p.outputs[i] for i in order]))
             for p in self.sides
         ]
         read = [set(reads(p.operations, p.outputs)) for p in short]

@@ -15,7 +15,7 @@ from portanet.tracing.loops.batched import run_batched
 from portanet.tracing.loops.body import BodyTrace
 from portanet.tracing.loops.forward import run_forward
 from portanet.tracing.loops.reverse import run_reverse
-from portanet.tracing.plan.simplify import without_unused
+from portanet.tracing.plan.simplify import without_dead_code
 from portanet.tracing.program import Operation, Program, Variable
 
 _TRIED = 1 << 10  # steps that are taken while a loop is recorded: what they give is a sample
@@ -188,7 +188,7 @@ class Loop(Compound):
         while True:
             results = [*sorted(live), *others]
             outputs = [self.outputs[i] for i in results]
-            operations = without_unused(Program([], self.operations, outputs)).operations
+            operations = without_dead_code(Program([], self.operations, outputs)).operations
             read = set(reads(operations, outputs))
             found = live | {i for i, v in enumerate(self.carry) if v in read}
             if found == live:

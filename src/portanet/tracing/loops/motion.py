@@ -20,7 +20,7 @@ from portanet.tracing.loops.again import reads
 from portanet.tracing.loops.loop import Loop
 from portanet.tracing.loops.outside import Outside
 from portanet.tracing.loops.passes import has_compounds
-from portanet.tracing.plan.simplify import without_unused
+from portanet.tracing.plan.simplify import without_dead_code
 from portanet.tracing.program import Operation, Program, Variable, replaced
 from portanet.tracing.record.record import RecordTrace
 
@@ -74,7 +74,7 @@ def _moved(loop: Loop, trace: RecordTrace, op: Operation) -> list[Any]:
     inside = outside.moved(loop.operations)
     later = Afterwards(outside, inside, loop.last, loop.stacked, loop.summed)
     outputs = [*loop.last, *later.wanted, *later.sums]
-    inside = without_unused(Program([], inside, outputs)).operations
+    inside = without_dead_code(Program([], inside, outputs)).operations
     read = reads(inside, outputs)
     fixed = [v for v in read if v in outside.fixed]
     rows = [v for v in read if v in outside.columns]

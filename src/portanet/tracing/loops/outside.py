@@ -12,8 +12,8 @@ from portanet.tape.batch import BatchTrace
 from portanet.tape.ops.card import Role
 from portanet.tape.ops.form import np_dtype
 from portanet.tracing.interpret import evaluated
+from portanet.tracing.plan.form import form_of
 from portanet.tracing.program import HostFunction, Opaque, Operation, Variable
-from portanet.tracing.write.form import form_of
 
 _SMALL = 1 << 11  # bytes of a row up to which a call costs more than what it does
 _WHOLE = 1 << 21  # bytes of all rows that still fit into the cache

@@ -8,7 +8,7 @@ from typing import Any
 from portanet.tape.ops.card import Role
 from portanet.tracing.compound import Compound
 from portanet.tracing.loops.loop import Loop
-from portanet.tracing.plan.simplify import without_repeats, without_unused
+from portanet.tracing.plan.simplify import without_common_subexpressions, without_dead_code
 from portanet.tracing.program import Operation, Program, Variable
 
 
@@ -16,13 +16,17 @@ def with_short_bodies(program: Program, folds: Any) -> Program:
     """Compute nothing twice within the programs that operations are made of.
 
     `folds` makes arrays in the place of those of which only the shape matters, see
-    `without_repeats`.
+    `without_common_subexpressions`.
     """
 
     def shortened(body: Program) -> Program:
-        return without_unused(without_repeats(with_short_bodies(body, folds), folds))
+        return without_dead_code(
+            without_common_subexpressions(with_short_bodies(body, folds), folds)
+        )
 
-    return without_unused(_with_compounds(program, lambda compound, _: compound.mapped(shortened)))
+    return without_dead_code(
+        _with_compounds(program, lambda compound, _: compound.mapped(shortened))
+    )
 
 
 def with_kept_rows(program: Program, inside: bool = False) -> Program:

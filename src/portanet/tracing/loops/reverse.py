@@ -19,7 +19,7 @@ from portanet.tape.trace import ReverseTrace
 from portanet.tracing.interpret import is_floating
 from portanet.tracing.loops.again import LoopBody, reads
 from portanet.tracing.loops.body import plain
-from portanet.tracing.plan.simplify import without_repeats
+from portanet.tracing.plan.simplify import without_common_subexpressions
 from portanet.tracing.program import HostFunction, Opaque, Operation, Program, Variable
 
 
@@ -168,7 +168,7 @@ class Backward:
         recorded = trace.program.operations
         operations = [*recorded[: of._count], *recorded[start:]]
         folds = loop.xp if loop.backend.jit == "source" else None
-        program = without_repeats(Program([], operations, outputs), folds)
+        program = without_common_subexpressions(Program([], operations, outputs), folds)
         boxes = of._body.boxes
         constants, _, columns = loop.grouped(of._values)
         names, _, row_names = loop.grouped(trace.noted(boxes))

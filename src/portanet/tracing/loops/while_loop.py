@@ -27,7 +27,7 @@ from portanet.tracing.loops.body import BodyTrace, plain
 from portanet.tracing.loops.branch import Branch
 from portanet.tracing.loops.branch_rules import chosen_by, only
 from portanet.tracing.loops.loop import Loop
-from portanet.tracing.plan.simplify import without_unused
+from portanet.tracing.plan.simplify import without_dead_code
 from portanet.tracing.program import Opaque, Program, Variable
 
 
@@ -229,7 +229,7 @@ class While(Compound):
         live = set(wanted)
         while True:
             outputs = [self.body.outputs[i] for i in sorted(live)]
-            short = without_unused(Program(inputs, self.body.operations, outputs))
+            short = without_dead_code(Program(inputs, self.body.operations, outputs))
             of_body = set(reads(short.operations, outputs))
             of_condition = set(reads(self.condition.operations, self.condition.outputs))
             pairs = enumerate(zip(self.condition.inputs, inputs, strict=True))

@@ -85,7 +85,7 @@ class _Memory:
             self._write(step, rows, step.result in loop.inner)
 
     def _look(self, v: Variable, step: Step, rows: slice | None, inner: bool = False) -> None:
-        for owner in self._plan.owners.made(v):
+        for owner in self._plan.aliases.made(v):
             whole = rows is None or owner.shape[:1] != v.shape[:1]
             self.read(owner, step.operation.name, None if whole else rows, inner)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache, partial
 from typing import Any
 
@@ -10,34 +9,6 @@ import numpy as np
 
 from portanet.interface import backend_of, is_array
 from portanet.tracing.program import Variable
-
-
-class Owners:
-    """Whose memory each variable lies in: its own, or that of those it looks at."""
-
-    def __init__(self) -> None:
-        self._owners: dict[Variable, tuple[Variable, ...]] = {}
-        self._moved: dict[Variable, Variable] = {}
-
-    def add(self, variable: Variable, seen: Iterable[Any]) -> None:
-        """Note that a variable may look at the memory of others."""
-        owners = dict.fromkeys(o for v in seen if isinstance(v, Variable) for o in self.of(v))
-        if owners:
-            self._owners[variable] = tuple(owners)
-
-    def move(self, owner: Variable, whole: Variable) -> None:
-        """Note that a variable lies in the memory of a larger one."""
-        self._moved[owner] = whole
-
-    def made(self, variable: Variable) -> tuple[Variable, ...]:
-        """Return whose memory a variable was made in, wherever that has moved since."""
-        return self._owners.get(variable, (variable,))
-
-    def of(self, variable: Variable) -> tuple[Variable, ...]:
-        owners = self.made(variable)
-        if not self._moved:
-            return owners
-        return tuple(self._moved.get(owner, owner) for owner in owners)
 
 
 def output_texts(writer: Any) -> list[str]:
@@ -55,7 +26,7 @@ def output_texts(writer: Any) -> list[str]:
             texts.append(_copied(writer, text, y) if is_array(y) else text)
             continue
         text = writer.names[y]
-        owners = writer.plan.owners.of(y)
+        owners = writer.plan.aliases.of(y)
         others = [x for owner in owners for x in given.get(owner, [])]
         shared = all(_share(value, x) for x in others)
         if not is_array(value):

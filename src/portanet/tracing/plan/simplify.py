@@ -12,7 +12,7 @@ from portanet.tracing.compound import Compound
 from portanet.tracing.program import HostFunction, Operation, Program, Variable, replaced, variables
 
 
-def without_repeats(program: Program, xp: Any) -> Program:
+def without_common_subexpressions(program: Program, xp: Any) -> Program:
     """Compute each operation once, and those of constants here and now.
 
     `xp` makes arrays that stand for those of which only the shape and dtype matter; without it
@@ -104,7 +104,7 @@ def _is_same(x: Any, result: Variable) -> bool:
     return isinstance(x, Variable) and x.shape == result.shape and x.dtype == result.dtype
 
 
-def without_unused(program: Program) -> Program:
+def without_dead_code(program: Program) -> Program:
     """Drop the operations that no output depends on, also within those made of programs."""
     needed = {y for y in program.outputs if isinstance(y, Variable)}
     wanted: dict[Variable, set[int]] = {}

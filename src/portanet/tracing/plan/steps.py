@@ -11,9 +11,9 @@ import numpy as np
 
 from portanet.tape.ops.card import Role
 from portanet.tape.ops.form import Form
-from portanet.tracing.plan.outputs import Owners
+from portanet.tracing.plan.aliases import Aliases
+from portanet.tracing.plan.form import NumPy, form_of
 from portanet.tracing.program import HostFunction, Operation, Program, Variable
-from portanet.tracing.write.form import NumPy, form_of
 
 _NUMPY = NumPy(lambda path: f"np.{path}")
 
@@ -49,7 +49,7 @@ class Plan:
     Attributes
     ----------
     steps : list of Step
-    owners : Owners
+    aliases : Aliases
         Whose memory each variable lies in.
     kept : dict
         For each variable in kept memory an array of the same shape, dtype and layout.
@@ -61,7 +61,7 @@ class Plan:
 
     def __init__(self, program: Program, forms: bool) -> None:
         self.forms = forms
-        self.owners = Owners()
+        self.aliases = Aliases()
         self.kept: dict[Variable, np.ndarray] = {}
         self.homes: dict[Variable, tuple[Variable, int]] = {}
         self.strangers: dict[Variable, list[tuple[int, Any]]] = {}
@@ -76,7 +76,7 @@ class Plan:
         sizes = (y.size * np.dtype(y.dtype).itemsize for y in results)
         self._memory = np.empty(max(sizes, default=0), np.uint8)
         self.steps = [self._held(step) for step in steps]
-        self.held = {root for y in outputs for root in self.owners.of(y)}
+        self.held = {root for y in outputs for root in self.aliases.of(y)}
 
     def _formed(self, operation: Operation) -> Step:
         known = self.forms or isinstance(operation.primitive, HostFunction)
@@ -87,18 +87,18 @@ class Plan:
         """Choose how the result of a step is held."""
         operation, form, result = step.operation, step.form, step.result
         if form is None:
-            self.owners.add(result, operation.seen)
+            self.aliases.add(result, operation.seen)
             return step
         if form.view is not None:
             source = operation.args[0]
             if source not in self.kept:
-                self.owners.add(result, [source])
+                self.aliases.add(result, [source])
                 step.how = "look"
                 return step
             seen = self._seen(operation, form)
             if seen is not None:
                 self.kept[result] = seen
-                self.owners.add(result, [source])
+                self.aliases.add(result, [source])
                 step.how = "view"
                 return step
             step.form = form = Form("{out}[...] = " + form.view, form.view)
@@ -130,10 +130,10 @@ class Plan:
         row = math.prod(whole.shape[1:]) * np.dtype(whole.dtype).itemsize
         start, strangers = 0, []
         for part in parts:
-            owners = self.owners.of(part) if isinstance(part, Variable) else ()
+            owners = self.aliases.of(part) if isinstance(part, Variable) else ()
             if len(owners) == 1 and self._may_move(owners[0], part, whole):
                 self.homes[owners[0]] = whole, start * row
-                self.owners.move(owners[0], whole)
+                self.aliases.move(owners[0], whole)
             else:
                 strangers.append((start, part))
             start += part.shape[0]

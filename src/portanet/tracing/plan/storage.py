@@ -1,4 +1,4 @@
-"""Where the arrays of a program live: each in memory that nothing alive uses at the time."""
+"""Where the arrays of a program live: by liveness, each in memory that nothing alive uses then."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class Storage:
     slots : Slots
     places : dict
         For each variable its slot and its first byte there.
-    last : dict
-        For each variable that owns memory the number of the last item that reads it.
+    live_until : dict
+        Liveness: for each variable that owns memory the number of the last item that reads it.
     given : dict
         The slots that are new in each call, as the result named here is at last left in them.
     taken : dict
-        For each result that is written over a donated input that input.
+        Donation: for each result that is written over a donated input that input.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class Storage:
         self._donated = set(donated)
         self.slots = Slots()
         self.places: dict[Variable, tuple[int, int]] = {}
-        self.last = {
+        self.live_until = {
             owner: number
             for number, item in enumerate(items)
             for variable in (*item.results, *item.reads)
-            for owner in plan.owners.of(variable)
+            for owner in plan.aliases.of(variable)
         }
         self.given: dict[int, Variable] = {}
         self._lent: dict[Variable, int] = {}
@@ -82,8 +82,8 @@ class Storage:
                 over = [x for x in item.reads if _may_go_over(item, x)]
                 self._place(item, over, item.reads, number)
             for variable in (*item.results, *item.reads):
-                for owner in plan.owners.of(variable):
-                    if self.last[owner] == number and owner not in plan.held:
+                for owner in plan.aliases.of(variable):
+                    if self.live_until[owner] == number and owner not in plan.held:
                         self._end(owner)
 
     @property
@@ -127,9 +127,9 @@ class Storage:
         """Return one of `over` like the result that nothing needs any more or sees otherwise."""
         for x in over:
             owned = x in self._lent or x in self._donated
-            ended = self.last.get(x) == number and owned and x not in self.plan.held
+            ended = self.live_until.get(x) == number and owned and x not in self.plan.held
             alike = x.shape == result.shape and x.dtype == result.dtype
-            if ended and alike and all(v is x or x not in self.plan.owners.of(v) for v in reads):
+            if ended and alike and all(v is x or x not in self.plan.aliases.of(v) for v in reads):
                 return x
         return None
 

@@ -74,7 +74,7 @@ class RoutineWriter(Writer):
         """Return the text of an output: in memory of its own, whatever it lies in here."""
         if not isinstance(y, Variable):
             return self.constant(y)
-        text, owners = self.names[y], self.plan.owners.of(y)
+        text, owners = self.names[y], self.plan.aliases.of(y)
         others = {*self.plan.kept, *self.program.inputs}
         if isinstance(y, Opaque) or others.isdisjoint(owners):
             return text

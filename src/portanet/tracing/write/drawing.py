@@ -48,7 +48,7 @@ class Drawing:
             owner: self.names[step.result]
             for step in steps
             for v in step.reads
-            for owner in self.plan.owners.of(v)
+            for owner in self.plan.aliases.of(v)
         }
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ class Drawing:
             live.update(self._begun(item))
             most = max(most, sum(live.values()))
             for owner in list(live):
-                if self.storage.last[owner] == number and owner not in self.plan.held:
+                if self.storage.live_until[owner] == number and owner not in self.plan.held:
                     del live[owner]
         copied = (y for y in self.program.outputs if isinstance(y, Variable))
         return max(most, sum(live.values()) + sum(nbytes(y) for y in copied if self._is_copied(y)))
@@ -91,14 +91,14 @@ class Drawing:
             if slot in self.storage.given:
                 yield self.storage.given[slot], self.storage.slots.sizes[slot]
             elif step.how in ("fresh", "call") and not isinstance(result, Opaque):
-                own = self.plan.owners.of(result) == (result,)
+                own = self.plan.aliases.of(result) == (result,)
                 if own and result not in self.storage.taken:
                     yield result, nbytes(result)
 
     def _is_copied(self, y: Variable) -> bool:
         return any(
             self.storage.places.get(owner, (None,))[0] not in (None, *self.storage.given)
-            for owner in self.plan.owners.of(y)
+            for owner in self.plan.aliases.of(y)
         )
 
     def _lines(self) -> list[str]:
@@ -134,7 +134,7 @@ class Drawing:
         storage, result = self.storage, step.result
         if result in storage.taken:
             return f"result, in {self.names[storage.taken[result]]}"
-        owners = self.plan.owners.of(result)
+        owners = self.plan.aliases.of(result)
         if owners != (result,) and step.how in ("view", "look", "call"):
             return f"in {', '.join(self.names[owner] for owner in owners)}"
         slot = storage.places.get(result, storage.places.get(owners[0], (None, 0)))[0]

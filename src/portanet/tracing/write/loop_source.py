@@ -15,11 +15,11 @@ import numpy as np
 from portanet.tape.ops.card import Role
 from portanet.tape.ops.form import Form
 from portanet.tracing.loops.loop import Loop
+from portanet.tracing.plan.form import form_of
 from portanet.tracing.plan.fused import with_kernels
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import straight
 from portanet.tracing.program import Opaque, Program, Variable
-from portanet.tracing.write.form import form_of
 from portanet.tracing.write.source import Source, Writer, written
 
 
@@ -39,7 +39,7 @@ class _BodyPlan(Plan):
     ) -> None:
         self.in_rows = in_rows
         super().__init__(program, forms)
-        self.held = {owner for y in late for owner in self.owners.of(y)}
+        self.held = {owner for y in late for owner in self.aliases.of(y)}
 
     def _held(self, step: Step) -> Step:
         if step.result not in self.in_rows:

@@ -89,7 +89,7 @@ class Shaping(Wording):
 
     def _is_new(self, variable: Variable) -> bool:
         """Whether a variable lies in memory that is new in each call."""
-        owners = self.plan.owners.of(variable)
+        owners = self.plan.aliases.of(variable)
         places = (self.storage.places.get(owner) for owner in owners)
         return any(p is None or p[0] in self.storage.given for p in places)
 

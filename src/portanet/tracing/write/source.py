@@ -181,11 +181,11 @@ class Writer(Shaping):
     def _drop(self, item: Step | Loop, number: int) -> None:
         """Let go of large arrays that are not kept, as soon as nothing reads them any more."""
         if isinstance(item, Step) and item.how in ("look", "call", "fresh"):
-            for owner in self.plan.owners.of(item.result):
+            for owner in self.plan.aliases.of(item.result):
                 self._lookers.setdefault(owner, {})[self.names[item.result]] = None
         for variable in (*item.results, *item.reads):
-            for owner in self.plan.owners.of(variable):
-                ended = self.storage.last[owner] == number and owner not in self.plan.held
+            for owner in self.plan.aliases.of(variable):
+                ended = self.storage.live_until[owner] == number and owner not in self.plan.held
                 names = self._lookers.pop(owner, {}) if ended else {}
                 if self.names[owner] in names and owner.size >= _LARGE:
                     self._lines.append(f"del {', '.join(names)}")

@@ -12,9 +12,9 @@ import numpy as np
 from portanet.checks import LARGEST
 from portanet.tape.ops.form import kind_of
 from portanet.tracing.plan.blocks import Loop
+from portanet.tracing.plan.form import NumPy
 from portanet.tracing.plan.steps import Step
 from portanet.tracing.program import Operation, Variable, variables
-from portanet.tracing.write.form import NumPy
 
 
 class _Numbers:

@@ -9,9 +9,9 @@ from typing import Any
 from portanet.tracing.loops.motion import with_motion
 from portanet.tracing.loops.passes import has_compounds, with_kept_rows, with_short_bodies
 from portanet.tracing.plan import check
+from portanet.tracing.plan.copied_inputs import with_copied_inputs
 from portanet.tracing.plan.fused import with_kernels
-from portanet.tracing.plan.near import with_near_inputs
-from portanet.tracing.plan.simplify import without_repeats, without_unused
+from portanet.tracing.plan.simplify import without_common_subexpressions, without_dead_code
 from portanet.tracing.plan.transposes import with_folded_transposes
 from portanet.tracing.program import Program
 
@@ -46,7 +46,7 @@ def _folding(backend: Any) -> Any:
 
 
 PASSES: tuple[Pass, ...] = (
-    Pass("dead code in loops", lambda p, _: without_unused(p), on_loops=True),
+    Pass("dead code in loops", lambda p, _: without_dead_code(p), on_loops=True),
     Pass(
         "common subexpressions in loops",
         lambda p, backend: with_short_bodies(p, _folding(backend)),
@@ -55,13 +55,13 @@ PASSES: tuple[Pass, ...] = (
     Pass("loop-invariant motion", lambda p, backend: with_motion(p, backend.xp), on_loops=True),
     Pass(
         "constants and common subexpressions",
-        lambda p, backend: without_repeats(p, _folding(backend)),
+        lambda p, backend: without_common_subexpressions(p, _folding(backend)),
     ),
     Pass("transposes into products", lambda p, _: with_folded_transposes(p), _writes_source),
-    Pass("dead code", lambda p, _: without_unused(p)),
+    Pass("dead code", lambda p, _: without_dead_code(p)),
     Pass("stacks in kept memory", lambda p, _: with_kept_rows(p), _writes_source, on_loops=True),
     Pass(
-        "copies of inputs that are viewed often", lambda p, _: with_near_inputs(p), _writes_source
+        "copies of inputs that are viewed often", lambda p, _: with_copied_inputs(p), _writes_source
     ),
     Pass("fusion into kernels", with_kernels, lambda backend: backend.fuses),
 )

@@ -6,13 +6,13 @@ from collections import Counter
 
 import numpy as np
 
+from portanet.tracing.plan.form import COPY, form_of
 from portanet.tracing.program import Operation, Program, Variable
-from portanet.tracing.write.form import COPY, form_of
 
 _WORTH = 1536  # bytes that are copied in the time that it takes to make a view
 
 
-def with_near_inputs(program: Program) -> Program:
+def with_copied_inputs(program: Program) -> Program:
     """Copy the inputs of which making the views takes longer than copying them does."""
     lookers = {v: v for v in program.inputs if v.dtype is not None}
     views: Counter[Variable] = Counter()
