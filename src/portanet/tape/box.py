@@ -24,6 +24,7 @@ class Box:
     note: Any
     xp: Any
     lifted = False
+    settled: Any = None  # of an array that may be written into, the class once it may not
     recorded = False
     of_list: Any = None  # makes an array of a list beside it, as NumPy does, and not the standard
     __array_priority__ = 1000.0
@@ -117,10 +118,17 @@ class Box:
     def _refuse_mutation(self, *_: Any, **__: Any) -> NoReturn:
         raise TracedValueError(
             "a traced array cannot be written in place: build the new array with xp.where, "
-            "xp.concat, xp.stack or pn.functional.at(x)[index].set(y) instead"
+            "xp.concat, xp.stack or pn.functional.at(x)[index].set(y) instead. Only a result of "
+            "its own memory can, which is no argument, no view and has none"
         )
 
     __setitem__ = __delitem__ = _refuse_mutation
+
+
+def settle(x: Box) -> None:
+    """Let nobody write into an array any more: something else holds it, or looks at its memory."""
+    if x.settled is not None:
+        x.__class__ = x.settled
 
 
 class Key(Box):
@@ -189,7 +197,7 @@ def strip(x: Any) -> Any:
         inner = x.value
         if x.lifted:
             bare = strip(inner)
-            return x if bare is inner else type(x)(bare, x.owner, None)
+            return x if bare is inner else (x.settled or type(x))(bare, x.owner, None)
         x = inner
     return x
 

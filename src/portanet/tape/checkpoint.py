@@ -15,11 +15,11 @@ from functools import cache
 from typing import Any
 
 from portanet.errors import TracedValueError
-from portanet.tape.box import Box, strip
+from portanet.tape.box import Box, settle, strip
 from portanet.tape.bundle import Bundle
 from portanet.tape.custom_rule import boxes, is_traced, traces
 from portanet.tape.recompute import recomputed
-from portanet.tape.trace import Trace, call
+from portanet.tape.trace import Trace, call, settle_all
 
 Function = Callable[..., Sequence[Any]]
 
@@ -67,6 +67,7 @@ class _Run:
             return x
         if self.stand_ins is not None:
             return self.stand_ins.get(id(x), x)
+        settle(x)
         if is_traced(x):
             self.captured[id(x)] = x
         return strip(x)
@@ -101,6 +102,7 @@ def _is_watched(x: Any) -> bool:
 
 def _first_run(function: Function, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """Return the plain results of a function and the traced arrays that it captures."""
+    settle_all(arrays)
     known = {trace for x in arrays for trace in traces(x)}
     plain = [strip(x) for x in arrays]
     while True:

@@ -20,7 +20,8 @@ from portanet.tape.custom_rule import CustomRule
 from portanet.tape.lifted import Lifted
 from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
-from portanet.tape.trace import Captured, Trace, run
+from portanet.tape.trace import Captured, Trace, run, settle_all
+from portanet.tape.writing import fresh
 from portanet.tracing.program import (
     HostFunction,
     Opaque,
@@ -80,6 +81,8 @@ class RecordTrace(Trace):
             return self._ruled(primitive, args)
         if not self.keeps_rules and is_made_of_others(primitive):
             return primitive.generic(*args, **kwargs)
+        if primitive.shows:
+            settle_all(args)
         values = [replaced(self._value, x) for x in args]
         operands = [replaced(self._variable, x) for x in args]
         options = kwargs and {k: replaced(self._value, x) for k, x in kwargs.items()}
@@ -94,6 +97,7 @@ class RecordTrace(Trace):
             result, kind = Opaque(), Bundle
         else:
             result, kind = Variable(value.shape, value.dtype), recorded_box(primitive.xp)
+            kind = kind if primitive.shows else fresh(kind)
         call = Operation(primitive, operands, noted, result)
         seen = looked_at(call, value, (*values, *options.values()))
         self.program.operations.append(replace(call, seen=seen) if seen else call)
