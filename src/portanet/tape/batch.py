@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from portanet.tape.box import Box
+from portanet.tape.box import Box, taken_out
 from portanet.tape.ops.batching import Finished, copies
 from portanet.tape.trace import Trace, run, settle_all
 from portanet.tape.writing import fresh
@@ -78,6 +78,7 @@ def vmap(
     list
         The outputs, the batch axis first. None stays None.
     """
+    arrays = taken_out(list(arrays))
     settle_all(arrays)
     size = next(x.shape[a] for x, a in zip(arrays, axes, strict=True) if a is not None)
     trace = BatchTrace(size)

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from portanet.errors import TracedValueError
-from portanet.tape.box import Box, settle, strip
+from portanet.tape.box import Box, settle, strip, taken_out
 from portanet.tape.bundle import Bundle
 from portanet.tape.custom_rule import boxes, is_traced, traces
 from portanet.tape.recompute import recomputed
@@ -29,6 +29,7 @@ def checkpoint(function: Function, arrays: Sequence[Any], backend: Any) -> list[
 
     Returns a list of arrays.
     """
+    arrays = taken_out(list(arrays))
     context = contextvars.copy_context()  # that of the first run is that of every other
     outputs, captured = _first_run(function, arrays)
     count = len(arrays)
@@ -79,7 +80,9 @@ _current: ContextVar[_Run | None] = ContextVar("portanet_checkpoint", default=No
 def _run(function: Function, arrays: Sequence[Any], run: _Run) -> list[Any]:
     token = _current.set(run)
     try:
-        return [run.stand_in(y) if _is_watched(y) else y for y in function(*arrays)]
+        return [
+            run.stand_in(y) if _is_watched(y) else y for y in taken_out(list(function(*arrays)))
+        ]
     finally:
         _current.reset(token)
 

@@ -7,11 +7,15 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from portanet.once import once
 from portanet.tape.batched import Batched
 from portanet.tape.box import Box, set_arithmetic
 from portanet.tape.bundle import Several, bundled
 from portanet.tape.calls import composite, constant, of_types, refusing
+from portanet.tape.foreign import Foreign
+from portanet.tape.guests import Guest
 from portanet.tape.in_place import set_in_place
 from portanet.tape.operands import Operands
 from portanet.tape.ops.card import UNKNOWN, Card
@@ -91,6 +95,34 @@ class Namespace:
     def batch_box(self) -> type[Box]:
         """The class of the boxes of a batch."""
         return type(f"Batched_{self.box.__name__}", (Batched, self.box), {"__slots__": ()})
+
+    @once
+    def guest_box(self) -> type[Box]:
+        """The class of plain arrays among traced ones."""
+        return type(f"Guest_{self.box.__name__}", (Guest, self.box), {"__slots__": ()})
+
+    @once
+    def foreign(self) -> Foreign:
+        """The namespace that its arrays show to foreign libraries."""
+        return Foreign(self)
+
+    @once
+    def _array(self) -> type:
+        return type(self.raw.empty(0))
+
+    def is_plain(self, x: Any) -> bool:
+        """Whether `x` is an array of the library, and no traced one; a number of NumPy is."""
+        return isinstance(x, self._array) or (
+            isinstance(x, np.generic) and self._array is np.ndarray
+        )
+
+    @property
+    def __array_api_version__(self) -> str:
+        return self.raw.__array_api_version__
+
+    def __array_namespace_info__(self) -> Any:
+        """Return what the library says of its dtypes and devices."""
+        return self.raw.__array_namespace_info__()
 
     def __repr__(self) -> str:
         return f"<{self.__name__}>"

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from portanet.errors import NoDerivativeError, TracedValueError
-from portanet.tape.box import Box, Key, settle
+from portanet.tape.box import Box, Key, settle, taken_out
 from portanet.tape.scattered import Scattered, summed
 
 _order = itertools.count(1)
@@ -199,13 +199,13 @@ def call(primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     return top.process(primitive, args, kwargs)
 
 
-def run(function: Callable[..., Any], inputs: Sequence[Any]) -> Any:
-    """Call a function with traced arrays.
+def run(function: Callable[..., Any], inputs: Sequence[Any]) -> list[Any]:
+    """Call a function with traced arrays; of the guests among its results return the values.
 
     NumPy hides what a traced array says to ``z[0] = x`` behind an error of its own: that is undone.
     """
     try:
-        return function(*inputs)
+        return [taken_out(y) for y in function(*inputs)]
     except ValueError as error:
         hidden = error.__cause__
         if isinstance(hidden, TracedValueError):
@@ -234,6 +234,7 @@ def vjp(
         the input does not reach an output.
     """
     trace = reverse_trace.get()()
+    primals = taken_out(list(primals))
     settle_all(primals)
     roots: list[Any] = [object() for _ in primals]
     inputs = [box(x)(x, trace, root) for x, root in zip(primals, roots, strict=True)]
@@ -250,7 +251,7 @@ def vjp(
             for record, cotangent in zip(records, cotangents, strict=True)
             if record is not None and cotangent is not None
         ]
-        return trace.pull(seeds, roots)
+        return taken_out(trace.pull(seeds, roots))
 
     return outputs, pullback
 
@@ -265,6 +266,7 @@ def jvp(
 
     Returns the outputs and their tangents, None where an output does not depend on the inputs.
     """
+    primals, tangents = taken_out(list(primals)), taken_out(list(tangents))
     settle_all((*primals, *tangents))
     trace = ForwardTrace()
     inputs = [box(x)(x, trace, t) for x, t in zip(primals, tangents, strict=True)]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from portanet.errors import DTypeError, IndexRangeError, ShapeError, TracedValueError
-from portanet.tape.box import Box, device_of, strip
+from portanet.tape.box import Box, device_of, strip, taken_out
 
 
 @functools.cache
@@ -29,14 +29,7 @@ def fresh(kind: type[Box]) -> type[Box]:
 
 
 def _assign(x: Any, key: Any, y: Any) -> None:
-    result = written(x, key, y)
-    if not (isinstance(result, Box) and result.owner is x.owner):
-        raise TracedValueError(
-            "x[index] = y: y is of a derivative, batch or recording that x is not in, so that it "
-            "cannot be written into x: build the new array with xp.where or "
-            "pn.functional.at(x)[index].set(y) instead"
-        )
-    x.value, x.note = result.value, result.note
+    x.become(written(x, key, y), "x[index] = y")
 
 
 def written(x: Any, key: Any, y: Any) -> Any:
@@ -81,7 +74,7 @@ def _plain(key: Any) -> Any:
     """Return an index without the derivatives of its parts."""
     if isinstance(key, tuple):
         return tuple(map(_plain, key))
-    return strip(key)
+    return taken_out(strip(key))
 
 
 def _is_mask_of(key: Any, shape: tuple[int, ...]) -> bool:

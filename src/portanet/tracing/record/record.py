@@ -13,7 +13,7 @@ import numpy as np
 from portanet.errors import TracedValueError
 from portanet.random import Key
 from portanet.tape import box as tape_box
-from portanet.tape.box import Box
+from portanet.tape.box import Box, taken_out
 from portanet.tape.bundle import PART as PART_CARD
 from portanet.tape.bundle import Bundle
 from portanet.tape.custom_rule import CustomRule
@@ -237,6 +237,7 @@ def record(
     An input is an array, a `Key` or a number; all of them change between calls. What comes out of
     the derivative of a loop is a guess in this run, of the right shape and dtype.
     """
+    inputs = taken_out(list(inputs))
     program = Program([_variable(x) for x in inputs])
     trace = RecordTrace(program, xp)
     lifted = [_lifted(x, v, trace) for x, v in zip(inputs, program.inputs, strict=True)]
