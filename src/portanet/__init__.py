@@ -68,7 +68,7 @@ from portanet.functional import (
     tanh_shrink,
     threshold_relu,
 )
-from portanet.interface import array_namespace
+from portanet.interface import array_namespace, lift
 from portanet.listing import listing as _listing
 from portanet.parameters.precision import astype
 from portanet.parameters.ravel import map_parameters, ravel
@@ -219,6 +219,7 @@ __all__ = [
     "layer_map",
     "layers",
     "leaky_relu",
+    "lift",
     "lisht",
     "log_cosh",
     "log_sigmoid",

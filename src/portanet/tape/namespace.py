@@ -82,7 +82,9 @@ class Namespace:
         self.operands = Operands(self)
         self.kernels = dict(kernels or {})
         self.box: type[Box] = type(
-            f"{name}_{box.__name__}", (box,), {"__slots__": ("note", "owner", "value"), "xp": self}
+            f"{name}_{box.__name__}",
+            (box,),
+            {"__slots__": ("note", "owner", "value", "view"), "xp": self},
         )
         self.complex_dtypes: dict[Any, bool] = {}
         self.dtypes: dict[Any, Any] = {}
@@ -107,14 +109,13 @@ class Namespace:
         return Foreign(self)
 
     @once
-    def _array(self) -> type:
-        return type(self.raw.empty(0))
+    def _arrays(self) -> tuple[type, ...]:
+        array = type(self.raw.empty(0))
+        return (array, np.generic) if array is np.ndarray else (array,)
 
     def is_plain(self, x: Any) -> bool:
         """Whether `x` is an array of the library, and no traced one; a number of NumPy is."""
-        return isinstance(x, self._array) or (
-            isinstance(x, np.generic) and self._array is np.ndarray
-        )
+        return isinstance(x, self._arrays)
 
     @property
     def __array_api_version__(self) -> str:

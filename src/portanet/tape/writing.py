@@ -2,34 +2,70 @@
 
 A function of an array library, such as SciPy's, calculates a result and then sets some elements of
 it. That is right for a traced array too where nothing else can see the difference: `x` is a result
-in memory of its own, as its card says, and no view of it was taken. Nothing is written: all names
+in memory of its own, as its card says, and no view of it is alive. Nothing is written: all names
 of the array get the new value with its derivatives, and what was calculated before keeps the old.
 
 Every trace sees every call, and settles the arrays that a call may look at (`settle`): the class
-of an array says whether it may be written into.
+of an array says whether it may be written into. An index alone is forgiven, for ``x[i] += y``: the
+array keeps the last part that was taken out of it, and may be written into once nobody else holds
+that, or looks at it in turn.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+import sys
 from typing import Any
 
 import numpy as np
 
 from portanet.errors import DTypeError, IndexRangeError, ShapeError, TracedValueError
-from portanet.tape.box import Box, device_of, strip, taken_out
+from portanet.tape.box import Box, device_of, settle, strip, taken_out
 
 
 @functools.cache
 def fresh(kind: type[Box]) -> type[Box]:
     """Return the class of the arrays of a box class that may be written into."""
-    body = {"__slots__": (), "__setitem__": _assign, "settled": kind}
-    return type(f"Fresh_{kind.__name__}", (kind,), body)
+    own = {"__getitem__": _part, "__setitem__": _assign, "settled": kind}
+    return type(f"Fresh_{kind.__name__}", (kind,), {"__slots__": (), **own})
+
+
+@functools.cache
+def _unseen(kind: type[Box]) -> type[Box]:
+    """Return the class of parts of an array at which nothing looks: it is `kind` once settled."""
+    return type(f"Unseen_{kind.__name__}", (kind,), {"__slots__": (), "settled": kind})
+
+
+def _part(x: Any, key: Any) -> Any:
+    free, kind = _is_free(x), x.settled
+    part = kind.__getitem__(x, key)
+    if free and isinstance(part, Box):
+        part.__class__ = _unseen(type(part))
+        x.view = part
+        x.__class__ = fresh(kind)
+    return part
 
 
 def _assign(x: Any, key: Any, y: Any) -> None:
+    if y is getattr(x, "view", None) and y.settled is not None:
+        y = y.settled(y.value, y.owner, y.note)
+    elif not _is_free(x):
+        settle(x)
+        x[key] = y
     x.become(written(x, key, y), "x[index] = y")
+
+
+def _is_free(x: Any) -> bool:
+    """Whether no part of `x` is alive: the only one to hold the last is `x`."""
+    part = getattr(x, "view", None)
+    if part is None:
+        return True
+    return part.settled is not None and sys.getrefcount(part) <= _OWN_REFERENCES
+
+
+_OWN_REFERENCES = 3
+"""Those to a part in the question whether others hold it: the slot, the name and the argument."""
 
 
 def written(x: Any, key: Any, y: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def simpson(xp: Any, y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) ->
     count = y.shape[-1]
     steps = _steps(xp, x, dx, y, axis)
     if count == 1:
-        return 0.0 * y[..., 0]
+        return 0.0 * y[..., 0] * np.ones((), steps.dtype)
     if count == 2:
         return 0.5 * steps[..., 0] * (y[..., 0] + y[..., 1])
     odd = count - 1 + count % 2
@@ -72,7 +73,7 @@ def detrend(
         raise ArgumentError(f"scipy.signal.detrend: 0 <= bp <= {count}: got {bp!r}")
     parts = [
         _without_line(xp, data[window(axis, start, stop)], axis)
-        for start, stop in zip(ends[:-1], ends[1:], strict=True)
+        for start, stop in itertools.pairwise(ends)
     ]
     return xp.concat(parts, axis=axis)
 
