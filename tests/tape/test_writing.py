@@ -85,9 +85,9 @@ REFUSED = {
         lambda z, one, other: z.__setitem__(0, one)
     )(*(lambda z: (z, z[1], z[0]))(x * 2)),
     "one whose transpose there is": lambda x: (lambda z: (z.T, z.__setitem__(0, 1.0)))(x * 2),
-    "one over which a loop has gone": lambda x: (
-        lambda z: (lambda parts: z.__setitem__(0, 1.0))(list(z))
-    )(x * 2),
+    "one over which a loop has gone": lambda x: (lambda z, parts: z.__setitem__(0, 1.0))(
+        *(lambda z: (z, list(z)))(x * 2)
+    ),
     "one that an inner derivative holds": lambda x: (
         lambda z: (pn.vjp(np.exp, z), z.__setitem__(0, 1.0))
     )(x * 2),
