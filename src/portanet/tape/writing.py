@@ -117,7 +117,8 @@ def _is_mask_of(key: Any, shape: tuple[int, ...]) -> bool:
     if isinstance(key, tuple) and len(key) == 1:
         (key,) = key
     dtype = getattr(key, "dtype", None)
-    return dtype is not None and str(dtype).endswith("bool") and tuple(key.shape) == tuple(shape)
+    is_mask = dtype is not None and str(dtype).endswith("bool")
+    return is_mask and tuple(getattr(key, "shape", ())) == shape
 
 
 def _operand(xp: Any, x: Any, y: Any) -> Any:
