@@ -99,6 +99,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def kills(session: nox.Session) -> None:
+    """Kill training at random instants and take it up again: it equals a run never stopped."""
+    install(session, "test", "strict")
+    session.run("python", "-m", "fuzz.kills", "--kills", "200", env={"PYTHONPATH": "tests"})
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure the benchmarks, one thread each."""
     install(session, "torch", "jax")

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import time
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from standin import put_in_the_place_of_cupy
 
 import portanet as pn
 from portanet.interface import registry
 from portanet.tracing.plan import check
 
 NAMES = ("numpy", "array_api_strict", "torch", "jax", "cupy")
+
+# Without a GPU the CuPy adapter runs on a module that has CuPy's names and refusals.
+STANDS_IN = put_in_the_place_of_cupy()
+collect_ignore = ["standin"]
+BEGAN = time.monotonic()
 
 # The suite compares in float64. JAX compiles each operation once for each shape: without XLA's
 # optimizations that takes half the time.
@@ -30,30 +39,78 @@ check.enabled = True
 # Torch's compiler takes seconds for each function; what it is given is tested without it.
 os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
 
+OPTIONAL = {"array_api_strict", "jax", "safetensors", "tokenizers", "torch"}
 SWEEPS = {"contract", "functional", "tape", "tracing"}
-SHARE = 16
+SHARES = {"jax": 16, "cupy": 8}
 
 
 def pytest_report_header():
     if not (os.environ.get("PORTANET_TEST_BACKEND") or os.environ.get("PORTANET_SWEEPS")):
-        return f"jax: 1 in {SHARE} of the sweeps; all of them with PORTANET_TEST_BACKEND=jax"
+        shares = ", ".join(
+            f"1 in {share} of the sweeps on {name}" for name, share in SHARES.items()
+        )
+        return f"{shares}; all of them with PORTANET_TEST_BACKEND or PORTANET_SWEEPS"
     return None
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "gpu: for a machine with a GPU, on the selected library")
+    if STANDS_IN and config.pluginmanager.hasplugin("cacheprovider"):
+        os.environ.setdefault("CUPY_CACHE_DIR", str(config.cache.mkdir("cupy")))
+
+
+def pytest_collectreport(report):
+    """Let no file of tests vanish: what pytest cannot import, it would leave out in silence."""
+    path = Path(__file__).parent.parent / report.nodeid
+    if report.skipped and "unable to import module" in str(report.longrepr) and path.is_file():
+        _import(path)
+
+
+def _import(path):
+    spec = importlib.util.spec_from_file_location("collected", path)
+    try:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in OPTIONAL:
+            raise
+
+
 def pytest_collection_modifyitems(config, items):
-    """Leave most of the sweeps on JAX, which compiles every case, to a session of its own."""
-    if os.environ.get("PORTANET_TEST_BACKEND") or os.environ.get("PORTANET_SWEEPS"):
+    """Leave out the libraries that are not selected, and most of the sweeps on the slowest.
+
+    JAX compiles every case, and what stands in for CuPy every kernel.
+    """
+    selected = os.environ.get("PORTANET_TEST_BACKEND")
+    for item in items:
+        if _backend_of(item) == (selected or "cupy"):
+            item.add_marker(pytest.mark.gpu)
+    if selected:
+        left = {item for item in items if _backend_of(item) not in (None, selected)}
+    elif os.environ.get("PORTANET_SWEEPS"):
         return
-    left = set(filter(_is_left_out, items))
+    else:
+        left = set(filter(_is_left_out, items))
     config.hook.pytest_deselected(items=list(left))
     items[:] = [item for item in items if item not in left]
 
 
+def pytest_runtest_setup(item):
+    """Begin no test after ``PORTANET_TEST_SECONDS``: what counts ran first."""
+    if time.monotonic() - BEGAN > float(os.environ.get("PORTANET_TEST_SECONDS", "inf")):
+        pytest.skip("no time is left")
+
+
 def _is_left_out(item):
+    share = SHARES.get(_backend_of(item), 1)
+    swept = share > 1 and item.path.parent.name in SWEEPS
+    return swept and zlib.crc32(item.name.encode()) % share != 0
+
+
+def _backend_of(item):
+    """Return the library that a case of a test is for, None if it is for none."""
     case = getattr(item, "callspec", None)
-    swept = case is not None and case.params.get("backend") == "jax"
-    swept = swept and item.path.parent.name in SWEEPS
-    return swept and zlib.crc32(item.name.encode()) % SHARE != 0
+    name = None if case is None else case.params.get("backend")
+    return name if isinstance(name, str) else None
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ def test_training_with_a_derivative_in_the_loss(backend, jit):
     data = x, backend.asarray(y), backend.asarray(dy)
     ts = pn.training.TrainState(MODEL, ps, st, pn.optimizers.Adam(0.02))
     losses, means = [], []
-    for _ in range(60):
+    for _ in range(100):
         value, stats, ts = pn.training.train_step(penalised, data, ts, jit=jit)
         losses.append(float(value))
         means.append(backend.to_numpy(ts.states["norm"]["running_mean"]))

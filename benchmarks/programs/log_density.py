@@ -40,7 +40,7 @@ def _ours(ps: Any, group: Any, x: Any, exposure: Any, y: Any, constant: Any) -> 
     covariance = np.stack([np.stack([first**2, between]), np.stack([between, second**2])])
     root = np.linalg.cholesky(covariance)
     effects = ps["beta"] + ps["z"] @ root.T
-    white = np.linalg.solve(root, (effects - ps["beta"]).T)
+    white = pn.functional.solve_triangular(root, (effects - ps["beta"]).T, lower=True)
     dispersion, zero, more = ps["more"]
     eta = effects[group, 0] + effects[group, 1] * x + more * exposure
     r, both = np.exp(dispersion), np.logaddexp(dispersion, eta)

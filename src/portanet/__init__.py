@@ -12,14 +12,7 @@
 import importlib as _importlib
 import typing as _typing
 
-from portanet import (
-    autodiff,
-    backends,
-    errors,
-    functional,
-    random,
-    trees,
-)
+from portanet import autodiff, errors, random, trees
 from portanet.autodiff import *  # noqa: F403
 from portanet.core import (
     Container,
@@ -36,38 +29,6 @@ from portanet.core import (
     update_state,
 )
 from portanet.devices import Device, cpu_device, device, get_device, gpu_device
-from portanet.functional import (
-    celu,
-    elu,
-    gelu,
-    gelu_erf,
-    glu,
-    hard_sigmoid,
-    hard_swish,
-    hard_tanh,
-    identity,
-    leaky_relu,
-    lisht,
-    log_cosh,
-    log_sigmoid,
-    log_softmax,
-    logsumexp,
-    mish,
-    relu,
-    relu6,
-    rrelu,
-    selu,
-    sigmoid,
-    silu,
-    soft_shrink,
-    softmax,
-    softplus,
-    softsign,
-    stop_gradient,
-    tanh,
-    tanh_shrink,
-    threshold_relu,
-)
 from portanet.interface import array_namespace, lift
 from portanet.listing import listing as _listing
 from portanet.parameters.precision import astype
@@ -76,8 +37,51 @@ from portanet.random import replicate
 from portanet.trees import register_tree
 
 if _typing.TYPE_CHECKING:
-    from portanet import data, initializers, io, layers, losses, optimizers, testing, training
+    from portanet import (
+        backends,
+        data,
+        functional,
+        initializers,
+        io,
+        layers,
+        losses,
+        optimizers,
+        testing,
+        training,
+    )
     from portanet.control import cond, fori_loop, scan, while_loop
+    from portanet.functional import (
+        celu,
+        elu,
+        gelu,
+        gelu_erf,
+        glu,
+        hard_sigmoid,
+        hard_swish,
+        hard_tanh,
+        identity,
+        leaky_relu,
+        lisht,
+        log_cosh,
+        log_sigmoid,
+        log_softmax,
+        logsumexp,
+        mish,
+        relu,
+        relu6,
+        rrelu,
+        selu,
+        sigmoid,
+        silu,
+        soft_shrink,
+        softmax,
+        softplus,
+        softsign,
+        stop_gradient,
+        tanh,
+        tanh_shrink,
+        threshold_relu,
+    )
     from portanet.inspection.debug import debug
     from portanet.inspection.summary import summary
     from portanet.layers import *  # noqa: F403
@@ -269,9 +273,44 @@ __all__ = [
 ]
 __all__ += autodiff.__all__
 
-_MODULES = ("data", "initializers", "io", "layers", "losses", "optimizers", "testing", "training")
+_MODULES = {
+    *("backends", "data", "functional", "initializers", "io", "layers", "losses", "optimizers"),
+    *("testing", "training"),
+}
 _NAMES = {
     "control": ("cond", "fori_loop", "scan", "while_loop"),
+    "functional": (
+        "celu",
+        "elu",
+        "gelu",
+        "gelu_erf",
+        "glu",
+        "hard_sigmoid",
+        "hard_swish",
+        "hard_tanh",
+        "identity",
+        "leaky_relu",
+        "lisht",
+        "log_cosh",
+        "log_sigmoid",
+        "log_softmax",
+        "logsumexp",
+        "mish",
+        "relu",
+        "relu6",
+        "rrelu",
+        "selu",
+        "sigmoid",
+        "silu",
+        "soft_shrink",
+        "softmax",
+        "softplus",
+        "softsign",
+        "stop_gradient",
+        "tanh",
+        "tanh_shrink",
+        "threshold_relu",
+    ),
     "inspection.debug": ("debug",),
     "inspection.summary": ("summary",),
     "layers.attention.cache": ("with_cache",),

@@ -152,6 +152,23 @@ class TestVerbs:
         np.testing.assert_allclose(host, X / 2, rtol=near, atol=near)
         assert pn.jvp(g, (x,), (x,), ad=ad)[1].dtype == g(x).dtype
 
+    def test_indices(self, backend, arrays, ad):
+        """An entry that is read twice gets both cotangents; what is not read gets a zero."""
+        x, w, _ = arrays
+        rows, columns = (backend.asarray(np.asarray(i)) for i in ([0, 1, 0], [2, 0, 2]))
+
+        def g(x):
+            xp = pn.array_namespace(x)
+            parts = xp.sum(xp.sin(x[rows, columns])), xp.sum(x[:, 1:] ** 2), xp.sum(x[0, ...] * w)
+            changed = pn.functional.at(x)[1].set(w)
+            return sum(parts) + xp.sum(xp.take(changed, columns, axis=1) ** 2)
+
+        expected = np.zeros(X.shape)
+        np.add.at(expected, ([0, 1, 0], [2, 0, 2]), np.cos(X[[0, 1, 0], [2, 0, 2]]))
+        expected[:, 1:] += 2 * X[:, 1:]
+        expected[0] += W + 2 * X[0] * [1, 0, 2]
+        close(backend, pn.grad(g, ad=ad)(x), expected, ad)
+
     def test_nothing_to_differentiate(self, backend, ad):
         none = backend.asarray(np.zeros((0, 2)))
         x = backend.asarray(X)

@@ -54,3 +54,8 @@ def test_a_gradient_goes_where_the_mask_says():
     x = np.random.default_rng(0).normal(size=5000).astype(np.float32)
     slope = pn.jit(pn.grad(lambda x: np.sum(np.where(x > 0, x, 0.25 * x))))
     np.testing.assert_array_equal(slope(x), np.where(x > 0, np.float32(1), np.float32(0.25)))
+
+
+def test_numpy_s_own_where_among_constants_is_recorded_too():
+    x = np.random.default_rng(0).normal(size=5000)
+    np.testing.assert_array_equal(pn.jit(np.unwrap)(x), np.unwrap(x))

@@ -33,6 +33,20 @@ def test_a_triangular_system_is_solved(n, dtype, upper):
         np.testing.assert_allclose(x, np.linalg.solve(a, b), rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("lower", [False, True])
+@pytest.mark.parametrize("unit_diagonal", [False, True])
+@pytest.mark.parametrize("n", [3, 64, 150])
+def test_the_other_triangle_is_not_read(n, unit_diagonal, lower):
+    a = _triangular(n, "d", not lower)
+    full = a + (np.triu if lower else np.tril)(RNG.normal(size=(n, n)), 1 if lower else -1)
+    if unit_diagonal:
+        np.fill_diagonal(full, np.nan)
+        np.fill_diagonal(a, 1.0)
+    for b in (RNG.normal(size=n), RNG.normal(size=(n, 2)), RNG.normal(size=(n, 300))):
+        x = xp.linalg.solve_triangular(full, b, lower=lower, unit_diagonal=unit_diagonal)
+        np.testing.assert_allclose(x, np.linalg.solve(a, b), rtol=1e-9, atol=1e-9)
+
+
 def test_blocks_on_the_diagonal_need_no_zeros():
     a = np.tril(RNG.normal(size=(128, 128))) + 128 * np.eye(128)
     a[:32, :32] = RNG.normal(size=(32, 32)) + 32 * np.eye(32)

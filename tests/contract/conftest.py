@@ -8,6 +8,15 @@ from contract.probes import place
 from contract.refusals import MODEL
 
 import portanet as pn
+from portanet.interface.backend import Backend
+
+
+@pytest.fixture
+def host_draws(backend, monkeypatch):
+    """Let a library that has random numbers of its own draw NumPy's."""
+    if backend.adapter.own_draws:
+        for name in ("uniform", "normal"):
+            monkeypatch.setattr(type(backend.adapter), name, getattr(Backend, name))
 
 
 @pytest.fixture

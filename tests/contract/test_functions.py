@@ -87,6 +87,7 @@ def test_derivatives_are_those_of_finite_differences(backend, case):
 
 
 @every_function
+@pytest.mark.usefixtures("host_draws")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_numbers_are_those_of_numpy(backend, case, dtype):
     spare(backend, dtype)

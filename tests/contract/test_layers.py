@@ -142,6 +142,7 @@ def test_derivatives_are_those_of_finite_differences(backend, case):
         check_derivatives(backend, lambda x, ps, mode=mode: layer(x, ps, mode(st))[0], x, ps)
 
 
+@pytest.mark.usefixtures("host_draws")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_numbers_are_those_of_numpy(backend, case, dtype):
     spare(backend, dtype)

@@ -276,6 +276,9 @@ def test_states_of_other_loaders_are_refused():
         DataLoader(X, 5).restore(state)
     with pytest.raises(ArgumentError, match="same samples: 11 != 3"):
         DataLoader(X[:3], 4).restore(state)
+    for wrong in ({**state, "entropy": 3}, {**state, "batch": 4}):
+        with pytest.raises(ArgumentError, match="of a loader of this kind"):
+            DataLoader(X, 4).restore(wrong)
     with pytest.raises(ArgumentError, match=r"loader\.state\(\) gave"):
         DataLoader(X, 4).restore({"epoch": 3})
 

@@ -219,19 +219,19 @@ def test_numbers_and_broadcasting(backend):
 def test_an_index_out_of_range(backend, index):
     x = backend.asarray(X[0])
     with pytest.raises(IndexRangeError, match=r"index < x\.shape\[[01]\]: index has -?[34]"):
-        functional.at(x)[_index(backend, index)].add(1.0)
+        backend.to_numpy(functional.at(x)[_index(backend, index)].add(1.0))
 
 
 def test_an_index_out_of_range_in_a_replay(backend):
-    if backend.name in ("torch", "jax", "cupy"):
-        pytest.skip("a compiled program, or an accelerator, does not show its values")
+    if backend.name in ("torch", "jax"):
+        pytest.skip("a compiled program does not show its values")
     x = backend.asarray(X[0])
     replay = pn.jit(lambda i: functional.at(x)[:, i].add(1.0))
     good = backend.asarray(np.asarray([0, 3, 3]))
     expected = backend.to_numpy(replay(good))
     for wrong in ([0, 1, 4], [-5, 0, 1]):
         with pytest.raises(IndexRangeError, match=r"x\.shape\[1\] is 4"):
-            replay(backend.asarray(np.asarray(wrong)))
+            backend.to_numpy(replay(backend.asarray(np.asarray(wrong))))
         np.testing.assert_array_equal(backend.to_numpy(replay(good)), expected)
 
 
@@ -259,3 +259,15 @@ def test_refusals(backend):
                 functional.at(x)[index].set(1.0)
     with pytest.raises(ArgumentError, match="y is an array or a number: got list"):
         functional.at(x)[0].set([1.0])
+
+
+@pytest.mark.parametrize("method", ["set", "add", "multiply"])
+def test_a_batch_of_updates_of_one_array(backend, method):
+    ys = backend.asarray(X[0, :, 0])
+    x = backend.asarray(X[1])
+    change = pn.vmap(lambda y: getattr(functional.at(x)[0, 1:3], method)(y))
+    expected = np.stack([X[1]] * 3)
+    for i, y in enumerate(X[0, :, 0]):
+        old = expected[i, 0, 1:3]
+        expected[i, 0, 1:3] = {"set": y, "add": old + y, "multiply": old * y}[method]
+    np.testing.assert_allclose(backend.to_numpy(change(ys)), expected, rtol=1e-14)

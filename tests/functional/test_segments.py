@@ -149,14 +149,14 @@ def test_numpy_adds_as_it_does_one_by_one(monkeypatch, dtype, width, sparse):
 def test_a_segment_that_is_not_there(backend, wrong):
     x, segments = backend.asarray(X[:3]), backend.asarray(np.asarray(wrong))
     with pytest.raises(IndexRangeError, match=r"< num_segments: segments has (3|-1)"):
-        functional.segment_sum(x, segments, 3)
-    if backend.name in ("torch", "jax", "cupy"):
+        backend.to_numpy(functional.segment_sum(x, segments, 3))
+    if backend.name in ("torch", "jax"):
         return
     replay = pn.jit(lambda x, segments: functional.segment_max(x, segments, 3))
     good = backend.asarray(np.asarray([0, 1, 2]))
     replay(x, good)
     with pytest.raises(IndexRangeError, match="num_segments is 3"):
-        replay(x, segments)
+        backend.to_numpy(replay(x, segments))
     np.testing.assert_array_equal(backend.to_numpy(replay(x, good)), X[:3])
 
 

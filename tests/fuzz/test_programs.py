@@ -13,7 +13,7 @@ from fuzz.programs.generate import Generator
 from portanet.tape.ops.table import CARDS
 from portanet.tracing.call import replays
 
-COUNTS = {"numpy": 400, "array_api_strict": 150}
+COUNTS = {"numpy": 400, "array_api_strict": 150, "cupy": 40}
 PARTS = 4
 
 

@@ -119,3 +119,15 @@ def test_explain_and_source_and_kept_bytes():
     assert "kept bytes: 128" in text
     assert "def replay(a0):" in jitted.source(X)
     assert jitted.cache_info()[:3] == (0, 1, 1)
+
+
+def test_a_matrix_that_is_turned_over_is_copied_row_by_row():
+    from portanet.tracing.plan.storage import straight
+
+    rng = np.random.default_rng(0)
+    for shape in ((256, 1024), (1000, 333), (70000, 1), (3, 4)):
+        x = rng.normal(size=shape)
+        for given in (x, x.T, x[::2], x.T[:, ::-1]):
+            y = straight(given)
+            assert y.flags.c_contiguous
+            np.testing.assert_array_equal(y, given)

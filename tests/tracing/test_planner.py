@@ -298,3 +298,19 @@ def test_explanation_of_blocks():
     assert "in blocks of 16384 of 262144 rows:" in text
     assert re.search(r"v\d+ = sin\(a2\) +float64 \(262144,\) +buffer 0, a block +until v\d", text)
     assert re.search(r"subtract\(a0, v\d+\) +float64 \(262144,\) +result, in a0", text)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
+def test_a_factor_of_ones_is_left_out_where_it_changes_nothing(dtype):
+    x = np.asarray([1.5, np.inf, -0.0, np.nan], dtype)
+    for ones in (np.ones(4, dtype), np.ones((), dtype), np.ones((3, 4), dtype), np.ones(4)):
+        run = pn.jit(lambda x, ones=ones: (np.sin(x) * ones, ones * np.exp(x), np.cos(x) / ones))
+        with np.errstate(all="ignore"):
+            expected = np.sin(x) * ones, ones * np.exp(x), np.cos(x) / ones
+            found = run(x)
+            left = "multiply" not in run.source(x) and "divide" not in run.source(x)
+        for y, wanted in zip(found, expected, strict=True):
+            assert (y.dtype, y.shape) == (wanted.dtype, wanted.shape)
+            np.testing.assert_array_equal(y, wanted)
+        same = expected[0].dtype == x.dtype and expected[0].shape == x.shape
+        assert left == (same and dtype != "complex64")

@@ -52,3 +52,29 @@ def test_an_array_of_one_number_is_not_taken_for_its_shape():
     run = pn.jit(lambda x: x * np.broadcast_to(np.float64(2.0), (3, 4)) * 1.0)
     x = np.ones((1, 4))
     np.testing.assert_array_equal(run(x), np.full((3, 4), 2.0))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 1)])
+def test_one_number_that_is_looked_at_keeps_its_axes(shape):
+    row = np.arange(5.0)
+
+    def run(x):
+        return np.where(np.equal(np.reshape(np.flip(x), shape), row), 2.0, 1.0) * 3.0
+
+    recorded = pn.jit(run)
+    for x in (np.asarray([2.0]), np.asarray([7.0])):
+        np.testing.assert_array_equal(recorded(x), run(x))
+
+
+@pytest.mark.parametrize("shape", [(0, 2), (1, 0), (1, 0, 3)])
+def test_arrays_without_entries_keep_their_axes(shape):
+    x = np.zeros(shape)
+
+    def run(x):
+        a = x + x
+        b = a * np.ones(shape[-1:])
+        return np.abs(b - a) * b
+
+    recorded = pn.jit(run)
+    for _ in range(2):
+        assert recorded(x).shape == run(x).shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -293,6 +294,19 @@ def test_it_runs_in_any_thread():
     with ThreadPoolExecutor(1) as pool:
         ts, _ = pool.submit(fit, fresh(), LOSS, loader(), epochs=2).result()
     check_same(ts, expected)
+
+
+@pytest.mark.parametrize("failing", ["training", "validation"])
+def test_no_thread_is_left_while_somebody_looks_at_an_error(failing):
+    def broken(model, ps, st, data):
+        if ps is not None and st["layer_3"]["training"] is (failing == "training"):
+            raise ZeroDivisionError
+        return LOSS(model, ps, st, data)
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        fit(fresh(), broken, loader(prefetch=1), validation=loader(prefetch=1), jit=False)
+    assert caught.value.ts.step == (0 if failing == "training" else 3)
+    assert [t for t in threading.enumerate() if t.name == "portanet-prefetch"] == []
 
 
 def test_functions_are_callbacks_and_may_stop():

@@ -44,6 +44,9 @@ class StrictBackend(TapeBackend):
         host = x.to_device(self.xp.raw.Device("CPU_DEVICE"))
         return np.array(host)
 
+    def may_share_memory(self, x: Any, y: Any) -> bool:
+        return np.may_share_memory(x._array, y._array)
+
 
 def _sums(xp: Any) -> dict[str, Callable[..., Any]]:
     """Return the functions that add up, which work single precision out in double.

@@ -240,6 +240,8 @@ class DataLoader:
                     f"restore: the state of a loader with the same {name}: {found[name]} != "
                     f"{own[name]}"
                 )
+        if (entropy is None) is not (own["entropy"] is None) or found["batch"] > len(self):
+            raise ArgumentError(f"restore: the state of a loader of this kind: got {shown(state)}")
         position = self._position
         position.order = dataclasses.replace(position.order, entropy=entropy)
         position.epoch, position.batch, position.fresh = found["epoch"], found["batch"], True

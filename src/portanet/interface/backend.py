@@ -53,6 +53,8 @@ class Backend(DTypes):
         Whether `vjp` and `jvp` are the library's own, and not those of the tape.
     hides_traces : bool
         Whether arrays that are being differentiated are of the same class as others.
+    own_draws : bool
+        Whether the random numbers of a key are others than NumPy's.
     gpu_order : int or None
         When `portanet.gpu_device` asks for its accelerators: small numbers first. None for a
         library of the host alone.
@@ -78,6 +80,7 @@ class Backend(DTypes):
     compiles_slowly: ClassVar[bool] = False
     differentiates_itself: ClassVar[bool] = True
     hides_traces: ClassVar[bool] = False
+    own_draws: ClassVar[bool] = False
     observes: ClassVar[str] = "calls"
     gpu_order: ClassVar[int | None] = 10
     plain: Backend | None = None
@@ -168,6 +171,10 @@ class Backend(DTypes):
     @abstractmethod
     def to_numpy(self, x: Array) -> np.ndarray:
         """Return an array of this library as a NumPy array, with its dtype."""
+
+    def on(self, device: Any) -> AbstractContextManager[Any]:
+        """Return a context in which `device` is the current one, if the library has such."""
+        return nullcontext()
 
     def receive(self, x: Array, source: Backend, device: Any) -> Array:
         """Return an array of the backend `source` as one of this library, on `device`."""
@@ -330,6 +337,10 @@ class Backend(DTypes):
         It is compared by ``==``. Here it is a copy of the content.
         """
         return self.to_numpy(x).tobytes()
+
+    def may_share_memory(self, x: Array, y: Array) -> bool:
+        """Whether what is written into one plain array may be read from another."""
+        return x is y
 
     def synchronize(self, device: Any = None) -> None:
         """Wait until `device` has finished its work, if the library has queues."""

@@ -96,6 +96,11 @@ class Namespace:
         return type(f"Batched_{self.box.__name__}", (Batched, self.box), {"__slots__": ()})
 
     @once
+    def detach(self) -> Callable[[Any], Any]:
+        """The function that makes constants: what a program to be differentiated keeps of them."""
+        return self.primitive(CARDS["detach"], _same, _same)
+
+    @once
     def guest_box(self) -> type[Box]:
         """The class of plain arrays among traced ones."""
         return type(f"Guest_{self.box.__name__}", (Guest, self.box), {"__slots__": ()})
@@ -170,6 +175,10 @@ class Namespace:
 
 def _has(name: str) -> bool:
     return name in CARDS or name in COMPOSITES
+
+
+def _same(x: Any) -> Any:
+    return x
 
 
 class _Operators:

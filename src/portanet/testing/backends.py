@@ -84,7 +84,7 @@ def _checks(adapter: Backend) -> Iterator[Callable[[], None]]:
     yield lambda: _check_names(adapter)
     for device in adapter.devices():
         yield lambda device=device: _check_transfer(adapter, device)
-        yield lambda device=device: _check_draws(adapter, device)
+        yield lambda device=device: _on(adapter, device, _check_draws)
     for name, function in FUNCTIONS.items():
         yield lambda name=name, function=function: _check_function(adapter, name, function)
     yield lambda: _check_independence(adapter)
@@ -94,6 +94,11 @@ def _checks(adapter: Backend) -> Iterator[Callable[[], None]]:
         yield lambda: check_layer(pn.Dense(3, 2, pn.tanh), x, backends=[adapter.name])
     else:
         yield lambda: _check_dense(adapter, x.astype(np.float32))
+
+
+def _on(adapter: Backend, device: Any, check: Callable[[Backend, Any], None]) -> None:
+    with adapter.on(device):
+        check(adapter, device)
 
 
 def _fault_of(check: Callable[[], None]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 from portanet.random import Key
@@ -14,7 +14,7 @@ from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Constant
 from portanet.tape.trace import call
 from portanet.tracing.compound import Compound
-from portanet.tracing.program import HostFunction, Operation, Variable, replaced
+from portanet.tracing.program import HostFunction, Operation, Program, Variable, replaced
 from portanet.tracing.record.host import RecordedKey, RecordedNumber
 from portanet.tracing.record.record import is_made_of_others
 
@@ -61,6 +61,20 @@ def reached(operations: Iterable[Operation], sources: Iterable[Variable]) -> set
         if not found.isdisjoint(operation.operands):
             found.add(operation.result)
     return found
+
+
+def closure(program: Program, carried: Mapping[int, Any], sources: Iterable[int]) -> set[int]:
+    """Return which inputs of a body depend on others, by their numbers: these, and what is carried.
+
+    `carried` holds the output that the next step gets for an input.
+    """
+    found = set(sources)
+    while True:
+        known = reached(program.operations, (program.inputs[i] for i in found))
+        more = {i for i, y in carried.items() if isinstance(y, Variable) and y in known}
+        if more <= found:
+            return found
+        found |= more
 
 
 def has_rules(operations: Iterable[Operation]) -> bool:

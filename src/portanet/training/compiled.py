@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 from portanet import optimizers, trees
@@ -28,15 +29,17 @@ def compiled_step(
     `slowly`: also where recording is a matter of seconds. `donate`: results may take the memory
     of the parameters and of the optimizer.
     """
-    if "flat" not in ts.__dict__:
+    fields = ts.__dict__
+    flat = fields.get("flat")
+    if flat is None:
         arrays = filter(is_array, trees.leaves((ts.parameters, ts.states)))
         backend = backend_of(next(arrays, None))
         if backend.jit == "none" or (backend.compiles_slowly and not slowly):
             return None
-    flat = Flat.of(ts)
+    if flat is None or "parameters" in fields or "optimizer_state" in fields:
+        flat = Flat.of(ts)
     if flat is None:
         return _structured_step(loss, data, ts, slowly, donate)
-    donate = donate and not is_scaled(ts.model)
     place, donated = flat.place, _DONATED if donate else ()
     known = None if place is None else place.step_after(loss, slowly, donated)
     if known is None:
@@ -45,11 +48,9 @@ def compiled_step(
         known = None if place is None else place.known
         if known is None:
             return None
-    done = _run(ts.model, known, flat.vector, ts.states, flat.rule_state, flat.numbers, data)
+    done = _run(known, flat.vector, fields["states"], flat.rule_state, flat.numbers, data)
     value, stats, states, vector, rule_state = done
-    if overflowed(ts.model, states):
-        return value, stats, ts.replaced(states=states)
-    if donate and "flat" in ts.__dict__:
+    if donate and "flat" in fields:
         ts.end()
     return value, stats, flat.after(ts, states, vector, rule_state, place)
 
@@ -65,7 +66,7 @@ def replayed_steps(
     Adds the losses to `values`; returns the state and the first batch of another step, or `END`.
     """
     data, flat = next(batches, END), ts.__dict__.get("flat")
-    if flat is None or flat.place is None or is_scaled(ts.model):
+    if flat is None or flat.place is None:
         return ts, data
     vector, states, rule_state, place = flat.vector, ts.states, flat.rule_state, flat.place
     donated, count = _DONATED if donate else (), len(values)
@@ -73,7 +74,7 @@ def replayed_steps(
         known = place.step_after(loss, slowly, donated)
         if known is None:
             break
-        done = _replay(known, vector, states, rule_state, flat.numbers, data)
+        done = _run(known, vector, states, rule_state, flat.numbers, data)
         value, _, states, vector, rule_state = done
         values.append(value)
         data = next(batches, END)
@@ -81,14 +82,7 @@ def replayed_steps(
     return flat.after(ts, states, vector, rule_state, place, steps), data
 
 
-def _run(model: Any, known: Known, *args: Any) -> Any:
-    if is_scaled(model):
-        with tolerant():
-            return _replay(known, *args)
-    return _replay(known, *args)
-
-
-def _replay(known: Known, *args: Any) -> Any:
+def _run(known: Known, *args: Any) -> Any:
     run = known.run
     try:
         done = run(*args)
@@ -122,13 +116,15 @@ def _structured_step(
     rules, numbers = divided(state.rules)
     fixed = ts.model, state.structure, rules, state.frozen
     around = ts.model, rules.kinds
-    donate = donate and not is_scaled(ts.model)
+    scaled = is_scaled(ts.model)
+    donate = donate and not scaled
     donated = _DONATED if donate else ()
     place = STEPS.find(_structured, loss, around, asked_for, donated, *fixed)
     known = None if place is None else place.known
     if known is None:
         return None
-    done = _run(ts.model, known, ts.parameters, ts.states, state.states, numbers, data)
+    with tolerant() if scaled else nullcontext():
+        done = _run(known, ts.parameters, ts.states, state.states, numbers, data)
     value, stats, parameters, states, rule_states = done
     if overflowed(ts.model, states):
         return value, stats, ts.replaced(states=states)

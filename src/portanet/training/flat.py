@@ -16,6 +16,7 @@ from portanet.optimizers import OptimizerState
 from portanet.optimizers.complex_parts import is_complex
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.record.host import Counter
+from portanet.training.precision.loss_scale import is_scaled
 from portanet.training.rules import bare, numbers_of
 from portanet.training.state import TrainState
 
@@ -88,6 +89,8 @@ def layout_of(ts: TrainState) -> Layout | None:
     state = ts.optimizer_state
     assert state is not None
     leaves, structure = trees.flatten(ts.parameters)
+    if is_scaled(ts.model):  # a step that is left out leaves its trees as they were
+        return None
     if not leaves or len(state.rules) != len(leaves):
         return None
     if backend_of(*leaves).differentiates_itself:
@@ -160,12 +163,9 @@ class Flat:
     @classmethod
     def of(cls, ts: TrainState) -> Flat | None:
         """Return what a training state keeps flat, or could keep."""
-        fields = ts.__dict__
-        flat = fields.get("flat")
-        if flat is not None:
-            seen = "parameters" in fields or "optimizer_state" in fields
-            if not seen or ts.is_as_shown():
-                return flat
+        flat = ts.__dict__.get("flat")
+        if flat is not None and ts.is_as_shown():
+            return flat
         layout = layout_of(ts)
         if layout is None:
             return None

@@ -150,6 +150,9 @@ def _loops(arrays: Place) -> Iterator[Call]:
 
     yield Call("scan", pn.scan, (step, t, xs), {"length": 4, "reverse": False})
     yield Call("fori_loop", pn.fori_loop, (0, 3, lambda i, carry: carry, t))
+    yield Call(
+        "while_loop", pn.while_loop, (lambda x: x < 9.0, lambda x: x + 1.0, t), {"max_steps": 20}
+    )
     yield Call("cond", pn.cond, (True, _cube, _cube, t))
     yield Call("cond by an array", pn.cond, (t > 0, lambda x: x, lambda x: x, t))
 

@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fuzz.programs")
     parser.add_argument("--programs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--library", default="numpy", choices=["numpy", "array_api_strict"])
+    parser.add_argument("--library", default="numpy", choices=["numpy", "array_api_strict", "cupy"])
     parser.add_argument("--failures", type=int, default=10, help="stop after so many")
     arguments = parser.parse_args()
     _limit_memory()

@@ -31,7 +31,9 @@ _TRIES = 8  # for one line
 _MOST = 1e4  # of an entry: beyond it rounding says more than the program
 _SIZE = 200_000  # entries of a result
 _FEW = 200  # entries of an operand of what takes long
-_LONG = re.compile(r"scan|vmap|jacobian|unstack|linalg|axes=0|loop|@|dot|matmul|take.*argmax")
+_LONG = re.compile(
+    r"scan|meshgrid|vmap|jacobian|unstack|linalg|axes=0|loop|@|dot|matmul|take.*argmax"
+)
 
 
 class Generator:
@@ -165,9 +167,9 @@ class Generator:
         if _LONG.search(word) and max(sizes, default=0) > _FEW:
             return None
         axes = [getattr(self.values[name], "ndim", 1) for name in found.values()]
-        if "cond" in word and 0 in (*sizes, *axes):
+        if ("cond" in word or "while" in word) and 0 in (*sizes, *axes):
             return None  # both branches are recorded, and one might refuse it
-        if self.wild and "grad" in word and "scan" in word:
+        if self.wild and ("grad" in word or "hvp" in word) and ("scan" in word or "while" in word):
             return None  # a recorded loop starts with cotangents of 0, and 0 * inf is NaN
         return self._with_numbers(word, first)
 

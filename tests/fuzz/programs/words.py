@@ -103,6 +103,17 @@ STANDARD = [
     "pn.grad(lambda t: xp.sum(pn.scan(lambda c, t: ({row}, {row}), t[0, ...], t)[1]))({f})",
     "pn.grad(lambda t: xp.sum(pn.cond(xp.sum(t) > 0, lambda t: {body}, lambda t: "
     "{other}, t)))({f})",
+    "pn.jvp(lambda t: pn.scan(lambda c, t: ({row}, c), t[0, ...], t)[1], ({f},), ({f},))",
+    "pn.hvp(lambda t: xp.sum(pn.scan(lambda c, t: ({row}, {row}), t[0, ...], t)[1]), {f}, {f})",
+    "pn.vmap(lambda t: pn.scan(lambda c, t: ({row}, {row}), t[0, ...], t)[1])({m})",
+    "pn.vmap(pn.grad(lambda t: xp.sum(pn.scan(lambda c, s: (c * s, {body}), t[0, ...], t)[1])))"
+    "({m})",
+    "pn.vmap(lambda t: pn.cond(xp.sum(t) > 0, lambda t: {body}, lambda t: {other}, t))({f})",
+    "pn.jvp(lambda t: pn.cond(xp.sum(t) > 0, lambda t: {body}, lambda t: {other}, t), ({f},), "
+    "({f},))",
+    "pn.while_loop(lambda t: xp.sum(xp.abs(t)) < 9, lambda t: t + {c}, {f}, max_steps=5)",
+    "pn.grad(lambda t: xp.sum(pn.while_loop(lambda t: xp.sum(xp.abs(t)) < 9, "
+    "lambda t: {other} + t, t, max_steps=4)))({f})",
     "pn.jvp(lambda t: {body}, ({f},), ({f},))",
     "pn.jvp(lambda t: xp.sum({body}), ({f},), ({f},))[1]", "pn.vjp(lambda t: {body}, {f})[1]({f})",
     "pn.hvp(lambda t: xp.sum({body}), {f}, {f})", "pn.vmap(lambda t: {body})({f})",

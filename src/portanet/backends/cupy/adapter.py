@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from portanet import tape
 from portanet.backends.tape_backend import TapeBackend
 from portanet.interface.backend import Array, Backend
+from portanet.tape.numpy.box import NumPyBox
 
 _DISTRIBUTIONS = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")
 
@@ -22,11 +24,12 @@ class CuPyBackend(TapeBackend):
     modules = ("cupy",)
     distribution = "cupy-cuda12x"
     fuses = True
+    own_draws = True
     gpu_order = 0
 
     @cached_property
     def xp(self) -> tape.Namespace:
-        import array_api_compat.cupy as raw
+        from portanet.backends.cupy.namespace import namespace
 
         kernels = {
             "clip": self._clip,
@@ -36,7 +39,7 @@ class CuPyBackend(TapeBackend):
             "scatter_getitem": self._scatter_getitem,
             "scatter_take": self._scatter_take,
         }
-        return tape.Namespace("cupy", raw, kernels)
+        return tape.Namespace("cupy", namespace(), kernels, NumPyBox)
 
     @cached_property
     def _cupy(self) -> Any:
@@ -47,6 +50,12 @@ class CuPyBackend(TapeBackend):
     @cached_property
     def _elementwise(self) -> dict[Any, Any]:
         return {}
+
+    @cached_property
+    def kernels(self) -> Mapping[str, Callable[..., Any]]:
+        from portanet.backends.cupy import convolution
+
+        return convolution.KERNELS
 
     def unavailable_reason(self) -> str | None:
         reason = super().unavailable_reason()
@@ -80,12 +89,17 @@ class CuPyBackend(TapeBackend):
     def device_name(self, device: Any) -> str:
         return str(device.id)
 
+    def on(self, device: Any) -> Any:
+        return device
+
     def from_numpy(self, x: np.ndarray, device: Any = None) -> Array:
         with self._cupy.cuda.Device() if device is None else device:
             return self._cupy.asarray(x)
 
     def to_numpy(self, x: Array) -> np.ndarray:
-        return self._cupy.asnumpy(x)
+        host = self._cupy.asnumpy(x)
+        self._refuse_noted(x.device)
+        return host
 
     def receive(self, x: Array, source: Backend, device: Any) -> Array:
         shared = source.name == "torch" and x.device.type == "cuda" and not x.requires_grad
@@ -128,9 +142,19 @@ class CuPyBackend(TapeBackend):
             )  # fmt: skip
         return self._elementwise[text]
 
+    def may_share_memory(self, x: Array, y: Array) -> bool:
+        return self._cupy.may_share_memory(x, y)
+
     def synchronize(self, device: Any = None) -> None:
         with self._cupy.cuda.Device() if device is None else device:
             self._cupy.cuda.get_current_stream().synchronize()
+            self._refuse_noted(self._cupy.cuda.Device())
+
+    def _refuse_noted(self, device: Any) -> None:
+        """Refuse an index that was out of range, now that the host has waited for `device`."""
+        from portanet.backends.cupy import indices
+
+        indices.refuse_noted(device.id)
 
     def _clip(self, x: Array, /, min: Any = None, max: Any = None) -> Array:
         """Clip without the masks of array_api_compat, at each of which the host would wait."""
@@ -143,8 +167,9 @@ class CuPyBackend(TapeBackend):
 
     def _checked_index(self, index: Array, size: int, names: tuple[str, str], wraps: bool) -> Array:
         """Without a look at the values, for which the host would wait."""
-        index = index.astype(np.int64)
-        return self._cupy.where(index < 0, index + size, index) if wraps else index
+        from portanet.backends.cupy import indices
+
+        return indices.checked(index, size, names, wraps)
 
     def _scatter_getitem(self, g: Array, key: Any, shape: tuple[int, ...]) -> Array:
         if g.dtype.kind == "c":  # the device adds real numbers alone

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import array_api_compat.numpy
 import numpy as np
 
 from portanet.backends.numpy import scatter, selecting, sums, systems
@@ -56,12 +57,21 @@ def _broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
     return y
 
 
+def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
+    if x.dtype.kind in "iu":  # array_api_compat 1.16 writes into bounds beyond the range of x
+        min, max = (b.copy() if isinstance(b, np.ndarray) else b for b in (min, max))
+    return array_api_compat.numpy.clip(x, min, max)
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **scatter.FUNCTIONS,
     "broadcast_to": _broadcast_to,
+    "clip": _clip,
+    "clip_between": _clip,
     "cumulative_sum": sums.cumulative_sum,
     "linalg.matrix_norm": sums.matrix_norm,
     "linalg.solve": systems.solve,
+    "linalg.solve_triangular": systems.solve_triangular,
     "linalg.vector_norm": sums.vector_norm,
     "matmul": _matmul,
     "matrix_transpose": _matrix_transpose,

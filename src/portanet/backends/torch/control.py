@@ -270,4 +270,7 @@ def _graph(side: Function, values: Sequence[Any]) -> Any:
         return tuple(y.clone() for y in side(*arrays))
 
     with disable_proxy_modes_tracing(), temporarily_clear_interpreter_stack():
-        return make_fx(cloned)(*(x.detach() for x in values))
+        graph = make_fx(cloned)(*(x.detach() for x in values))
+    graph.graph.eliminate_dead_code()  # forward mode asks for sizes, which the compiler cannot
+    graph.recompile()
+    return graph

@@ -121,7 +121,8 @@ def _clip(xp: Any, x: Any, /, min: Any = None, max: Any = None) -> Any:
 def _where_form(call: Any, condition: Any, x: Any, y: Any) -> Form | None:
     if kind_of(condition) != "b":
         return None
-    if call.result.size > _FORESEEN:
+    # NumPy's own function, which stands for a constant, fills no memory that it is given.
+    if call.result.size > _FORESEEN and call.primitive.compute is not np.where:
         return by_entries(call)
     return Form("{np.copyto}({out}, {2}); {np.copyto}({out}, {1}, where={0})", rows=True)
 

@@ -49,9 +49,7 @@ CARDS = [
         numpy=_convert_form, words=OfFirst(), body=lambda raw, x, dtype: raw.astype(x, dtype),
         fresh=True, identity=True,
     ),
-    Card(
-        "detach", Constant("x"), natural, body=lambda raw, x: x, rearranged=True, identity=True
-    ),
+    Card("detach", Constant("x"), natural, body=lambda raw, x: x, rearranged=True),
     Card("astype", batching=natural, fresh=True),
     _filled_like("empty"),
     _filled_like("ones", OfFirst(text="1")),

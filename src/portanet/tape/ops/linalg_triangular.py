@@ -9,7 +9,7 @@ from portanet.tape.ops.linalg_helpers import adjoint, identity
 from portanet.tape.ops.linalg_solve import Solve, solve_batch, spread_solve
 
 
-def triangle(xp: Any, x: Any, lower: bool, unit_diagonal: bool = False) -> Any:
+def _triangle(xp: Any, x: Any, lower: bool, unit_diagonal: bool = False) -> Any:
     """What counts of matrices: a triangle, without the diagonal where that is taken for ones."""
     k = int(unit_diagonal)
     return xp.tril(x, k=-k) if lower else xp.triu(x, k=k)
@@ -19,7 +19,7 @@ def _solve_triangular(
     xp: Any, a: Any, b: Any, *, lower: bool = False, unit_diagonal: bool = False
 ) -> Any:
     """Solve by the LU factorisation, which of an upper triangle is that triangle itself."""
-    a = triangle(xp, a, lower, unit_diagonal)
+    a = _triangle(xp, a, lower, unit_diagonal)
     if unit_diagonal:
         a = a + identity(xp, a, a.shape[-1])
     if not lower:
@@ -43,10 +43,10 @@ class _SolveTriangular(Solve):
         return self.solve(xp, adjoint(xp, a), b, lower=not lower, unit_diagonal=unit_diagonal)
 
     def pull(self, xp, a, g, *, lower=False, unit_diagonal=False):
-        return triangle(xp, g, lower, unit_diagonal)
+        return _triangle(xp, g, lower, unit_diagonal)
 
     def push(self, xp, a, t, *, lower=False, unit_diagonal=False):
-        return triangle(xp, t, lower, unit_diagonal)
+        return _triangle(xp, t, lower, unit_diagonal)
 
 
 class _CholeskySolve(Solve):
@@ -59,11 +59,11 @@ class _CholeskySolve(Solve):
         return xp.linalg.cho_solve(a, b, upper=upper)
 
     def pull(self, xp, a, g, *, upper=False):
-        a, both = triangle(xp, a, not upper), g + adjoint(xp, g)
-        return triangle(xp, a @ both if upper else both @ a, not upper)
+        a, both = _triangle(xp, a, not upper), g + adjoint(xp, g)
+        return _triangle(xp, a @ both if upper else both @ a, not upper)
 
     def push(self, xp, a, t, *, upper=False):
-        a, t = triangle(xp, a, not upper), triangle(xp, t, not upper)
+        a, t = _triangle(xp, a, not upper), _triangle(xp, t, not upper)
         moved = adjoint(xp, t) @ a if upper else t @ adjoint(xp, a)
         return moved + adjoint(xp, moved)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from portanet.interface.loops import unstack
 from portanet.tracing.compound import Compound
-from portanet.tracing.interpret import current, has_rules, interpret, reached
+from portanet.tracing.interpret import closure, current, has_rules, interpret
 from portanet.tracing.loops.again import LoopBody, reads
 from portanet.tracing.loops.batched import run_batched
 from portanet.tracing.loops.body import BodyTrace
@@ -97,56 +97,51 @@ class Loop(Compound):
         return list(operands[:a]), list(operands[a:b]), list(operands[b:])
 
     def __call__(self, *operands: Any) -> tuple[Any, ...]:
-        return tuple(self._run(operands, self.stacked, self.length))
+        return tuple(self._run(operands, range(len(self.stacked)), self.length)[0])
 
     def sample(self, operands: Sequence[Any]) -> list[Any]:
         """See `Compound`: what is hidden is the same in all rows."""
         guessed = self.guessed or self.length > _TRIED
-        visible = [y for i, y in enumerate(self.stacked) if i not in self.hidden]
-        last_step: dict[Variable, Any] = {}
+        visible = [i for i in range(len(self.stacked)) if not guessed and i not in self.hidden]
         steps = 1 if self.guessed else min(self.length, _TRIED)
-        found = self._run(operands, visible, steps, last_step)
+        found, values = self._run(operands, visible, steps)
         n, stacks = len(self.last), iter(found[len(self.last) :])
         stacked = []
-        for i, y in enumerate(current(last_step, self.stacked)):
-            stack = None if i in self.hidden else next(stacks)
-            if stack is None or guessed:
+        for i, y in enumerate(current(values, self.stacked)):
+            if i in visible:
+                stacked.append(next(stacks))
+            else:
                 one = self.xp.raw.stack([self._array(y)])
-                stack = self.xp.raw.broadcast_to(one, (self.length, *one.shape[1:]))
-            stacked.append(stack)
+                stacked.append(self.xp.raw.broadcast_to(one, (self.length, *one.shape[1:])))
         return [*found[:n], *stacked, *stacks]
 
     def _run(
-        self,
-        operands: Sequence[Any],
-        stacked: Sequence[Any],
-        steps: int,
-        last_step: dict[Variable, Any] | None = None,
-    ) -> list[Any]:
-        """Run the first steps on plain arrays."""
+        self, operands: Sequence[Any], visible: Sequence[int], steps: int
+    ) -> tuple[list[Any], dict[Variable, Any]]:
+        """Run the first steps on plain arrays, and stack what is `visible`.
+
+        Returns also the values of all variables in the last of them.
+        """
         constants, carry, columns = self.grouped(operands)
-        operations = without_unused(
-            Program([], self.operations, [*self.last, *stacked, *self.summed])
-        ).operations if last_step is None else self.operations  # fmt: skip
         columns = [unstack(x) for x in columns]
         order = range(self.length - 1, -1, -1) if self.backwards else range(self.length)
+        wanted = [self.stacked[i] for i in visible]
         stacks, sums = [], []
         values: dict[Variable, Any] = {}
         for i in order[:steps]:
             values = dict(zip(self.constants, constants, strict=True))
             values.update(zip(self.carry, carry, strict=True))
             values.update(zip(self.rows, (column[i] for column in columns), strict=True))
-            interpret(operations, values)
+            interpret(self.operations, values)
             carry = current(values, self.last)
-            stacks.append(current(values, stacked))
+            stacks.append(current(values, wanted))
             summed = current(values, self.summed)
             sums = [a + b for a, b in zip(sums, summed, strict=True)] if sums else summed
         if self.backwards:
             stacks.reverse()
-        if last_step is not None:
-            last_step.update(values)
         rows = zip(*stacks, strict=True)
-        return [*carry, *(self.xp.stack(list(map(self._array, ys))) for ys in rows), *sums]
+        stacked = [self.xp.stack(list(map(self._array, ys))) for ys in rows]
+        return [*carry, *stacked, *sums], values
 
     def _array(self, y: Any) -> Any:
         return self.xp.raw.asarray(y)
@@ -170,16 +165,8 @@ class Loop(Compound):
 
     def closure(self, sources: Iterable[int]) -> set[int]:
         """Return which inputs depend on others, by their numbers: these, and what is carried."""
-        inputs, k = self.inputs, len(self.constants)
-        found = set(sources)
-        while True:
-            known = reached(self.operations, (inputs[i] for i in found))
-            more = {
-                k + i for i, y in enumerate(self.last) if isinstance(y, Variable) and y in known
-            }
-            if more <= found:
-                return found
-            found |= more
+        k, (body,) = len(self.constants), self.programs
+        return closure(body, {k + i: y for i, y in enumerate(self.last)}, sources)
 
     @property
     def programs(self) -> list[Program]:

@@ -14,7 +14,14 @@ from portanet.tape.box import Box
 from portanet.tape.ops.batching import copies
 from portanet.tape.trace import ForwardTrace, ReverseTrace
 from portanet.tracing.compound import Compound
-from portanet.tracing.interpret import current, has_rules, interpret, is_floating, reached
+from portanet.tracing.interpret import (
+    closure,
+    current,
+    has_rules,
+    interpret,
+    is_floating,
+    reached,
+)
 from portanet.tracing.loops.again import Body, aligned, reads
 from portanet.tracing.loops.body import BodyTrace, plain
 from portanet.tracing.loops.branch import Branch
@@ -105,14 +112,7 @@ class While(Compound):
 
     def _closure(self, sources: Iterable[int]) -> set[int]:
         """Return which inputs depend on others, by their numbers: these, and what is carried."""
-        found = set(sources)
-        while True:
-            known = reached(self.body.operations, (self.body.inputs[i] for i in found))
-            outputs = enumerate(self.body.outputs)
-            more = {i for i, y in outputs if isinstance(y, Variable) and y in known}
-            if more <= found:
-                return found
-            found |= more
+        return closure(self.body, dict(enumerate(self.body.outputs)), sources)
 
     def run_forward(self, trace: ForwardTrace, args: Sequence[Any]) -> list[Any]:
         primals, argnums, tangents = trace.split(args)

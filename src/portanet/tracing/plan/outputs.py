@@ -73,9 +73,7 @@ def output_texts(writer: Any) -> list[str]:
 
 
 def _share(x: Any, y: Any) -> bool:
-    if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
-        return np.may_share_memory(x, y)
-    return x is y
+    return x is y or (is_array(x) and is_array(y) and backend_of(x, y).may_share_memory(x, y))
 
 
 def _copied(writer: Any, text: str, value: Any) -> str:

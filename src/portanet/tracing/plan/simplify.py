@@ -79,6 +79,8 @@ def _is_number(x: Any, number: float) -> bool:
         return False
     if isinstance(x, int | float):
         return x == number
+    if isinstance(x, np.ndarray):
+        return x.size > 0 and bool((x == number).all())
     return getattr(x, "shape", None) == () and bool(x == number)
 
 

@@ -13,6 +13,8 @@ from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.program import Variable
 
 _LINE = 64
+_STRIP = 16  # columns of a matrix: one or two lines of the cache in each row
+_LARGE = 1 << 16  # entries of a matrix that leaves the first-level cache
 
 
 class Slots:
@@ -186,6 +188,20 @@ def aligned(size: int) -> np.ndarray:
     memory = np.empty(size + _LINE, np.uint8)
     start = -memory.ctypes.data % _LINE
     return memory[start : start + size]
+
+
+def straight(x: np.ndarray) -> np.ndarray:
+    """Return an array that lies row by row: a large matrix that is turned over goes by strips.
+
+    NumPy's own copy reads and writes a line of the cache once for each of its entries.
+    """
+    if not x.flags.f_contiguous or x.ndim != 2 or x.size < _LARGE:
+        return np.ascontiguousarray(x)
+    y = np.empty(x.shape, x.dtype)
+    for start in range(0, x.shape[1], _STRIP):
+        columns = slice(start, start + _STRIP)
+        y[:, columns] = x[:, columns]
+    return y
 
 
 def is_free(x: np.ndarray, others: Iterable[Any]) -> bool:

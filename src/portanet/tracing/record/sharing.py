@@ -26,15 +26,14 @@ def looked_at(operation: Operation, value: Any, values: Sequence[Any]) -> tuple[
     values : sequence
         What the arguments were there, with the options after them.
     """
+    seen = [] if is_fresh(operation) else list(operation.operands)
     if not _is_of_numpy(value):
-        return tuple(_the_same(operation, value, values))
-    if is_fresh(operation):
-        return ()
-    return tuple(operation.operands)
+        seen += _the_same(operation, value, values)
+    return tuple(dict.fromkeys(seen))
 
 
 def is_fresh(operation: Operation) -> bool:
-    """Whether the result of an operation on NumPy's arrays is always in new memory."""
+    """Whether the result of an operation is always in new memory, but for what is given back."""
     own = operation.primitive.compute
     return operation.card.is_fresh(operation.args) or isinstance(own, np.ufunc)
 
@@ -46,7 +45,7 @@ def _is_of_numpy(value: Any) -> bool:
 
 
 def _the_same(operation: Operation, value: Any, values: Sequence[Any]) -> Iterator[Variable]:
-    """Yield the operands that the result is: of other libraries no memory is written twice."""
+    """Yield the operands that the result is: other libraries give back what they need not copy."""
     results = value if isinstance(value, tuple | list) else (value,)
     for x, noted in zip(values, (*operation.args, *operation.options.values()), strict=True):
         parts = x if isinstance(x, tuple | list) else (x,)

@@ -17,6 +17,7 @@ from portanet.tape.ops.form import Form
 from portanet.tracing.loops.loop import Loop
 from portanet.tracing.plan.fused import with_kernels
 from portanet.tracing.plan.steps import Plan, Step
+from portanet.tracing.plan.storage import straight
 from portanet.tracing.program import Opaque, Program, Variable
 from portanet.tracing.write.form import form_of
 from portanet.tracing.write.source import Source, Writer, written
@@ -110,7 +111,7 @@ class LoopWriter(Writer):
         """Write what stands before the loop, and name the rows of each step."""
         loop = self.loop
         for name in sorted(self._factors()):
-            self._setup.append(f"{name} = {self.function('ascontiguousarray')}({name})")
+            self._setup.append(f"{name} = {self.constant(straight)}({name})")
         for k, v in enumerate(loop.rows):
             self._columns.append((self.names[v], self._iterated(f"x{k}", v)))
         self._stacks: dict[Variable, str] = {}

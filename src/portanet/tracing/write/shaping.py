@@ -40,7 +40,7 @@ class Shaping(Wording):
         """Leave out axes of length 1: NumPy is slow to spread what it could take as it lies."""
         result, args = step.result, step.operation.args
         dtypes = [x.dtype for x in args if kind_of(x) in ("f", "c")]
-        ones = next((i for i, n in enumerate(result.shape) if n > 1), 0)
+        ones = next((i for i, n in enumerate(result.shape) if n != 1), 0)
         shorter = any(len(getattr(x, "shape", ())) == len(result.shape) - ones for x in args)
         cuts = step.how == "write" and ones > 0 and shorter and not self._is_new(result)
         cuts = cuts and all(self._may_be_cut(x, result, ones) for x in args)
@@ -62,9 +62,11 @@ class Shaping(Wording):
 
     def _may_be_cut(self, x: Any, result: Variable, ones: int) -> bool:
         shape = getattr(x, "shape", None)
-        if shape is None or len(shape) <= len(result.shape) - ones or x.size == 1:
+        if shape is None or len(shape) <= len(result.shape) - ones:
             return True
-        return shape == result.shape and self._is_kept(x)
+        if isinstance(x, np.ndarray):
+            return _is_one_number(x)
+        return self._is_kept(x) and (x.size == 1 or shape == result.shape)
 
     def _number(self, x: Variable, text: str, dtype: Any) -> str:
         """Return the array into which a number of the host is written."""

@@ -117,9 +117,9 @@ class StrongWolfe:
 
 def _minimum(a: Probe, b: Probe) -> float:
     """Return where the cubic through both values and slopes is lowest, NaN if nowhere."""
-    if not all(map(math.isfinite, (a.value, a.slope, b.value, b.slope))):
-        return math.nan
     width = b.step - a.step
+    if not (width and all(map(math.isfinite, (a.value, a.slope, b.value, b.slope)))):
+        return math.nan
     first = a.slope + b.slope - 3.0 * (b.value - a.value) / width
     square = first * first - a.slope * b.slope
     if square < 0:

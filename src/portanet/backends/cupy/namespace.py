@@ -1,0 +1,57 @@
+"""CuPy's namespace, whose functions that make arrays make them on the device they are given.
+
+array_api_compat leaves ``device=`` out of most, so that their arrays are on the current device;
+its ``fftfreq`` takes no device at all.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+import array_api_compat.cupy as compat
+import cupy
+
+_MAKING = ["arange", "empty", "eye", "full", "linspace", "ones", "zeros"]
+_ALIKE = ["empty_like", "full_like", "ones_like", "zeros_like"]
+
+
+def namespace() -> Any:
+    """Return the namespace of array_api_compat with our functions in the places of some."""
+    raw = _copy(compat)
+    raw.fft = _copy(compat.fft)
+    for name in _MAKING:
+        setattr(raw, name, _on_device(getattr(compat, name)))
+    for name in _ALIKE:
+        setattr(raw, name, _on_device_of(getattr(compat, name)))
+    for name in ("fftfreq", "rfftfreq"):
+        setattr(raw.fft, name, _on_device(getattr(compat.fft, name)))
+    return raw
+
+
+def _copy(module: Any) -> Any:
+    made: Any = types.ModuleType(module.__name__, module.__doc__)
+    made.__dict__.update(vars(module))
+    return made
+
+
+def _on_device(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def made(*args: Any, device: Any = None, **options: Any) -> Any:
+        if device is None:
+            return function(*args, **options)
+        with cupy.cuda.Device(device):
+            return function(*args, **options)
+
+    return made
+
+
+def _on_device_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def made(x: Any, /, *args: Any, device: Any = None, **options: Any) -> Any:
+        with x.device if device is None else cupy.cuda.Device(device):
+            return function(x, *args, **options)
+
+    return made
