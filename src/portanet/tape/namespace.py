@@ -81,7 +81,7 @@ class Namespace:
         self.adapter = adapter
         self.operands = Operands(self)
         self.kernels = dict(kernels or {})
-        own = {"__slots__": ("note", "owner", "value", "view"), "xp": self}
+        own = {"__slots__": ("note", "owner", "value", "taken"), "xp": self}
         self.box: type[Box] = type(f"{name}_{box.__name__}", (box,), own)
         self.complex_dtypes: dict[Any, bool] = {}
         self.dtypes: dict[Any, Any] = {}

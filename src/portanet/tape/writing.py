@@ -37,18 +37,23 @@ def _unseen(kind: type[Box]) -> type[Box]:
     return type(f"Unseen_{kind.__name__}", (kind,), {"__slots__": (), "settled": kind})
 
 
+def classes(kind: type[Box]) -> tuple[type[Box], ...]:
+    """Return a box class with those that its arrays are of as long as they may be written into."""
+    return kind, fresh(kind), _unseen(kind)
+
+
 def _part(x: Any, key: Any) -> Any:
     free, kind = _is_free(x), x.settled
     part = kind.__getitem__(x, key)
     if free and isinstance(part, Box):
         part.__class__ = _unseen(type(part))
-        x.view = part
+        x.taken = part
         x.__class__ = fresh(kind)
     return part
 
 
 def _assign(x: Any, key: Any, y: Any) -> None:
-    if y is getattr(x, "view", None) and y.settled is not None:
+    if y is getattr(x, "taken", None) and y.settled is not None:
         y = y.settled(y.value, y.owner, y.note)
     elif not _is_free(x):
         settle(x)
@@ -58,7 +63,7 @@ def _assign(x: Any, key: Any, y: Any) -> None:
 
 def _is_free(x: Any) -> bool:
     """Whether no part of `x` is alive: the only one to hold the last is `x`."""
-    part = getattr(x, "view", None)
+    part = getattr(x, "taken", None)
     if part is None:
         return True
     return part.settled is not None and sys.getrefcount(part) <= _OWN_REFERENCES

@@ -15,6 +15,7 @@ Nothing changes for arrays that autograd itself traces.
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -31,7 +32,7 @@ from portanet.tape.batched import Batched
 from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule, cast, conj, fit
-from portanet.tape.writing import fresh
+from portanet.tape.writing import classes
 from portanet.tracing.record.record import recorded_box
 
 _ABOVE_AUTOGRAD = 2**40  # its traces are numbered by their depth
@@ -48,7 +49,7 @@ def register(xp: tape.Namespace) -> None:
     notrace_primitives.update({_Call: untraced, _Answer: untraced})
     AutogradBox.type_mappings[_Result] = lambda value, trace, call: call.result
     kinds = (box, xp.batch_box, recorded_box(xp), xp.guest_box)
-    AutogradBox.types.update((*kinds, *map(fresh, kinds), _Operand))
+    AutogradBox.types.update(itertools.chain([_Operand], *map(classes, kinds)))
 
 
 def _plain(x: Any) -> Any:
