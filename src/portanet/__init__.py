@@ -29,7 +29,7 @@ from portanet.core import (
     update_state,
 )
 from portanet.devices import Device, cpu_device, device, get_device, gpu_device
-from portanet.interface import array_namespace
+from portanet.interface import array_namespace, lift
 from portanet.listing import listing as _listing
 from portanet.parameters.precision import astype
 from portanet.parameters.ravel import map_parameters, ravel
@@ -223,6 +223,7 @@ __all__ = [
     "layer_map",
     "layers",
     "leaky_relu",
+    "lift",
     "lisht",
     "log_cosh",
     "log_sigmoid",

@@ -1,6 +1,7 @@
 """What a backend is, and the registry that finds one by its arrays or by its name."""
 
 from portanet.interface.backend import Backend
+from portanet.interface.lift import lift
 from portanet.interface.registry import (
     adapter_of,
     array_namespace,
@@ -32,6 +33,7 @@ __all__ = [
     "is_array",
     "is_array_of",
     "is_floating",
+    "lift",
     "register",
     "same_dtype",
     "standing_in",

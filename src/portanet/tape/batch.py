@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from portanet.tape.box import Box
+from portanet.tape.box import Box, taken_out
 from portanet.tape.ops.batching import Finished, copies
-from portanet.tape.trace import Trace, run
+from portanet.tape.trace import Trace, run, settle_all
+from portanet.tape.writing import fresh
 
 
 class BatchTrace(Trace):
@@ -35,6 +36,8 @@ class BatchTrace(Trace):
         return isinstance(x, Box) and x.owner is self
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        if primitive.shows:
+            settle_all(args)
         batched = [isinstance(x, Box) and x.owner is self for x in args]
         values = [x.value if own else x for x, own in zip(args, batched, strict=True)]
         result = primitive.card.batched(self, primitive, values, batched, kwargs)
@@ -43,9 +46,10 @@ class BatchTrace(Trace):
         xp = primitive.xp
         if primitive.box is not xp.box:
             return primitive.box(result, self, None)
+        kind = xp.batch_box if primitive.shows else fresh(xp.batch_box)
         if type(result) is tuple:
-            return tuple(xp.batch_box(part, self, None) for part in result)
-        return xp.batch_box(result, self, None)
+            return tuple(kind(part, self, None) for part in result)
+        return kind(result, self, None)
 
     def process_compound(self, compound: Any, args: Sequence[Any]) -> list[Any]:
         return compound.run_batched(self, args)
@@ -74,6 +78,8 @@ def vmap(
     list
         The outputs, the batch axis first. None stays None.
     """
+    arrays = taken_out(list(arrays))
+    settle_all(arrays)
     size = next(x.shape[a] for x, a in zip(arrays, axes, strict=True) if a is not None)
     trace = BatchTrace(size)
     inputs = [

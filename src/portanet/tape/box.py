@@ -24,6 +24,8 @@ class Box:
     note: Any
     xp: Any
     lifted = False
+    guest = False
+    settled: Any = None  # of an array that may be written into, the class once it may not
     recorded = False
     of_list: Any = None  # makes an array of a list beside it, as NumPy does, and not the standard
     __array_priority__ = 1000.0
@@ -80,7 +82,7 @@ class Box:
         return plain
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
-        return self.xp
+        return self.xp.foreign
 
     def __getitem__(self, key: Any) -> Any:
         return self.xp.getitem(self, seen(key))
@@ -117,10 +119,26 @@ class Box:
     def _refuse_mutation(self, *_: Any, **__: Any) -> NoReturn:
         raise TracedValueError(
             "a traced array cannot be written in place: build the new array with xp.where, "
-            "xp.concat, xp.stack or pn.functional.at(x)[index].set(y) instead"
+            "xp.concat, xp.stack or pn.functional.at(x)[index].set(y) instead. Only a result of "
+            "its own memory can, which is no argument, no view and has none"
         )
 
     __setitem__ = __delitem__ = _refuse_mutation
+
+    def become(self, result: Any, what: str) -> None:
+        """Get the value and the note of a result of the same trace, for all names of this array."""
+        if not (isinstance(result, Box) and result.owner is self.owner):
+            raise TracedValueError(
+                f"{what}: the result is not of the derivative, batch or recording that the array "
+                "is in, so that it cannot be written into it: give it a new name"
+            )
+        self.value, self.note = result.value, result.note
+
+
+def settle(x: Box) -> None:
+    """Let nobody write into an array any more: something else holds it, or looks at its memory."""
+    if x.settled is not None:
+        x.__class__ = x.settled
 
 
 class Key(Box):
@@ -136,6 +154,22 @@ def seen(key: Any) -> Any:
         if traces:
             return Key(key, max(traces, key=lambda trace: trace.level), None)
     return key
+
+
+def taken_out(x: Any) -> Any:
+    """Return the array inside a guest, also of those in a list or an index; others as they are.
+
+    A list of which nothing is a guest is returned itself.
+    """
+    if type(x) is Key:
+        return seen(taken_out(x.value))
+    if isinstance(x, Box):
+        return taken_out(x.value) if x.guest else x
+    if isinstance(x, tuple | list):
+        parts = [taken_out(part) for part in x]
+        if any(new is not old for new, old in zip(parts, x, strict=True)):
+            return getattr(type(x), "_make", type(x))(parts)
+    return x
 
 
 def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -189,7 +223,7 @@ def strip(x: Any) -> Any:
         inner = x.value
         if x.lifted:
             bare = strip(inner)
-            return x if bare is inner else type(x)(bare, x.owner, None)
+            return x if bare is inner else (x.settled or type(x))(bare, x.owner, None)
         x = inner
     return x
 

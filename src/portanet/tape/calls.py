@@ -15,7 +15,7 @@ from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Constant
 from portanet.tape.signature import Signature
-from portanet.tape.trace import call
+from portanet.tape.trace import call, settle_all
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -66,6 +66,8 @@ def constant(
             if not signature.fits(args, options):
                 args, options = signature.bind(card.name, raw, args, options)
             args = tuple(map(xp.operands.check, args))
+        if primitive.shows:
+            settle_all(args)
         stripped = {key: strip_all(x) for key, x in options.items()}
         return call(primitive, [strip_all(x) for x in args], stripped)
 

@@ -15,11 +15,11 @@ from functools import cache
 from typing import Any
 
 from portanet.errors import TracedValueError
-from portanet.tape.box import Box, strip
+from portanet.tape.box import Box, settle, strip, taken_out
 from portanet.tape.bundle import Bundle
 from portanet.tape.custom_rule import boxes, is_traced, traces
 from portanet.tape.recompute import recomputed
-from portanet.tape.trace import Trace, call
+from portanet.tape.trace import Trace, call, settle_all
 
 Function = Callable[..., Sequence[Any]]
 
@@ -29,6 +29,7 @@ def checkpoint(function: Function, arrays: Sequence[Any], backend: Any) -> list[
 
     Returns a list of arrays.
     """
+    arrays = taken_out(list(arrays))
     context = contextvars.copy_context()  # that of the first run is that of every other
     outputs, captured = _first_run(function, arrays)
     count = len(arrays)
@@ -67,6 +68,7 @@ class _Run:
             return x
         if self.stand_ins is not None:
             return self.stand_ins.get(id(x), x)
+        settle(x)
         if is_traced(x):
             self.captured[id(x)] = x
         return strip(x)
@@ -78,7 +80,9 @@ _current: ContextVar[_Run | None] = ContextVar("portanet_checkpoint", default=No
 def _run(function: Function, arrays: Sequence[Any], run: _Run) -> list[Any]:
     token = _current.set(run)
     try:
-        return [run.stand_in(y) if _is_watched(y) else y for y in function(*arrays)]
+        return [
+            run.stand_in(y) if _is_watched(y) else y for y in taken_out(list(function(*arrays)))
+        ]
     finally:
         _current.reset(token)
 
@@ -101,6 +105,7 @@ def _is_watched(x: Any) -> bool:
 
 def _first_run(function: Function, arrays: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """Return the plain results of a function and the traced arrays that it captures."""
+    settle_all(arrays)
     known = {trace for x in arrays for trace in traces(x)}
     plain = [strip(x) for x in arrays]
     while True:

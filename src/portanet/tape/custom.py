@@ -9,20 +9,22 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from portanet.tape.box import strip
+from portanet.tape.box import strip, taken_out
 from portanet.tape.bundle import Bundle
 from portanet.tape.custom_rule import Arrays, CustomRule, Operation, is_traced, traces
 from portanet.tape.ops.batching import spread
 from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
-from portanet.tape.trace import call
+from portanet.tape.trace import call, settle_all
 
 
 def custom(operation: Operation, arrays: Arrays, xp: Any) -> list[Any]:
     """Call `operation` on plain or traced arrays of the namespace `xp`."""
+    arrays = taken_out(list(arrays))
+    settle_all(arrays)
     kept = any(trace.keeps_rules for x in arrays for trace in traces(x))
     if not kept and not any(map(is_traced, arrays)):
-        outputs = operation.function(*arrays)
+        outputs = taken_out(list(operation.function(*arrays)))
         if any(map(is_traced, outputs)):
             operation.refuse_captured()
         return outputs

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from portanet.errors import TracedValueError
-from portanet.tape.box import Box, strip
+from portanet.tape.box import Box, strip, taken_out
 from portanet.tape.rule import Rule
 from portanet.tape.trace import jvp, vjp
 
@@ -100,7 +100,7 @@ class CustomRule(Rule):
         self.kept: Any = None
 
     def compute(self, *arrays: Any) -> tuple[Any, ...]:
-        outputs, kept = self.operation.forward(*arrays)
+        outputs, kept = taken_out(list(self.operation.forward(*arrays)))
         if any(map(is_traced, (*outputs, *kept))):
             self.operation.refuse_captured()
         self.count = len(outputs)
@@ -137,7 +137,7 @@ class CustomRule(Rule):
         return jvp(self._beside, args, directions, lambda _: xp.box)[1]
 
     def _beside(self, *arrays: Any) -> list[Any]:
-        outputs, kept = self.operation.forward(*arrays)
+        outputs, kept = taken_out(list(self.operation.forward(*arrays)))
         return Kept(arrays, outputs, kept).beside
 
     def _context(self, xp: Any, result: Any, args: Arrays) -> tuple[Arrays, list[Any], list[Any]]:

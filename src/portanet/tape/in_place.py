@@ -14,7 +14,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from portanet.errors import DTypeError, ShapeError, TracedValueError
+from portanet.errors import DTypeError, ShapeError
 from portanet.tape.box import Box, at_hand
 
 _OPERATORS = {
@@ -47,11 +47,6 @@ def _in_place(method: str, function: Callable[..., Any], sign: str) -> Callable[
         result = function(self, other)
         if not hasattr(type(at_hand(self)), method):
             return result
-        if not (isinstance(result, Box) and result.owner is self.owner):
-            raise TracedValueError(
-                f"a {sign}= b: the result is not of the derivative, batch or recording that a is "
-                f"in, so that it cannot be written into a: write a = a {sign} b"
-            )
         if result.shape != self.shape:
             raise ShapeError(
                 f"a {sign}= b keeps the shape of a: {result.shape} != {self.shape}: "
@@ -60,7 +55,7 @@ def _in_place(method: str, function: Callable[..., Any], sign: str) -> Callable[
         if result.dtype != self.dtype:
             _check_cast(plain, self, other, sign)
             result = self.xp.astype(result, self.dtype)
-        self.value, self.note = result.value, result.note
+        self.become(result, f"a {sign}= b")
         return self
 
     return assign

@@ -7,11 +7,15 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from portanet.once import once
 from portanet.tape.batched import Batched
 from portanet.tape.box import Box, set_arithmetic
 from portanet.tape.bundle import Several, bundled
 from portanet.tape.calls import composite, constant, of_types, refusing
+from portanet.tape.foreign import Foreign
+from portanet.tape.guests import Guest
 from portanet.tape.in_place import set_in_place
 from portanet.tape.operands import Operands
 from portanet.tape.ops.card import UNKNOWN, Card
@@ -77,9 +81,8 @@ class Namespace:
         self.adapter = adapter
         self.operands = Operands(self)
         self.kernels = dict(kernels or {})
-        self.box: type[Box] = type(
-            f"{name}_{box.__name__}", (box,), {"__slots__": ("note", "owner", "value"), "xp": self}
-        )
+        own = {"__slots__": ("note", "owner", "value", "taken"), "xp": self}
+        self.box: type[Box] = type(f"{name}_{box.__name__}", (box,), own)
         self.complex_dtypes: dict[Any, bool] = {}
         self.dtypes: dict[Any, Any] = {}
         self.operators = _Operators(self)
@@ -96,6 +99,33 @@ class Namespace:
     def detach(self) -> Callable[[Any], Any]:
         """The function that makes constants: what a program to be differentiated keeps of them."""
         return self.primitive(CARDS["detach"], _same, _same)
+
+    @once
+    def guest_box(self) -> type[Box]:
+        """The class of plain arrays among traced ones."""
+        return type(f"Guest_{self.box.__name__}", (Guest, self.box), {"__slots__": ()})
+
+    @once
+    def foreign(self) -> Foreign:
+        """The namespace that its arrays show to foreign libraries."""
+        return Foreign(self)
+
+    @once
+    def _arrays(self) -> tuple[type, ...]:
+        array = type(self.raw.empty(0))
+        return (array, np.generic) if array is np.ndarray else (array,)
+
+    def is_plain(self, x: Any) -> bool:
+        """Whether `x` is an array of the library, and no traced one; a number of NumPy is."""
+        return isinstance(x, self._arrays)
+
+    @property
+    def __array_api_version__(self) -> str:
+        return self.raw.__array_api_version__
+
+    def __array_namespace_info__(self) -> Any:
+        """Return what the library says of its dtypes and devices."""
+        return self.raw.__array_namespace_info__()
 
     def __repr__(self) -> str:
         return f"<{self.__name__}>"

@@ -10,6 +10,7 @@ from portanet.tape.box import Box
 from portanet.tape.ops.card import Card
 from portanet.tape.signature import Signature
 from portanet.tape.trace import call
+from portanet.tape.writing import fresh
 
 _MISSING: Any = object()  # in the place of an array that was given by name
 _NOT_TAKEN = (AttributeError, TypeError)
@@ -37,8 +38,8 @@ class Primitive:
     """
 
     __slots__ = (
-        "box", "card", "compute", "generic", "library", "name", "pull", "push", "rule",
-        "signature", "xp",
+        "box", "card", "compute", "generic", "library", "name", "pull", "push", "result", "rule",
+        "shows", "signature", "xp",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +57,9 @@ class Primitive:
         self.rule = rule = card.rule
         self.xp = xp
         self.box = box
+        # A result in new memory may be written into; any other may show that of an operand.
+        self.shows = card.fresh is not True and not isinstance(card.numpy, str)
+        self.result = box if self.shows else fresh(box)
         self.generic = generic
         self.library = library
         self.signature = None if library is None else rule.signature

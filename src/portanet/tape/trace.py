@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from portanet.errors import NoDerivativeError, TracedValueError
-from portanet.tape.box import Box
+from portanet.tape.box import Box, Key, settle, taken_out
 from portanet.tape.scattered import Scattered, summed
 
 _order = itertools.count(1)
@@ -41,10 +41,12 @@ class Trace:
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Run a primitive that has this trace's boxes among its arguments."""
+        if primitive.shows:
+            settle_all(args)
         values, argnums, notes = self.split(args)
         result = call(primitive, values, kwargs)
         note = self.note(primitive, result, values, kwargs, argnums, notes)
-        return primitive.box(result, self, note)
+        return primitive.result(result, self, note)
 
     def process_compound(self, compound: Any, args: Sequence[Any]) -> list[Any]:
         """Run an operation that is made of programs, such as a loop; return its results."""
@@ -64,9 +66,15 @@ class Trace:
             return (x.value,), _FIRST, (x.note,)
         if len(args) == 2:
             x, y = args
-            if not (isinstance(y, Box) and y.owner is self):
+            if not isinstance(y, Box):
                 return (x.value, y), _FIRST, (x.note,)
-            if not (isinstance(x, Box) and x.owner is self):
+            if y.owner is not self:
+                settle(y)
+                return (x.value, y), _FIRST, (x.note,)
+            if not isinstance(x, Box):
+                return (x, y.value), _SECOND, (y.note,)
+            if x.owner is not self:
+                settle(x)
                 return (x, y.value), _SECOND, (y.note,)
             return (x.value, y.value), _BOTH, (x.note, y.note)
         if len(args) == 3:
@@ -74,6 +82,7 @@ class Trace:
             boxed = isinstance(x, Box) and isinstance(y, Box) and isinstance(z, Box)
             if boxed and x.owner is y.owner is z.owner is self:
                 return (x.value, y.value, z.value), _ALL, (x.note, y.note, z.note)
+        settle_all(x for x in args if isinstance(x, Box) and x.owner is not self)
         own = [isinstance(x, Box) and x.owner is self for x in args]
         argnums = [i for i, mine in enumerate(own) if mine]
         values = [x.value if mine else x for x, mine in zip(args, own, strict=True)]
@@ -168,6 +177,15 @@ class Refusal(Trace):
         raise NoDerivativeError(self.message)
 
 
+def settle_all(arrays: Iterable[Any]) -> None:
+    """Let nobody write into any of the traced arrays among `arrays`, those of a key included."""
+    for x in arrays:
+        if type(x) is Key:
+            settle_all(x.value)
+        elif isinstance(x, Box):
+            settle(x)
+
+
 def call(primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Run a primitive under the innermost trace among its positional arguments, if any."""
     top = None
@@ -181,13 +199,13 @@ def call(primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     return top.process(primitive, args, kwargs)
 
 
-def run(function: Callable[..., Any], inputs: Sequence[Any]) -> Any:
-    """Call a function with traced arrays.
+def run(function: Callable[..., Any], inputs: Sequence[Any]) -> list[Any]:
+    """Call a function with traced arrays; of the guests among its results return the values.
 
     NumPy hides what a traced array says to ``z[0] = x`` behind an error of its own: that is undone.
     """
     try:
-        return function(*inputs)
+        return [taken_out(y) for y in function(*inputs)]
     except ValueError as error:
         hidden = error.__cause__
         if isinstance(hidden, TracedValueError):
@@ -216,6 +234,8 @@ def vjp(
         the input does not reach an output.
     """
     trace = reverse_trace.get()()
+    primals = taken_out(list(primals))
+    settle_all(primals)
     roots: list[Any] = [object() for _ in primals]
     inputs = [box(x)(x, trace, root) for x, root in zip(primals, roots, strict=True)]
     results = run(function, inputs)
@@ -231,7 +251,7 @@ def vjp(
             for record, cotangent in zip(records, cotangents, strict=True)
             if record is not None and cotangent is not None
         ]
-        return trace.pull(seeds, roots)
+        return taken_out(trace.pull(seeds, roots))
 
     return outputs, pullback
 
@@ -246,6 +266,8 @@ def jvp(
 
     Returns the outputs and their tangents, None where an output does not depend on the inputs.
     """
+    primals, tangents = taken_out(list(primals)), taken_out(list(tangents))
+    settle_all((*primals, *tangents))
     trace = ForwardTrace()
     inputs = [box(x)(x, trace, t) for x, t in zip(primals, tangents, strict=True)]
     outputs, directions = [], []

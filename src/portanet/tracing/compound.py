@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from portanet.tape.box import Box
 from portanet.tape.ops.card import Card
+from portanet.tape.trace import settle_all
 from portanet.tracing.program import Inner, Program
 from portanet.tracing.record.host import RecordedKey, RecordedNumber
 
@@ -42,6 +43,7 @@ class Compound(Inner):
         owners = [x.owner for x in operands if isinstance(x, Box | RecordedKey | RecordedNumber)]
         if not owners:
             return list(self(*operands))
+        settle_all(operands)
         return max(owners, key=lambda trace: trace.level).process_compound(self, operands)
 
     def for_trace(self, trace: Any, operands: Sequence[Any]) -> tuple[Any, Sequence[Any]]:

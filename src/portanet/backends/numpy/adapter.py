@@ -24,23 +24,27 @@ class NumPyBackend(TapeBackend):
     distribution = "numpy"
     jit = "source"
     gpu_order = None
-    _knows_autograd = False
-    _knows_scipy = False
+    _modules = 0
 
     @property
     def xp(self) -> tape.Namespace:
         """The namespace, which learns of autograd and SciPy as soon as these are imported."""
-        if not self._knows_autograd and "autograd.numpy" in sys.modules:
+        if len(sys.modules) != self._modules:
+            self._learn()
+        return self._namespace
+
+    def _learn(self) -> None:
+        """Look at the modules that were imported since the last time."""
+        count = len(sys.modules)
+        if "autograd.numpy" in sys.modules:
             from portanet.backends.numpy import autograd
 
             autograd.register(self._namespace)
-            self._knows_autograd = True
-        if not self._knows_scipy and "scipy.special" in sys.modules:
+        if "scipy.special" in sys.modules:
             from portanet.backends.numpy import scipy
 
             scipy.register()
-            self._knows_scipy = True
-        return self._namespace
+        self._modules = count
 
     @cached_property
     def _namespace(self) -> tape.Namespace:

@@ -14,6 +14,8 @@ Nothing changes for arrays that autograd itself traces.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -30,11 +32,13 @@ from portanet.tape.batched import Batched
 from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Rule, cast, conj, fit
+from portanet.tape.writing import classes
 from portanet.tracing.record.record import recorded_box
 
 _ABOVE_AUTOGRAD = 2**40  # its traces are numbered by their depth
 
 
+@functools.cache
 def register(xp: tape.Namespace) -> None:
     """Make autograd's primitives take the traced arrays of `xp`: of derivatives, batches, jit."""
     box: Any = xp.box
@@ -44,7 +48,8 @@ def register(xp: tape.Namespace) -> None:
     untraced = notrace_primitives[autograd.core.VJPNode]
     notrace_primitives.update({_Call: untraced, _Answer: untraced})
     AutogradBox.type_mappings[_Result] = lambda value, trace, call: call.result
-    AutogradBox.types.update((box, xp.batch_box, recorded_box(xp), _Operand))
+    kinds = (box, xp.batch_box, recorded_box(xp), xp.guest_box)
+    AutogradBox.types.update(itertools.chain([_Operand], *map(classes, kinds)))
 
 
 def _plain(x: Any) -> Any:

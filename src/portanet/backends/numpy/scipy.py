@@ -1,8 +1,9 @@
-"""SciPy's special functions that are written in Python, on traced arrays.
+"""SciPy's functions that are written for NumPy's arrays alone, on traced arrays.
 
-The universal functions among SciPy's ask a traced array by NumPy's protocol. A few others turn
-their argument into an array first, and ask nobody. Those are taught, in place, to look for traced
-arrays among their arguments; for all others they do what they did.
+The universal functions among SciPy's ask a traced array by NumPy's protocol, and what is written
+on the standard asks for its namespace. A few others turn their argument into an array first, and
+ask nobody. Those are taught, in place, to look for traced arrays among their arguments; for all
+others they do what they did.
 """
 
 from __future__ import annotations
@@ -10,28 +11,39 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from portanet.tape import Box
-from portanet.tape.numpy.scipy_functions import FUNCTIONS
+from portanet.tape.numpy import scipy_fft, scipy_functions, scipy_series
 from portanet.tracing.call.lock import LongLock
+
+_FUNCTIONS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
+    "scipy.special": scipy_functions.FUNCTIONS,
+    "scipy.fft._realtransforms_backend": scipy_fft.FUNCTIONS,
+    "scipy.integrate._quadrature": {"simpson": scipy_series.simpson},
+    "scipy.signal._signaltools": {"detrend": scipy_series.detrend},
+}
+"""The bodies by the modules of the functions."""
 
 _lock = LongLock()
 
 
 def register() -> None:
-    """Teach SciPy's functions, once in a process."""
-    with _lock:
-        _teach_all()
+    """Teach the functions of SciPy's modules that are imported, each once in a process."""
+    for name in _FUNCTIONS:
+        if name in sys.modules:
+            with _lock:
+                _teach_all(name)
 
 
 @functools.cache
-def _teach_all() -> None:
-    special = importlib.import_module("scipy.special")
-    for name, body in FUNCTIONS.items():
-        function = inspect.unwrap(getattr(special, name))
+def _teach_all(name: str) -> None:
+    module = importlib.import_module(name)
+    for function_name, body in _FUNCTIONS[name].items():
+        function = inspect.unwrap(getattr(module, function_name))
         if isinstance(function, types.FunctionType) and not function.__closure__:
             _teach(function, body)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from portanet.errors import NoDerivativeError, ShapeError, TracedValueError
 from portanet.tape import calls
-from portanet.tape.box import Box, strip
+from portanet.tape.box import Box, strip, taken_out
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.table import card_of
 
@@ -91,7 +91,7 @@ def window(axis: int, start: Any, stop: Any = None, step: Any = None) -> tuple[A
 
 def concrete(name: str, x: Any) -> Any:
     """Return the plain array that decides a shape, refusing one of a batch or a recording."""
-    x = strip(x)
+    x = taken_out(strip(x))
     if isinstance(x, Box):
         raise TracedValueError(
             f"{name} decides the shape of the result, which is the same in every entry of a batch "

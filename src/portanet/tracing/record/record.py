@@ -13,14 +13,15 @@ import numpy as np
 from portanet.errors import TracedValueError
 from portanet.random import Key
 from portanet.tape import box as tape_box
-from portanet.tape.box import Box
+from portanet.tape.box import Box, taken_out
 from portanet.tape.bundle import PART as PART_CARD
 from portanet.tape.bundle import Bundle
 from portanet.tape.custom_rule import CustomRule
 from portanet.tape.lifted import Lifted
 from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
-from portanet.tape.trace import Captured, Trace, run
+from portanet.tape.trace import Captured, Trace, run, settle_all
+from portanet.tape.writing import fresh
 from portanet.tracing.program import (
     HostFunction,
     Opaque,
@@ -80,6 +81,8 @@ class RecordTrace(Trace):
             return self._ruled(primitive, args)
         if not self.keeps_rules and is_made_of_others(primitive):
             return primitive.generic(*args, **kwargs)
+        if primitive.shows:
+            settle_all(args)
         values = [replaced(self._value, x) for x in args]
         operands = [replaced(self._variable, x) for x in args]
         options = kwargs and {k: replaced(self._value, x) for k, x in kwargs.items()}
@@ -94,6 +97,7 @@ class RecordTrace(Trace):
             result, kind = Opaque(), Bundle
         else:
             result, kind = Variable(value.shape, value.dtype), recorded_box(primitive.xp)
+            kind = kind if primitive.shows else fresh(kind)
         call = Operation(primitive, operands, noted, result)
         seen = looked_at(call, value, (*values, *options.values()))
         self.program.operations.append(replace(call, seen=seen) if seen else call)
@@ -233,6 +237,7 @@ def record(
     An input is an array, a `Key` or a number; all of them change between calls. What comes out of
     the derivative of a loop is a guess in this run, of the right shape and dtype.
     """
+    inputs = taken_out(list(inputs))
     program = Program([_variable(x) for x in inputs])
     trace = RecordTrace(program, xp)
     lifted = [_lifted(x, v, trace) for x, v in zip(inputs, program.inputs, strict=True)]
