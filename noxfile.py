@@ -105,6 +105,13 @@ def device_code(session: nox.Session) -> None:
 
 
 @nox.session
+def standard(session: nox.Session) -> None:
+    """Try every function of SciPy, scikit-learn and array-api-extra that takes the standard's arrays."""
+    session.install("-e", ".", "scipy", "scikit-learn", "-c", "tests/constraints.txt")
+    session.run("python", "docs/standard_table.py")
+
+
+@nox.session
 def kills(session: nox.Session) -> None:
     """Kill training at random instants and take it up again: it equals a run never stopped."""
     install(session, "test", "strict")
