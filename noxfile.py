@@ -106,7 +106,7 @@ def device_code(session: nox.Session) -> None:
 
 @nox.session
 def standard(session: nox.Session) -> None:
-    """Try every function of SciPy, scikit-learn and array-api-extra that takes the standard's arrays."""
+    """Try the functions of SciPy, scikit-learn and array-api-extra that take traced arrays."""
     session.install("-e", ".", "scipy", "scikit-learn", "-c", "tests/constraints.txt")
     session.run("python", "docs/standard_table.py")
 
