@@ -13,28 +13,31 @@ from portanet.interface import array_namespace, backend_of, dtype_name, same_dty
 
 def same_kind(name: str, x: Any, other_name: str, other: Any) -> None:
     """Two arrays share their library, floating dtype and device."""
-    if type(x) is not type(other):
-        _same_library(name, x, other_name, other)
-    try:
-        same = x.dtype == other.dtype
-    except AttributeError:
-        same = False
-    if not same:
-        _same_library(name, x, other_name, other)
-        if not same_dtype(x, other):
-            _refuse_dtypes(name, x, other_name, other)
+    if not _are_alike(name, x, other_name, other):
+        _refuse_dtypes(name, x, other_name, other)
     same_device(name, x, other_name, other)
 
 
 def same_or_wide(name: str, x: Any, other_name: str, other: Any) -> None:
     """As `same_kind`; beside `x` of 16 bits, `other` may be in float32."""
-    own, wanted = getattr(x, "dtype", None), getattr(other, "dtype", None)
-    if own is None or wanted is None or own == wanted:
-        return same_kind(name, x, other_name, other)
-    _same_library(name, x, other_name, other)
-    if dtype_name(x) not in ("float16", "bfloat16") or dtype_name(other) != "float32":
+    if not _are_alike(name, x, other_name, other) and (
+        dtype_name(x) not in ("float16", "bfloat16") or dtype_name(other) != "float32"
+    ):
         _refuse_dtypes(name, x, other_name, other)
-    return same_device(name, x, other_name, other)
+    same_device(name, x, other_name, other)
+
+
+def _are_alike(name: str, x: Any, other_name: str, other: Any) -> bool:
+    """Whether two arrays, which are of one library, have one dtype."""
+    if type(x) is not type(other):
+        _same_library(name, x, other_name, other)
+    try:
+        if x.dtype == other.dtype:
+            return True
+    except AttributeError:
+        pass
+    _same_library(name, x, other_name, other)
+    return same_dtype(x, other)
 
 
 def alike(tree: str, name: str, x: Any, other_name: str, other: Any) -> None:

@@ -1,7 +1,7 @@
 """CuPy's namespace, whose functions that make arrays make them on the device they are given.
 
 array_api_compat leaves ``device=`` out of most, so that their arrays are on the current device;
-its ``fftfreq`` takes no device at all.
+its ``fftfreq`` takes no device at all. Cumulative sums of float16 are taken in float32, as others.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def namespace() -> Any:
         setattr(raw, name, _on_device_of(getattr(compat, name)))
     for name in ("fftfreq", "rfftfreq"):
         setattr(raw.fft, name, _on_device(getattr(compat.fft, name)))
+    raw.cumulative_sum = _cumulative_sum
     return raw
 
 
@@ -35,6 +36,13 @@ def _copy(module: Any) -> Any:
     made: Any = types.ModuleType(module.__name__, module.__doc__)
     made.__dict__.update(vars(module))
     return made
+
+
+@functools.wraps(compat.cumulative_sum)
+def _cumulative_sum(x: Any, /, *, dtype: Any = None, **options: Any) -> Any:
+    if dtype is None and x.dtype.char == "e":
+        return compat.cumulative_sum(x.astype(cupy.float32), **options).astype(x.dtype)
+    return compat.cumulative_sum(x, dtype=dtype, **options)
 
 
 def _on_device(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -58,7 +58,10 @@ def _broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
 
 
 def _clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
-    if x.dtype.kind in "iu":  # array_api_compat 1.16 writes into bounds beyond the range of x
+    # array_api_compat 1.16 refuses the other order of bytes, and writes into bounds of integers.
+    if not x.dtype.isnative:
+        x = x.astype(x.dtype.newbyteorder("="))
+    if x.dtype.kind in "iu":
         min, max = (b.copy() if isinstance(b, np.ndarray) else b for b in (min, max))
     return array_api_compat.numpy.clip(x, min, max)
 

@@ -49,5 +49,7 @@ class Described(Container):
         if new is not None and new.children() == whole:
             return new
         changed = {name: layer for name, layer in children.items() if layer != known.get(name)}
+        if not changed:
+            return self
         owner: Any = self
         return dataclasses.replace(owner, replaced={**(self.replaced or {}), **changed})

@@ -20,7 +20,7 @@ import numpy as np
 
 from portanet.tape.ops.batching import elementwise
 from portanet.tape.ops.card import Card, Role
-from portanet.tape.ops.form import Form, by_entries, called, kind_of
+from portanet.tape.ops.form import Form, by_entries, called, kind_of, np_dtype
 from portanet.tape.ops.words import MAXIMUM, MINIMUM, Chosen, Clipped, Words
 from portanet.tape.rule import Elementwise, is_complex
 
@@ -103,6 +103,8 @@ def _clip_high(xp: Any, d: Any, y: Any, x: Any, low: Any, high: Any) -> Any:
 
 def _clip_form(call: Any, x: Any, low: Any, high: Any) -> Form | None:
     if kind_of(x) != "f" or not all(_is_finite(bound) for bound in (low, high)):
+        return None
+    if not np_dtype(x.dtype).isnative:  # the loops behind np.clip convert nothing
         return None
     # Unlike a maximum and a minimum, which branch, this is one pass of vector instructions.
     bounds = ("-inf" if low is None else low), ("inf" if high is None else high)
