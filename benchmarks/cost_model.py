@@ -91,8 +91,12 @@ CONSTANTS = (
     Constant("tracing.plan.blocks._LARGE", "chain of 64k float32", _recorded(_chain, (256, 256))),
     Constant("tracing.plan.blocks._LARGE", "chain of 256k float32", _recorded(_chain, (512, 512))),
     Constant("tracing.plan.blocks._BLOCK", "chain of 1M float32", _recorded(_chain, (1024, 1024))),
-    Constant("tracing.plan.copied_inputs._WORTH", "12 views of 24 x 32", _recorded(_rows, (24, 32))),
-    Constant("tracing.plan.copied_inputs._WORTH", "12 views of 24 x 512", _recorded(_rows, (24, 512))),
+    Constant(
+        "tracing.plan.copied_inputs._WORTH", "12 views of 24 x 32", _recorded(_rows, (24, 32))
+    ),
+    Constant(
+        "tracing.plan.copied_inputs._WORTH", "12 views of 24 x 512", _recorded(_rows, (24, 512))
+    ),
     Constant("backends.numpy.functions._MANY", "products of 8 rows", _product(8)),
     Constant("backends.numpy.functions._MANY", "products of 32 rows", _product(32)),
     Constant("backends.numpy.rows._BLOCK", "softmax of 4096 x 64", _kernel("softmax", (4096, 64))),
