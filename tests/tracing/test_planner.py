@@ -314,3 +314,16 @@ def test_a_factor_of_ones_is_left_out_where_it_changes_nothing(dtype):
             np.testing.assert_array_equal(y, wanted)
         same = expected[0].dtype == x.dtype and expected[0].shape == x.shape
         assert left == (same and dtype != "complex64")
+
+
+@pytest.mark.parametrize("constant", [np.arange(60_000) % 7.0, np.asarray(0.5)])
+def test_constants_beside_a_call_are_cut_into_blocks(constant):
+    """Of a function that fills kept memory itself, as `where` does with long masks."""
+    x = np.random.default_rng(0).normal(size=(3, 20_000))
+    choice = np.broadcast_to(np.resize(constant, constant.shape and x.shape), x.shape).copy()
+
+    def function(x):
+        return np.where(x > 0, choice, x * 2.0) + 1.0
+
+    for other in (x, -x):
+        np.testing.assert_array_equal(pn.jit(function)(other), function(other))

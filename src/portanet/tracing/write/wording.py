@@ -76,7 +76,7 @@ class Wording:
     ) -> str:
         assert form is not None
         operation = step.operation
-        call = self._call(operation, names) if "{call}" in form else ""
+        call = self._call(operation, names, loop) if "{call}" in form else ""
         assert step.form is not None
         args = _as_arrays(operation.args) if step.form.universal else operation.args
         operands = [self._operand(x, names, loop) for x in args]
@@ -103,17 +103,19 @@ class Wording:
         self.functions[name] = path
         return name
 
-    def _call(self, operation: Operation, names: dict[Variable, str]) -> str:
+    def _call(
+        self, operation: Operation, names: dict[Variable, str], loop: Loop | None = None
+    ) -> str:
         """Return the call of the primitive's own function, but for its last parenthesis."""
-        operands = [self._operand(x, names) for x in operation.args]
-        options = [f"{k}={self._operand(x, names)}" for k, x in operation.options.items()]
+        operands = [self._operand(x, names, loop) for x in operation.args]
+        options = [f"{k}={self._operand(x, names, loop)}" for k, x in operation.options.items()]
         return f"{self.constant(operation.primitive.compute)}({', '.join([*operands, *options])}"
 
     def _operand(self, x: Any, names: dict[Variable, str], loop: Loop | None = None) -> str:
         if isinstance(x, Variable):
             return names[x]
         if type(x) in (tuple, list) and any(True for _ in variables(x)):
-            parts = "".join(f"{self._operand(part, names)}, " for part in x)
+            parts = "".join(f"{self._operand(part, names, loop)}, " for part in x)
             return f"({parts})" if type(x) is tuple else f"[{parts}]"
         if loop is not None and isinstance(x, np.ndarray) and loop.is_cut(x):
             return f"{self.constant(x)}[k]"
