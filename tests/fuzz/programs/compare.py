@@ -15,7 +15,11 @@ from portanet import trees
 from portanet.tracing.plan import blocks
 
 _TOLERANCES = {2: 2e-2, 4: 2e-4, 8: 1e-8}  # by the bytes of a real number
-_REFUSED = ("NoDerivativeError", "ShapeError: cond", "DTypeError: cond")  # what need not work
+_BODIES = ("cond", "while_loop")  # recorded whole, where the plain function runs what it needs
+_REFUSED = (
+    "NoDerivativeError",  # what need not work
+    *(f"{error}: {name}" for error in ("ShapeError", "DTypeError") for name in _BODIES),
+)
 _OURS = ".*failed in portanet"  # what the function's own run would hide
 _NUDGE = 1e-13  # of inputs: a program that it changes visibly says nothing
 
