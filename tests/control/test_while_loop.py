@@ -196,3 +196,9 @@ def test_what_does_not_fit(kind, text, given):
     for wrap in (pn.jit, lambda function: function):
         with pytest.raises(kind, match=text):
             wrap(lambda x: pn.while_loop(init=x, **options))(np.ones(2))
+
+
+@pytest.mark.parametrize("init", [None, 3, "text", [], {"a": 1.0}])
+def test_a_carry_in_which_nothing_may_change(init):
+    with pytest.raises(pn.errors.ArgumentError, match="init has an array or a random key"):
+        pn.while_loop(lambda carry: carry < 3, lambda carry: carry, init)

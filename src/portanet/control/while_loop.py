@@ -49,8 +49,8 @@ def while_loop(
     ShapeError, DTypeError, ParameterTreeError
         If a carry does not fit the first one, or the condition is not one boolean.
     ArgumentError
-        If the condition is no boolean, something that is no array changes, or `max_steps` is no
-        number of steps.
+        If the condition is no boolean, `init` has no array and no key, something else changes, or
+        `max_steps` is no number of steps.
     NoDerivativeError
         By a reverse derivative without `max_steps`: how many steps would have to be kept depends
         on values.
@@ -84,6 +84,11 @@ def while_loop(
             f"while_loop: max_steps is an integer, at least 0, or None: got {shown(max_steps)}"
         )
     carry = Carry(init, "while_loop: carry")
+    if not carry.values:
+        raise ArgumentError(
+            f"while_loop: init has an array or a random key, for nothing else may change: got "
+            f"{shown(init)}"
+        )
 
     def going(*values: Any) -> Any:
         found = condition(carry.join(values))
