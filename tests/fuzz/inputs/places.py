@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from portanet import trees
+from portanet.training import TrainState
+
 MOST = 6
 """Entries of one tree that are looked into; the rest of a large model is more of the same."""
 
@@ -75,14 +78,16 @@ def _replaced(tree: Any, path: Path, value: Any) -> Any:
 
 
 def copied(tree: Any) -> Any:
-    """Return new containers and NumPy arrays, so that no call sees what another one did."""
+    """Return new containers and arrays that a call may donate: none sees what another one did."""
     if isinstance(tree, dict):
         return {key: copied(value) for key, value in tree.items()}
     if type(tree) in (list, tuple):
         return type(tree)(map(copied, tree))
     if isinstance(tree, np.random.Generator):
         return np.random.default_rng(0)
-    return tree
+    if isinstance(tree, TrainState):
+        return trees.map_leaves(copied, tree)
+    return tree.copy() if type(tree).__module__.startswith("jax") else tree
 
 
 def spelled(path: Path) -> str:
