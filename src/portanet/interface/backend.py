@@ -318,6 +318,17 @@ class Backend(DTypes):
         """Draw standard normal numbers with the dtype and on the device of `like`."""
         return self._draw(host_random.normal, words, shape, like)
 
+    def random_key_words(self, x: Any) -> tuple[str, np.ndarray] | None:
+        """Return the algorithm and the words of a random key of the library's own, None of others.
+
+        Here there are none.
+        """
+        return None
+
+    def random_key(self, algorithm: str, words: np.ndarray) -> Any:
+        """Return the library's random key of which `random_key_words` told."""
+        raise NotImplementedError(f"backend {self.name!r} has no random keys of its own")
+
     def _draw(
         self,
         draw: Callable[..., np.ndarray],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,9 +13,10 @@ import numpy as np
 import portanet as pn
 from fuzz.inputs.places import Call
 from portanet import testing
-from portanet.io import safetensors
+from portanet.io import Checkpointer, npz, safetensors
 
 FILE = "model.safetensors"
+FOLDER = "checkpoints"
 
 
 def calls(arrays: Callable[[Any], Any]) -> Iterator[Call]:
@@ -27,11 +29,16 @@ def _files(arrays: Callable[[Any], Any]) -> Iterator[Call]:
     model = pn.Chain(pn.Dense(3, 2), pn.Dropout(0.5))
     ps, st = arrays(pn.setup(0, model))
     tree = {"parameters": ps, "states": st}
+    loader = pn.data.DataLoader(arrays(np.ones(3)), 2)
+    kept = tempfile.TemporaryDirectory()
+    with contextlib.chdir(kept.name):
+        safetensors.save_model(FILE, ps, st)
+        Checkpointer(FOLDER).save(tree, step=1, metrics={"loss": 1.0}, loader=loader)
 
     def among_files(function: Callable[..., Any]) -> Callable[..., Any]:
         def called(*args: Any, **options: Any) -> Any:
             with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-                safetensors.save_model(FILE, ps, st)
+                shutil.copytree(kept.name, ".", dirs_exist_ok=True)
                 with contextlib.suppress(OSError):  # as for any file, says the documentation
                     function(*args, **options)
 
@@ -39,14 +46,29 @@ def _files(arrays: Callable[[Any], Any]) -> Iterator[Call]:
 
     for name, args, options in (
         ("save", (FILE, tree), {"metadata": {"a": "b"}}),
-        ("load", (FILE,), {"like": tree, "device": None}),
-        ("load anything", (FILE,), {"like": None, "device": None}),
+        ("load", (FILE,), {"like": tree, "device": None, "only": _all}),
+        ("load anything", (FILE,), {"like": None, "device": None, "only": None}),
         ("metadata", (FILE,), {}),
         ("save_model", (FILE, ps, st), {"metadata": None}),
         ("load_model", (FILE, model), {"device": None}),
     ):
         function = getattr(safetensors, name.partition(" ")[0])
         yield Call(f"safetensors.{name}", among_files(function), args, options)
+    yield Call("npz.save", among_files(npz.save), ("a.npz", tree), {"metadata": None})
+    options = {"keep": 1, "best": "loss", "mode": "min", "format": "npz"}
+    yield Call("Checkpointer", Checkpointer, (FOLDER,), options)
+    for name, args, options in (
+        ("save", (tree,), {"step": 2, "metrics": {"loss": 1.0}, "loader": loader}),
+        ("restore", (), {"like": tree, "step": 1, "only": None, "loader": loader, "device": None}),
+        ("metrics", (1,), {}),
+        ("path", (1,), {}),
+    ):
+        function = getattr(Checkpointer(FOLDER), name)
+        yield Call(f"Checkpointer.{name}", among_files(function), args, options)
+
+
+def _all(path: str, x: Any) -> bool:
+    return True
 
 
 def _kit(arrays: Callable[[Any], Any]) -> Iterator[Call]:
