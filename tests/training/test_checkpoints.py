@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from training.problems import (
@@ -318,35 +315,3 @@ def test_files_of_other_runs_are_refused(tmp_path):
     resume = Checkpoint(path, resume=True)
     with pytest.raises(ArgumentError, match="no checkpoint of fit"):
         fit(fresh(), LOSS, loader(), callbacks=[resume])
-
-
-PROGRAM = """
-import os, signal, sys
-sys.path.insert(0, sys.argv[1])
-from training.problems import LABELS, LOSS, X, fit, fresh, loader
-import portanet as pn
-from portanet.training import callbacks
-
-class Killed(callbacks.Callback):
-    runs_last = True
-    def on_step(self, run):
-        if run.ts.step == int(sys.argv[3]):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-saving = callbacks.Checkpoint(sys.argv[2], every_steps=1, resume=True)
-fit(fresh(), LOSS, loader(prefetch=1), epochs=3, callbacks=[saving, Killed()])
-"""
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal on this system")
-def test_a_process_that_is_killed_leaves_a_whole_file(tmp_path):
-    path = tmp_path / "run"
-    tests = str(Path(__file__).parents[1])
-    for step, code in ((2, -signal.SIGKILL), (7, -signal.SIGKILL), (0, 0)):
-        arguments = [sys.executable, "-c", PROGRAM, tests, str(path), str(step)]
-        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-        assert done.returncode == code, done.stderr
-    ts, _ = fit(fresh(), LOSS, loader(), epochs=3)
-    ckpt = Checkpointer(path)
-    check_same(ckpt.restore()["ts"]["parameters"], ts.parameters)
-    assert sorted(path.iterdir()) == [Path(ckpt.path(step)) for step in (7, 8, 9)]

@@ -12,7 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from portanet import tape
-from portanet.errors import BackendNotAvailableError, DeviceError, NoDerivativeError
+from portanet.errors import (
+    ArgumentError,
+    BackendNotAvailableError,
+    DeviceError,
+    NoDerivativeError,
+)
 from portanet.interface import fallbacks, host_random
 from portanet.interface.dtypes import DTypes
 from portanet.once import once
@@ -327,7 +332,7 @@ class Backend(DTypes):
 
     def random_key(self, algorithm: str, words: np.ndarray) -> Any:
         """Return the library's random key of which `random_key_words` told."""
-        raise NotImplementedError(f"backend {self.name!r} has no random keys of its own")
+        raise ArgumentError(f"backend {self.name!r} has no random keys of its own")
 
     def _draw(
         self,

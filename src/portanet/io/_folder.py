@@ -46,14 +46,14 @@ class Folder:
         except OSError as error:
             steps = self.steps()
             before = f"the last one is that of step {steps[-1]}" if steps else "there is none"
-            raise _failed(f"step {step} was not written: {error}: {before}", error) from error
+            raise self._failed(step, f"was not written: {error}: {before}", error) from error
 
     def read(self, step: int) -> Record:
         """Read the file of a step, and no other one if it is damaged."""
         try:
             return _record.read(self.form, self.file(step))
         except OSError as error:
-            raise _failed(f"step {step} was not read: {error}", error) from error
+            raise self._failed(step, f"was not read: {error}", error) from error
         except CheckpointError as error:
             before = [other for other in self.steps() if other < step]
             if not before:
@@ -68,7 +68,7 @@ class Folder:
         try:
             return _record.read_metrics(self.form, self.file(step))
         except OSError as error:
-            raise _failed(f"step {step} was not read: {error}", error) from error
+            raise self._failed(step, f"was not read: {error}", error) from error
 
     def remove(self, step: int) -> None:
         """Remove the file of a step, if nobody else was faster."""
@@ -77,10 +77,9 @@ class Folder:
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise _failed(f"step {step} was not removed: {error}", error) from error
+            raise self._failed(step, f"was not removed: {error}", error) from error
 
-
-def _failed(what: str, cause: OSError) -> StorageError:
-    error = StorageError(f"the checkpoint of {what}")
-    error.errno = cause.errno
-    return error
+    def _failed(self, step: int, what: str, cause: OSError) -> StorageError:
+        error = StorageError(f"the checkpoint of step {step}, {self.file(step)!r}, {what}")
+        error.errno = cause.errno
+        return error

@@ -96,7 +96,7 @@ def _array_fits(x: np.ndarray, leaf: Any, *, width: bool) -> bool:
         return kind == "bool"
     if isinstance(leaf, int):
         return kind == "integer"
-    whole = kind == "integer" and float(x) == int(x)
+    whole = kind == "integer" and x.ndim == 0 and float(x) == int(x)
     return isinstance(leaf, float) and (kind == "floating" or whole)
 
 
@@ -106,9 +106,12 @@ def _kinds_match(given: np.dtype, wanted: np.dtype) -> bool:
 
 def shape_of(leaf: Any, x: Any) -> tuple[int, ...] | None:
     """Return the shape that `x` has to have in the place of a leaf, None where it may be any."""
-    if isinstance(leaf, str) or not hasattr(x, "shape"):
+    if not hasattr(x, "shape"):
         return None
-    return (2,) if isinstance(leaf, Key) else tuple(getattr(leaf, "shape", ()))
+    if isinstance(leaf, Key):
+        return (2,)
+    shape = getattr(leaf, "shape", () if isinstance(leaf, bool | int | float) else None)
+    return None if shape is None else tuple(shape)
 
 
 def kind_of(leaf: Any) -> str:

@@ -97,7 +97,7 @@ def _leaf(
     name: str, x: Any, arrays: dict[str, np.ndarray], store: Callable[[str, Any], np.ndarray]
 ) -> Any:
     if is_array(x):
-        if isinstance(x, np.generic) and x.dtype.kind in "biuf" and x.dtype.itemsize <= 8:
+        if isinstance(x, np.generic) and x.dtype.name in _NUMBERS:
             return ["number", x.dtype.name, x.item()]
         arrays[name] = stored = store(name, x)
         axes = _axes(stored)
@@ -153,9 +153,18 @@ def _array(x: Any, axes: Any = None) -> np.ndarray:
     return np.ascontiguousarray(x.transpose(axes)).transpose(np.argsort(axes))
 
 
+def _number(_: Any, dtype: str, value: Any) -> np.generic:
+    if dtype not in _NUMBERS:
+        raise ValueError(f"no number of NumPy: {dtype!r}")
+    return np.dtype(dtype).type(value)
+
+
+_NUMBERS = frozenset(np.dtype(code).name for code in "?bhilqBHILQefd")
+"""The dtypes of NumPy of which JSON can say every number."""
+
 _READ: dict[str, Callable[..., Any]] = {
     "array": _array,
-    "number": lambda _, dtype, value: np.dtype(dtype).type(value),
+    "number": _number,
     "text": lambda _, text: str(text),
     "key": lambda _, high, low: Key((int(high), int(low))),
     "generator": lambda _, state: _generators.generator_of(state),
