@@ -160,6 +160,9 @@ def test_every_dtype_comes_back(backend, ckpt):
     for name, x in tree.items():
         assert found[name].dtype == x.dtype
         assert tuple(found[name].shape) == tuple(x.shape)
+    for either in (tree, found):  # NumPy has none
+        if "bfloat16" in either:
+            either["bfloat16"] = pn.astype(either["bfloat16"], "float32")
     check_same(found, tree)
 
 
