@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 
+import numpy as np
 import pytest
 from training.problems import (
     LABELS,
@@ -315,3 +316,48 @@ def test_files_of_other_runs_are_refused(tmp_path):
     resume = Checkpoint(path, resume=True)
     with pytest.raises(ArgumentError, match="no checkpoint of fit"):
         fit(fresh(), LOSS, loader(), callbacks=[resume])
+
+
+def test_a_run_is_taken_up_on_another_library(backend, tmp_path):
+    path = tmp_path / "run"
+    with pytest.raises(RuntimeError):
+        train("numpy", Checkpoint(path, every_steps=1), Dying(5))
+    ts, history = train(backend.place, Checkpoint(path, resume=True))
+    whole, expected = train(backend.place)
+    assert (ts.step, history.epochs) == (whole.step, expected.epochs)
+    assert pn.get_device(ts) == pn.device(backend.place)
+    if not backend.adapter.own_draws:  # the same random numbers as on NumPy
+        np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-4)
+
+
+def test_a_callback_of_ones_own_is_taken_up(tmp_path):
+    class Walk(callbacks.Callback):
+        def __init__(self):
+            self.rng, self.places = np.random.default_rng(0), {"x": np.zeros(2), "all": []}
+
+        def on_step(self, run):
+            x = self.places["x"] + self.rng.normal(size=2)
+            self.places = {"x": x, "all": [*self.places["all"], float(x[0])]}
+
+        def state(self):
+            return {"rng": self.rng, "places": self.places, "first": None}
+
+        def restore(self, run, state):
+            self.rng, self.places = state["rng"], state["places"]
+
+    whole, parts, rest = Walk(), Walk(), Walk()
+    train("numpy", whole)
+    with pytest.raises(RuntimeError):
+        train("numpy", parts, Checkpoint(tmp_path, every_steps=2), Dying(7))
+    train("numpy", rest, Checkpoint(tmp_path, resume=True))
+    assert rest.places["all"] == whole.places["all"]
+    assert rest.rng.random() == whole.rng.random()
+
+
+def test_a_callback_that_keeps_what_no_file_has_is_named(tmp_path):
+    class Odd(callbacks.Callback):
+        def state(self):
+            return {"function": len}
+
+    with pytest.raises(ArgumentError, match=r"'callbacks\.2\.rest\.function' is an array"):
+        train("numpy", Odd(), Checkpoint(tmp_path))

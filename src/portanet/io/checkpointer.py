@@ -169,7 +169,8 @@ class Checkpointer:
         """
         step = self._step_of(tree, step)
         measured = self._keeping.checked(metrics)
-        position = None if loader is None else _checked(loader).state()
+        _check_loader(loader)
+        position = None if loader is None else loader.state()
         record = _record.Record(tree, measured, position)
         self._folder.write(step, _record.content_of(FORMATS[self.format], record))
         self._remove_old()
@@ -199,7 +200,7 @@ class Checkpointer:
             file are not looked at. Dotted paths of entries or of parts, such as
             ``"parameters.encoder"``; or a function ``only(path, x)`` that returns True or False.
         loader : DataLoader, optional
-            Goes to where the one was that was saved. What it was saved without, it does not take.
+            Goes to where the one was with which the checkpoint was saved.
         device : Device or str, optional
             Where the arrays go; otherwise where those of `like` are.
 
@@ -216,7 +217,8 @@ class Checkpointer:
             If it is of another model or optimizer: every entry, container, shape and dtype that
             differs, by name.
         ArgumentError
-            If an argument is of the wrong kind, or `loader` another loader.
+            If an argument is of the wrong kind, or `loader` is of other data than the one that was
+            saved, or none was.
         StorageError
             If the system cannot read the file.
 
@@ -239,8 +241,7 @@ class Checkpointer:
         (10, 3)
         """
         place = place_of(device)
-        if loader is not None:
-            _checked(loader)
+        _check_loader(loader)
         if like is None and only is not None:
             raise ArgumentError("only chooses entries of like: give both")
         step = self._step(step)
@@ -282,23 +283,25 @@ class Checkpointer:
         return int(step)
 
     def _remove_old(self) -> None:
-        """Remove what is neither among the last nor the best. What cannot be read stays."""
+        """Remove what is neither among the last nor the best."""
         steps = self.steps
         if self.keep is None or len(steps) <= self.keep:
             return
-        measured = {}
-        for step in steps:
-            with contextlib.suppress(CheckpointError, StorageError):
-                measured[step] = self._folder.metrics(step)
-        kept = {*steps[-self.keep :], self._keeping.best_of(measured)}
-        for step in measured.keys() - kept:
-            self._folder.remove(step)
+        old, measured = steps[: -self.keep], {}
+        if self.metric is not None:
+            for step in steps:
+                with contextlib.suppress(CheckpointError, StorageError):
+                    measured[step] = self._folder.metrics(step)
+            old = [step for step in old if step in measured]  # it might be the best one
+        best = self._keeping.best_of(measured)
+        for step in old:
+            if step != best:
+                self._folder.remove(step)
 
 
-def _checked(loader: Any) -> Any:
-    if not (hasattr(loader, "state") and hasattr(loader, "restore")):
+def _check_loader(loader: Any) -> None:
+    if loader is not None and not (hasattr(loader, "state") and hasattr(loader, "restore")):
         raise ArgumentError(f"loader has state() and restore(state): got {shown(loader)}")
-    return loader
 
 
 def _moved(tree: Any, place: Device | None) -> Any:
