@@ -217,9 +217,12 @@ def is_array_of(backend: Backend, x: Any) -> bool:
     return found is backend or (found is not None and found is backend.plain)
 
 
+_NUMBERS = (bool, int, float, complex)
+
+
 def _is_number(x: Any) -> bool:
     """Whether `x` is a number of Python; NumPy's float64 is an array of NumPy like its float32."""
-    return isinstance(x, bool | int | float | complex) and not isinstance(x, np.generic)
+    return isinstance(x, _NUMBERS) and not isinstance(x, np.generic)
 
 
 def backend_of(*arrays: Any) -> Backend:
