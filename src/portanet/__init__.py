@@ -17,6 +17,7 @@ from portanet.autodiff import *  # noqa: F403
 from portanet.core import (
     Container,
     Layer,
+    MaskedInput,
     apply,
     layer_map,
     output_shape,
@@ -151,6 +152,7 @@ __all__ = [
     "MAELoss",
     "MSELoss",
     "MSLELoss",
+    "MaskedInput",
     "MaxPool",
     "Maxout",
     "MeanPool",
@@ -158,6 +160,7 @@ __all__ = [
     "MultiMarginLoss",
     "NLLLoss",
     "NoOp",
+    "PReLU",
     "PairwiseFusion",
     "Parallel",
     "PeriodicEmbedding",
