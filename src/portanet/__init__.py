@@ -47,6 +47,7 @@ if _typing.TYPE_CHECKING:
         layers,
         losses,
         optimizers,
+        plots,
         testing,
         training,
     )
@@ -243,6 +244,7 @@ __all__ = [
     "optimizers",
     "output_shape",
     "parameter_count",
+    "plots",
     "random",
     "ravel",
     "register_tree",
@@ -282,7 +284,7 @@ __all__ += autodiff.__all__
 
 _MODULES = {
     *("backends", "data", "functional", "initializers", "io", "layers", "losses", "optimizers"),
-    *("testing", "training"),
+    *("plots", "testing", "training"),
 }
 _NAMES = {
     "control": ("cond", "fori_loop", "scan", "while_loop"),

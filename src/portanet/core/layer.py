@@ -11,6 +11,7 @@ import numpy as np
 
 from portanet.core import display
 from portanet.core.depth import after_parts, parts_ahead, within_depth
+from portanet.core.html import layer_html
 
 
 class Layer(ABC):
@@ -163,6 +164,10 @@ class Layer(ABC):
     @within_depth
     def __str__(self) -> str:
         return display.tree(self)
+
+    @within_depth
+    def _repr_html_(self) -> str:
+        return layer_html(self)
 
     @within_depth
     def __eq__(self, other: object) -> bool:
