@@ -329,7 +329,6 @@ class TestBackends:
         refused(message, testing.check_backend, Shelf)
         refused("backend 'lux' is not registered", testing.check_backend, "lux")
 
-
     def test_operators_that_raise_are_named(self):
         pn.backends.register(RaisesForTracedArrays)
         pn.backends.get_backend("shelf").xp  # noqa: B018
@@ -341,6 +340,21 @@ class TestBackends:
             assert sum(line.startswith(start) for line in lines) == 1
         assert not any("x * y" in line for line in lines)
         assert "its box can be a subclass of the array" in str(caught.value)
+
+    def test_an_adapter_that_can_do_nothing_is_reported(self):
+        class Broken(Shelf):
+            def from_numpy(self, x, device=None):
+                raise RuntimeError("no device")
+
+            def devices(self):
+                raise RuntimeError("no device")
+
+        pn.backends.register(Broken)
+        with pytest.raises(AssertionError) as caught:
+            testing.check_backend(Broken)
+        lines = str(caught.value).splitlines()
+        assert "backend 'shelf': names: RuntimeError: no device" in lines
+        assert any(line.startswith("backend 'shelf': matmul: ") for line in lines)
 
     def test_a_missing_attribute_is_named(self, refused):
         kind = shelf_of_the_docs()
