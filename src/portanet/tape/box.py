@@ -77,6 +77,11 @@ class Box:
             return self
         raise TracedValueError("a traced array cannot change its device: move the inputs instead")
 
+    @classmethod
+    def takes(cls, function: Any) -> bool:
+        """Whether a function of the library, not of the standard, asks these boxes what to do."""
+        return False
+
     def entry(self, plain: Any) -> Any:
         """Return what this box shows of the plain array inside it."""
         return plain
