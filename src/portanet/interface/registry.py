@@ -185,12 +185,17 @@ def _search(kind: type) -> Backend | None:
         return adapter
     if xp is None and kind.__module__.partition(".")[0] in ("builtins", "portanet"):
         return None  # no adapter has to be loaded for that
-    for name in names():
+    if xp is not None:
+        return _of_namespace(xp)
+    return next((backend for name in names() if (backend := _load(name)).holds(kind)), None)
+
+
+def _of_namespace(xp: Any) -> Backend | None:
+    """Return the backend whose tape has a namespace; no other library is imported to find it."""
+    for name in sorted(names(), key=lambda name: name != xp.library):
         backend = _load(name)
-        if xp is not None:
-            if backend.unavailable_reason() is None and backend.xp is xp:
-                return backend
-        elif backend.holds(kind):
+        taped = not backend.differentiates_itself and backend.unavailable_reason() is None
+        if taped and backend.xp is xp:
             return backend
     return None
 
@@ -217,9 +222,12 @@ def is_array_of(backend: Backend, x: Any) -> bool:
     return found is backend or (found is not None and found is backend.plain)
 
 
+_NUMBERS = (bool, int, float, complex)
+
+
 def _is_number(x: Any) -> bool:
     """Whether `x` is a number of Python; NumPy's float64 is an array of NumPy like its float32."""
-    return isinstance(x, bool | int | float | complex) and not isinstance(x, np.generic)
+    return isinstance(x, _NUMBERS) and not isinstance(x, np.generic)
 
 
 def backend_of(*arrays: Any) -> Backend:
