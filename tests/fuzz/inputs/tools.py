@@ -30,20 +30,19 @@ def _files(arrays: Callable[[Any], Any]) -> Iterator[Call]:
     ps, st = arrays(pn.setup(0, model))
     tree = {"parameters": ps, "states": st}
     loader = pn.data.DataLoader(arrays(np.ones(3)), 2)
-    kept = tempfile.TemporaryDirectory()
-    with contextlib.chdir(kept.name):
-        safetensors.save_model(FILE, ps, st)
-        Checkpointer(FOLDER).save(tree, step=1, metrics={"loss": 1.0}, loader=loader)
+    with tempfile.TemporaryDirectory() as kept:
+        with contextlib.chdir(kept):
+            safetensors.save_model(FILE, ps, st)
+            Checkpointer(FOLDER).save(tree, step=1, metrics={"loss": 1.0}, loader=loader)
+        for name, function, args, options in (
+            *_single_files(model, ps, st),
+            *_checkpoints(tree, loader),
+        ):
+            yield Call(name, _among_copies(kept, function), args, options)
 
-    def among_files(function: Callable[..., Any]) -> Callable[..., Any]:
-        def called(*args: Any, **options: Any) -> Any:
-            with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-                shutil.copytree(kept.name, ".", dirs_exist_ok=True)
-                with contextlib.suppress(OSError):  # as for any file, says the documentation
-                    function(*args, **options)
 
-        return called
-
+def _single_files(model: Any, ps: Any, st: Any) -> Iterator[tuple[Any, ...]]:
+    tree = {"parameters": ps, "states": st}
     for name, args, options in (
         ("save", (FILE, tree), {"metadata": {"a": "b"}}),
         ("load", (FILE,), {"like": tree, "device": None, "only": _all}),
@@ -52,19 +51,33 @@ def _files(arrays: Callable[[Any], Any]) -> Iterator[Call]:
         ("save_model", (FILE, ps, st), {"metadata": None}),
         ("load_model", (FILE, model), {"device": None}),
     ):
-        function = getattr(safetensors, name.partition(" ")[0])
-        yield Call(f"safetensors.{name}", among_files(function), args, options)
-    yield Call("npz.save", among_files(npz.save), ("a.npz", tree), {"metadata": None})
+        yield f"safetensors.{name}", getattr(safetensors, name.partition(" ")[0]), args, options
+    yield "npz.save", npz.save, ("a.npz", tree), {"metadata": None}
+
+
+def _checkpoints(tree: Any, loader: Any) -> Iterator[tuple[Any, ...]]:
     options = {"keep": 1, "best": "loss", "mode": "min", "format": "npz"}
-    yield Call("Checkpointer", Checkpointer, (FOLDER,), options)
+    yield "Checkpointer", Checkpointer, (FOLDER,), options
+    there = {"step": 1, "only": None, "loader": loader, "device": None}
     for name, args, options in (
         ("save", (tree,), {"step": 2, "metrics": {"loss": 1.0}, "loader": loader}),
-        ("restore", (), {"like": tree, "step": 1, "only": None, "loader": loader, "device": None}),
+        ("restore", (), {"like": tree, **there}),
         ("metrics", (1,), {}),
         ("path", (1,), {}),
     ):
-        function = getattr(Checkpointer(FOLDER), name)
-        yield Call(f"Checkpointer.{name}", among_files(function), args, options)
+        yield f"Checkpointer.{name}", getattr(Checkpointer(FOLDER), name), args, options
+
+
+def _among_copies(kept: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that is called in a folder with copies of files."""
+
+    def called(*args: Any, **options: Any) -> Any:
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            shutil.copytree(kept, ".", dirs_exist_ok=True)
+            with contextlib.suppress(OSError):  # as for any file, says the documentation
+                function(*args, **options)
+
+    return called
 
 
 def _all(path: str, x: Any) -> bool:
