@@ -10,6 +10,7 @@ from portanet.training.compiled import compiled_step
 from portanet.training.forward import forget
 from portanet.training.gradients import Array, Loss, gradients
 from portanet.training.known import STEPS
+from portanet.training.minimization.recorded import forget_recorded
 from portanet.training.precision.loss_scale import overflowed
 from portanet.training.state import TrainState, check_state
 from portanet.trees import Tree
@@ -201,7 +202,7 @@ def _updated(ts: TrainState, grads: Tree, states: Tree) -> TrainState:
 
 
 def clear_steps() -> None:
-    """Forget the recorded steps and forward runs of training, and the memory that they keep.
+    """Forget the recorded steps, forward runs and full-batch losses, and the memory they keep.
 
     They hold the last losses and models too, and what these captured. They are bounded, at most 64
     steps and 256 MiB beside the arrays that a loss captured; afterwards each is recorded anew when
@@ -214,3 +215,4 @@ def clear_steps() -> None:
     """
     STEPS.clear()
     forget()
+    forget_recorded()
