@@ -12,7 +12,7 @@ from portanet.tracing.call.jit import Jitted, jit
 from portanet.tracing.call.lock import LOCK
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.watch.surroundings import Surroundings
-from portanet.training.flat import LAYOUTS
+from portanet.training.layout import LAYOUTS
 from portanet.training.rules import DIVIDED
 
 _MOST = 64
