@@ -37,7 +37,7 @@ def identity(x: Any) -> Any:
     return x
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: d * xp.astype(x > 0, d.dtype)))
+@kernel(rule=Elementwise(lambda xp, d, y, x: d * xp.astype(x > 0, d.dtype)), fresh=True)
 def relu(x: Any) -> Any:
     """Rectifier, ``max(x, 0)``. NaN is kept; the derivative at 0 is 0.
 

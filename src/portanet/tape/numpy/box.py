@@ -33,6 +33,10 @@ class NumPyBox(Box):
             check_out(body, args, options, function)
         return body(self.xp, *args, **options)
 
+    @classmethod
+    def takes(cls, function: Any) -> bool:
+        return isinstance(function, np.ufunc) or function in BODIES
+
     def astype(
         self, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True,
         copy: bool = True,
