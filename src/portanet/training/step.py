@@ -8,7 +8,7 @@ from portanet import optimizers
 from portanet.errors import ArgumentError, shown
 from portanet.training.compiled import compiled_step
 from portanet.training.forward import forget
-from portanet.training.gradients import Array, Loss, gradients
+from portanet.training.gradients import Array, Loss, check_loss, gradients
 from portanet.training.known import STEPS
 from portanet.training.minimization.recorded import forget_recorded
 from portanet.training.precision.loss_scale import overflowed
@@ -177,8 +177,7 @@ def train_step(
     True
     """
     check_state(ts)
-    if not callable(loss):
-        raise ArgumentError(f"loss is a function loss(model, ps, st, data): got {shown(loss)}")
+    check_loss(loss)
     if not ((jit is None or type(jit) is bool) and type(donate) is bool):
         raise ArgumentError(
             f"jit is True, False or None, donate True or False: got {shown(jit)}, {shown(donate)}"

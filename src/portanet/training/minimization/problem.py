@@ -13,7 +13,7 @@ from portanet.errors import ArgumentError, DTypeError, ParameterTreeError, Trace
 from portanet.interface import array_namespace, backend_of, dtype_name, same_dtype
 from portanet.optimizers.complex_parts import as_given, as_real
 from portanet.optimizers.state import dotted_paths, flatten_entries
-from portanet.training.gradients import checked
+from portanet.training.gradients import check_loss, checked
 from portanet.training.minimization.recorded import Recorded
 from portanet.training.state import TrainState, check_state
 from portanet.trees import Tree
@@ -121,10 +121,7 @@ class Problem:
 
     def __init__(self, ts: TrainState, loss: Any, data: Any, jit: bool | None, verb: str) -> None:
         check_state(ts)
-        if not callable(loss):
-            raise ArgumentError(
-                f"{verb}: loss is a function loss(model, ps, st, data): got {shown(loss)}"
-            )
+        check_loss(loss, f"{verb}: ")
         if not (jit is None or type(jit) is bool):
             raise ArgumentError(f"{verb}: jit is True, False or None: got {shown(jit)}")
         self.ts, self.data = ts, data
