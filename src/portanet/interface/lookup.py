@@ -10,7 +10,7 @@ from portanet.errors import BackendMismatchError
 from portanet.interface.backend import Backend
 from portanet.interface.registry import by_type, load, names, namespaces
 from portanet.interface.stand_ins import present, standing
-from portanet.tape import Box
+from portanet.tape import Box, Namespace
 
 
 def _backend_of_type(kind: type) -> Backend | None:
@@ -30,8 +30,8 @@ def _search(kind: type) -> Backend | None:
         return adapter
     if xp is None and kind.__module__.partition(".")[0] in ("builtins", "portanet"):
         return None  # no adapter has to be loaded for that
-    if xp is not None:
-        return _of_namespace(xp)
+    if issubclass(kind, Box):  # a Param has that of the array inside
+        return _of_namespace(xp) if isinstance(xp, Namespace) else None
     return next((backend for name in names() if (backend := load(name)).holds(kind)), None)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from portanet.tape import Box
 from portanet.tape.numpy import scipy_fft, scipy_functions, scipy_odeint, scipy_series
+from portanet.tape.numpy.refusals import raise_refusal
 from portanet.tracing.call.lock import LongLock
 
 _FUNCTIONS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
@@ -76,10 +77,17 @@ def _teach(function: Any, body: Callable[..., Any]) -> None:
         function.__code__, function.__globals__, function.__name__, function.__defaults__
     )
     own.__kwdefaults__ = function.__kwdefaults__
+    rooms = [room for room in function.__module__.split(".") if not room.startswith("_")]
+    name = ".".join((*rooms, function.__name__))
 
     def choose(*args: Any, **options: Any) -> Any:
         box = _first_box((*args, *options.values()))
-        return own(*args, **options) if box is None else body(box.xp, *args, **options)
+        if box is None:
+            return own(*args, **options)
+        try:
+            return body(box.xp, *args, **options)
+        except Exception as error:
+            raise_refusal(name, own, error, args, options)
 
     function.__signature__ = inspect.signature(function)
     function.__kwdefaults__ = {"_choose": choose}
