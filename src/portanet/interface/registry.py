@@ -14,7 +14,7 @@ import numpy as np
 
 from portanet.errors import ArgumentError, BackendMismatchError, BackendNotAvailableError
 from portanet.interface.backend import Backend
-from portanet.tape import Box
+from portanet.tape import Box, Namespace
 
 B = TypeVar("B", bound=Backend)
 
@@ -185,8 +185,8 @@ def _search(kind: type) -> Backend | None:
         return adapter
     if xp is None and kind.__module__.partition(".")[0] in ("builtins", "portanet"):
         return None  # no adapter has to be loaded for that
-    if xp is not None:
-        return _of_namespace(xp)
+    if issubclass(kind, Box):
+        return _of_namespace(xp) if isinstance(xp, Namespace) else None
     return next((backend for name in names() if (backend := _load(name)).holds(kind)), None)
 
 
