@@ -144,6 +144,10 @@ class Box:
         self.value, self.note = result.value, result.note
 
 
+SEQUENCES = (list, tuple)
+_MAY_HOLD_GUESTS = (Box, list, tuple)
+
+
 def settle(x: Box) -> None:
     """Let nobody write into an array any more: something else holds it, or looks at its memory."""
     if x.settled is not None:
@@ -170,14 +174,17 @@ def taken_out(x: Any) -> Any:
 
     A list of which nothing is a guest is returned itself.
     """
-    if type(x) is Key:
-        return seen(taken_out(x.value))
     if isinstance(x, Box):
-        return taken_out(x.value) if x.guest else x
-    if isinstance(x, tuple | list):
-        parts = [taken_out(part) for part in x]
-        if any(new is not old for new, old in zip(parts, x, strict=True)):
-            return getattr(type(x), "_make", type(x))(parts)
+        if x.guest:
+            return taken_out(x.value)
+        return seen(taken_out(x.value)) if type(x) is Key else x
+    if isinstance(x, SEQUENCES):
+        for place, part in enumerate(x):
+            if isinstance(part, _MAY_HOLD_GUESTS):
+                parts = [*x[:place], *map(taken_out, x[place:])]
+                if any(map(operator.is_not, parts, x)):
+                    return getattr(type(x), "_make", type(x))(parts)
+                break
     return x
 
 
