@@ -19,8 +19,9 @@ def kernels(monkeypatch):
     adapter = KernelsOnHost()
     for name in ("jit", "fuses"):
         monkeypatch.setattr(NumPyBackend, name, getattr(adapter, name))
-    made = adapter.elementwise_kernel
-    monkeypatch.setattr(NumPyBackend, "elementwise_kernel", staticmethod(made), raising=False)
+    for name in ("elementwise_kernel", "row_kernel"):
+        made = staticmethod(getattr(adapter, name))
+        monkeypatch.setattr(NumPyBackend, name, made, raising=False)
     return adapter
 
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as _np
 from cupy import _functions, _methods, _ufunc, cuda, exceptions, fft, lib, linalg
 from cupy._array import ndarray
-from cupy._kernels import ElementwiseKernel, RawKernel, ReductionKernel
+from cupy._kernels import ElementwiseKernel, ReductionKernel
+from cupy._raw import RawKernel
 from cupy._release import TABLE as _TABLE
 from cupy._release import VERSION
 from cupy._ufunc import ufunc

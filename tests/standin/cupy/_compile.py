@@ -116,14 +116,19 @@ class Unit:
     preamble: str
     parameters: str
     body: str
+    result: str = "void"
+    own: str = ""
+    """What stands in a namespace of its own, which `body` calls ``own``."""
 
     @cached_property
     def name(self) -> str:
-        return f"kernel_{_hash(self.preamble, self.body)}"
+        return f"kernel_{_hash(self.preamble, self.own, self.body)}"
 
     @property
     def text(self) -> str:
-        return f'extern "C" void {self.name}({self.parameters}) {{\n{self.body}\n}}'
+        body = f"namespace own = of_{self.name};\n{self.body}" if self.own else self.body
+        own = f"namespace of_{self.name} {{\n{self.own}\n}}\n" if self.own else ""
+        return f'{own}extern "C" {self.result} {self.name}({self.parameters}) {{\n{body}\n}}'
 
 
 class CompileException(Exception):

@@ -142,6 +142,12 @@ class CuPyBackend(TapeBackend):
             )  # fmt: skip
         return self._elementwise[text]
 
+    def row_kernel(self, text: Any, shape: tuple[int, ...]) -> Callable[..., Any]:
+        """Return a function of the operands of a kernel of rows, for arrays of a shape."""
+        from portanet.backends.cupy import rows
+
+        return rows.launcher(text, shape)
+
     def may_share_memory(self, x: Array, y: Array) -> bool:
         return self._cupy.may_share_memory(x, y)
 

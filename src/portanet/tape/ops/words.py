@@ -32,6 +32,28 @@ class Spoken:
     dtypes: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A reduction of floating-point numbers in C++: two partial results are joined to one.
+
+    Parameters
+    ----------
+    text : str
+        ``{0}`` and ``{1}`` joined. The order does not matter, up to rounding.
+    start : str
+        What changes nothing when it is joined.
+    end : str
+        The result of all, ``{0}``, of ``{count}`` numbers.
+    helper : str
+        Functions that the expressions call.
+    """
+
+    text: str
+    start: str
+    end: str = "{0}"
+    helper: str = ""
+
+
 @dataclass(frozen=True)
 class Words:
     """The expressions of an operation on operands of one dtype.

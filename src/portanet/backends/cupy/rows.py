@@ -1,0 +1,63 @@
+"""Kernels of rows on a CUDA device: how they are launched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import cupy
+
+from portanet.tracing.plan.fused_groups import Level
+from portanet.tracing.plan.fused_rows import THREADS, RowText
+
+_BLOCKS = 1 << 16  # of a launch; each takes rows until none are left
+
+_NUMBERS = {"double": float, "long long": int}
+
+
+@cache
+def _compiled(text: RowText) -> Any:
+    # Contraction would make a fused product and sum differ from two operations.
+    return cupy.RawKernel(text.code, text.name, options=("--fmad=false",))
+
+
+def launcher(text: RowText, shape: tuple[int, ...]) -> Callable[..., Any]:
+    """Return a function of the operands of a kernel of rows, for arrays of a shape."""
+    kernel, inputs = _compiled(text), text.inputs
+    *outer, columns = shape
+    rows = math.prod(outer)
+    width = min(THREADS, _power_of_two(columns))
+    height = min(THREADS // width, _power_of_two(rows))
+    grid, block = (min(-(-rows // height), _BLOCKS),), (width, height)
+    sizes = [rows, columns, *outer[1:]]
+    shapes = {Level.ENTRY: shape, Level.KEPT: (*outer, 1), Level.DROPPED: tuple(outer)}
+    outputs = [(shapes[level], dtype) for dtype, level in text.outputs]
+
+    def launch(*operands: Any) -> Any:
+        results = [cupy.empty(shape, dtype) for shape, dtype in outputs]
+        if rows:
+            given = list(sizes)
+            for x, how in zip(operands, inputs, strict=True):
+                make = _NUMBERS.get(how)
+                if make is not None:
+                    given.append(make(x))
+                else:
+                    given += [x, *_strides(x, len(outer) + (how == "array"))]
+            kernel(grid, block, (*given, *results))
+        return results[0] if len(results) == 1 else tuple(results)
+
+    return launch
+
+
+def _power_of_two(n: int) -> int:
+    """Return the smallest power of two from `n` on."""
+    return 1 << max(n - 1, 0).bit_length()
+
+
+def _strides(x: Any, rank: int) -> list[int]:
+    """Return the steps between entries of an array that is spread over `rank` axes."""
+    size = x.itemsize
+    own = [0 if n == 1 else step // size for n, step in zip(x.shape, x.strides, strict=True)]
+    return [0] * (rank - len(own)) + own
