@@ -97,9 +97,14 @@ def compiled(units: Sequence[Unit], options: tuple[str, ...]) -> list[Any]:
 
 
 def _definitions(units: Sequence[Unit]) -> list[str]:
-    """Return what the preambles define, each template and type once."""
-    parts = (part for unit in units for part in _DEFINITION.split(unit.preamble))
-    return list(dict.fromkeys(part.strip() for part in parts))
+    """Return what the preambles define, each template and type once for all of them."""
+    found: dict[str, None] = {}
+    for unit in units:
+        parts = [part.strip() for part in _DEFINITION.split(unit.preamble)]
+        if len(set(parts)) < len(parts):
+            raise CompileException(f"something is defined twice in {unit.preamble}")
+        found.update(dict.fromkeys(parts))
+    return list(found)
 
 
 _DEFINITION = re.compile(r"\n(?=template|typedef)")

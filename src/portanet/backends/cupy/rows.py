@@ -9,8 +9,8 @@ from typing import Any
 
 import cupy
 
-from portanet.tracing.plan.fused_groups import Level
-from portanet.tracing.plan.fused_rows import THREADS, RowText
+from portanet.tracing.plan.fused_levels import Level
+from portanet.tracing.plan.fused_rows import RowText
 
 _BLOCKS = 1 << 16  # of a launch; each takes rows until none are left
 
@@ -28,11 +28,17 @@ def launcher(text: RowText, shape: tuple[int, ...]) -> Callable[..., Any]:
     kernel, inputs = _compiled(text), text.inputs
     *outer, columns = shape
     rows = math.prod(outer)
-    width = min(THREADS, _power_of_two(columns))
-    height = min(THREADS // width, _power_of_two(rows))
-    grid, block = (min(-(-rows // height), _BLOCKS),), (width, height)
+    width = min(text.threads, _power_of_two(columns))
+    height = min(text.threads // width, _power_of_two(rows))
+    grid = (1 if text.alone else min(-(-rows // height), _BLOCKS),)
     sizes = [rows, columns, *outer[1:]]
-    shapes = {Level.ENTRY: shape, Level.KEPT: (*outer, 1), Level.DROPPED: tuple(outer)}
+    shapes = {
+        Level.ENTRY: shape,
+        Level.KEPT: (*outer, 1),
+        Level.DROPPED: tuple(outer),
+        Level.ONES: (1,) * len(shape),
+        Level.TOTAL: (),
+    }
     outputs = [(shapes[level], dtype) for dtype, level in text.outputs]
 
     def launch(*operands: Any) -> Any:
@@ -45,7 +51,7 @@ def launcher(text: RowText, shape: tuple[int, ...]) -> Callable[..., Any]:
                     given.append(make(x))
                 else:
                     given += [x, *_strides(x, len(outer) + (how == "array"))]
-            kernel(grid, block, (*given, *results))
+            kernel(grid, (width, height), (*given, *results))
         return results[0] if len(results) == 1 else tuple(results)
 
     return launch

@@ -148,12 +148,12 @@ CARDS = [
     Card(
         "max", Explicit(_extreme_vjp, _extreme_jvp), over_axes,
         numpy=reduction("maximum"), fresh=True,
-        fold=Fold("portanet_maximum({0}, {1})", f"-{_INFINITE}", helper=MAXIMUM),
+        fold=Fold("portanet_maximum({0}, {1})", f"-{_INFINITE}", helpers=(MAXIMUM,)),
     ),
     Card(
         "min", Explicit(_extreme_vjp, _extreme_jvp), over_axes,
         numpy=reduction("minimum"), fresh=True,
-        fold=Fold("portanet_minimum({0}, {1})", _INFINITE, helper=MINIMUM),
+        fold=Fold("portanet_minimum({0}, {1})", _INFINITE, helpers=(MINIMUM,)),
     ),
     Card("std", Explicit(_std_vjp, _std_jvp), over_axes, fresh=True),
     Card("var", Explicit(_var_vjp, _var_jvp), over_axes, fresh=True),

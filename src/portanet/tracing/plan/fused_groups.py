@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum
 
-from portanet.tape.ops.words import FLOATS
-from portanet.tape.signature import axes_of
-from portanet.tracing.plan.fused_words import dtype_name, words
-from portanet.tracing.program import Opaque, Operation, Program, Variable, variables
+from portanet.tracing.plan.fused_levels import (
+    Level,
+    Shape,
+    fits_a_block,
+    folded,
+    has_rows,
+    is_view,
+    level_of,
+)
+from portanet.tracing.plan.fused_words import words
+from portanet.tracing.program import Operation, Program, Variable, variables
 
 _MOST = 40  # arrays of a kernel: their sizes and strides have to fit into 4 kB of arguments
-_MOST_FOLDS = 8  # reductions of a kernel: each has 2 kB of a block's memory, which holds 48
-_LONG = 1 << 13  # entries of a row for which one block is enough, however few rows there are
-_MANY = 128  # rows from which on blocks keep a device busy, however long the rows are
-
-
-class Level(Enum):
-    """What a kernel of rows computes a variable for."""
-
-    ENTRY = "each entry: the shape of the group"
-    KEPT = "each row, with the last axis of length 1"
-    DROPPED = "each row, without the last axis"
-
-
-_SPREAD = Level.ENTRY, Level.KEPT
+_MOST_TOTALS = 2  # each takes another turn through all rows
 
 
 @dataclass(slots=True, eq=False)
@@ -47,13 +39,13 @@ class Group:
     levels : dict
         The `Level` of each result.
     folds : set of Operation
-        Reductions of the last axis. Without any, all results have the shape of the group.
+        Reductions. Without any, all results have the shape of the group.
     views : set of Operation
-        What shows a result for each row in another shape.
+        What shows a result of reductions in another shape.
     """
 
     place: int
-    shape: tuple[int, ...]
+    shape: Shape
     operations: list[Operation] = field(default_factory=list)
     reads: set[Variable] = field(default_factory=set)
     open: set[Variable] = field(default_factory=set)
@@ -61,34 +53,34 @@ class Group:
     folds: set[Operation] = field(default_factory=set)
     views: set[Operation] = field(default_factory=set)
 
-    def level(self, shape: tuple[int, ...]) -> Level | None:
+    @property
+    def totals(self) -> list[Operation]:
+        """The reductions of all rows together, for which one block takes all of them."""
+        return [x for x in self.operations if x in self.folds and self.levels[x.result].is_total]
+
+    def level(self, shape: Shape) -> Level | None:
         """Return the level of results of a shape; None for one that does not belong here."""
-        if shape == self.shape:
-            return Level.ENTRY
-        if not self.folds:
-            return None
-        if shape == (*self.shape[:-1], 1):
-            return Level.KEPT
-        return Level.DROPPED if shape == self.shape[:-1] else None
+        level = level_of(shape, self.shape)
+        return level if self.folds or level is Level.ENTRY else None
 
     def may_take(self, operation: Operation) -> bool:
         """Whether an operation with words belongs here."""
         operands = set(operation.operands)
-        if len(self.reads | operands) + len(self.open) >= _MOST:
-            return False
         level, own = self.level(operation.result.shape), operands & self.levels.keys()
+        if level is None or len(self.reads | operands) + len(self.open) >= _MOST:
+            return False
         if not own and level is not Level.ENTRY:
             return False
-        others = {self.levels[v] for v in own} - {level}
-        # An array without the last axis lies along other axes of one that has it.
-        return level is not None and (not others or (level, *others) == _SPREAD)
+        return all(level.may_read(self.levels[v]) for v in own)
 
-    def may_fold(self, operation: Operation) -> bool:
-        """Whether a reduction of the last axis belongs here: of what is here, or read here too."""
-        (x,) = operation.operands
-        if tuple(x.shape) != self.shape:
+    def may_fold(self, x: Variable, last: bool, whole: bool) -> bool:
+        """Whether a reduction belongs here: of what is here, or read here too."""
+        own = self.levels.get(x)
+        if own is None and (x not in self.reads or tuple(x.shape) != self.shape):
             return False
-        return (x in self.levels or x in self.reads) and len(self.folds) < _MOST_FOLDS
+        if last and own in (None, Level.ENTRY) and has_rows(self.shape):
+            return True
+        return whole and fits_a_block(self.shape) and len(self.totals) < _MOST_TOTALS
 
     def take(self, operation: Operation, pending: Counter[Variable]) -> None:
         """Add an operation; `pending` counts the readers of each variable that are not in here."""
@@ -104,16 +96,6 @@ class Group:
         self.levels[operation.result] = level
         if pending[operation.result]:
             self.open.add(operation.result)
-
-    def fold(self, operation: Operation, pending: Counter[Variable]) -> None:
-        """Add a reduction of the last axis."""
-        self.folds.add(operation)
-        self.take(operation, pending)
-
-    def show(self, operation: Operation, pending: Counter[Variable]) -> None:
-        """Add a view of a result for each row."""
-        self.views.add(operation)
-        self.take(operation, pending)
 
     def give_up_views(self) -> list[Operation]:
         """Remove the views that only others read, and return them: they copy nothing."""
@@ -132,8 +114,8 @@ def grouped(program: Program) -> list[Operation | Group]:
     """Return the operations of a program, those that one kernel can do together as a group.
 
     Each operation joins the first group of its shape that comes after all that it reads: what
-    stands between two operations of a chain does not tear it apart. Reductions of the last axis
-    and what is computed of them once a row join the group that they belong to.
+    stands between two operations of a chain does not tear it apart. Reductions, and what is
+    computed of their results, join the group of what is reduced.
     """
     return _Grouping(program).items
 
@@ -143,79 +125,69 @@ class _Grouping:
         self._pending = Counter(v for x in program.operations for v in set(x.operands))
         self._pending.update(set(variables(tuple(program.outputs))))
         self._places = dict.fromkeys(program.inputs, -1)
-        self._groups: dict[tuple[int, ...], list[Group]] = {}
+        self._groups: dict[Shape, list[Group]] = {}
         self.items: list[Operation | Group] = []
         for operation in program.operations:
             group = self._joined(operation)
+            self._places[operation.result] = len(self.items) if group is None else group.place
             if group is None:
-                self._places[operation.result] = len(self.items)
                 self.items.append(operation)
-            else:
-                self._places[operation.result] = group.place
 
     def _joined(self, operation: Operation) -> Group | None:
         """Let an operation join a group, or begin one; return it, None if it stays alone."""
         after = max((self._places.get(v, -1) for v in operation.operands), default=-1)
+        group = None
         if words(operation) is not None:
             shape = tuple(operation.result.shape)
             group = next((g for g in self._after(shape, after) if g.may_take(operation)), None)
             group = group or self._new(shape)
+        elif operation.card.fold is not None:
+            group = self._folded(operation, after)
+        elif is_view(operation) and after >= 0 and isinstance(self.items[after], Group):
+            group = self._shown(operation, self.items[after])
+        if group is not None:
             group.take(operation, self._pending)
-            return group
-        if is_fold(operation):
-            shape = tuple(operation.args[0].shape)
-            group = next((g for g in self._after(shape, after) if g.may_fold(operation)), None)
-            group = group or self._new(shape)
-            first = not group.folds
-            group.fold(operation, self._pending)
-            if first:
-                self._list(group, [(*shape[:-1], 1), shape[:-1]])
-            return group
-        item = self.items[after] if after >= 0 else None
-        if isinstance(item, Group) and _is_view(operation, item):
-            item.show(operation, self._pending)
-            return item
-        return None
+        return group
 
-    def _after(self, shape: tuple[int, ...], place: int) -> Iterable[Group]:
+    def _folded(self, operation: Operation, after: int) -> Group | None:
+        """Return the group that a reduction joins, which then may have results of its shapes."""
+        found = folded(operation)
+        if found is None:
+            return None
+        x, last, whole = found
+        shape = tuple(x.shape)
+        group = next((g for g in self._after(shape, after) if g.may_fold(*found)), None)
+        if group is None:
+            if not (last and has_rows(shape)) and not (whole and fits_a_block(shape)):
+                return None
+            group = self._new(shape)
+        if not group.folds:
+            outer = group.shape[:-1]
+            self._list(group, [(*outer, 1), outer, (1,) * len(group.shape), ()])
+        group.folds.add(operation)
+        return group
+
+    def _shown(self, operation: Operation, group: Group) -> Group | None:
+        """Return the group of what an operation shows in another shape, if it can do so too."""
+        own, level = group.levels.get(operation.args[0]), group.level(operation.result.shape)
+        if own is None or level is None or not level.shows(own):
+            return None
+        group.views.add(operation)
+        return group
+
+    def _after(self, shape: Shape, place: int) -> Iterable[Group]:
         """Yield the groups to which results of a shape may belong, from a place on."""
         alike = self._groups.get(shape, [])
         return alike[bisect_left(alike, place, key=lambda group: group.place) :]
 
-    def _new(self, shape: tuple[int, ...]) -> Group:
+    def _new(self, shape: Shape) -> Group:
         group = Group(len(self.items), shape)
         self.items.append(group)
         self._list(group, [shape])
         return group
 
-    def _list(self, group: Group, shapes: Iterable[tuple[int, ...]]) -> None:
+    def _list(self, group: Group, shapes: Iterable[Shape]) -> None:
         for shape in shapes:
             alike = self._groups.setdefault(shape, [])
-            alike.insert(bisect_left(alike, group.place, key=lambda g: g.place), group)
-
-
-def is_fold(operation: Operation) -> bool:
-    """Whether an operation reduces the last axis of an array as a kernel of rows can."""
-    if operation.card.fold is None or operation.options.keys() - {"axis", "keepdims"}:
-        return False
-    x, *others = operation.args
-    if others or not isinstance(x, Variable) or isinstance(x, Opaque) or not x.shape:
-        return False
-    if dtype_name(x) not in FLOATS or dtype_name(x) != dtype_name(operation.result):
-        return False
-    *outer, length = x.shape
-    last = axes_of(operation.options.get("axis"), len(x.shape)) == (len(x.shape) - 1,)
-    return last and length > 1 and (length <= _LONG or math.prod(outer) >= _MANY)
-
-
-def _is_view(operation: Operation, group: Group) -> bool:
-    """Whether an operation shows what a group computes once a row in another shape of the same."""
-    if not (operation.card.view and operation.card.identity):
-        return False
-    source, level = operation.args[0], group.level(operation.result.shape)
-    if not isinstance(source, Variable) or level is None:
-        return False
-    own = group.levels.get(source)
-    if own is None or own is Level.ENTRY:
-        return False
-    return own is Level.KEPT if level is Level.ENTRY else operation.result.size == source.size
+            if group not in alike:
+                alike.insert(bisect_left(alike, group.place, key=lambda g: g.place), group)

@@ -1,26 +1,27 @@
-"""Kernels of rows: what is elementwise before, between and after reductions of the last axis.
+"""Kernels of rows: what is elementwise before, between and after reductions.
 
 A block of threads takes some rows at a time. Each pass over a row computes its entries anew from
 what is given, up to the reductions that can be done by then; the entries of a thread are joined
-first, then those of all threads, in a tree. So nothing of the size of a row is kept, a row may
-have any length, and one result in memory is written once.
+first, then those of all threads, in a tree. So nothing of the size of a row is kept, and a row may
+have any length. Where all rows are reduced together, one block takes them all, once for each turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from portanet.tracing.plan.fused_groups import Group, Level
-from portanet.tracing.plan.fused_text import Statements, identity, kernel_name
+from portanet.tape.ops.words import Fold
+from portanet.tracing.plan.fused_groups import Group
+from portanet.tracing.plan.fused_levels import Level
+from portanet.tracing.plan.fused_reads import Reads
+from portanet.tracing.plan.fused_text import Statements, kernel_name
 from portanet.tracing.plan.fused_words import C_TYPES, held, rounded
-from portanet.tracing.program import Opaque, Operation, Variable
+from portanet.tracing.program import Operation, Variable
 
-THREADS = 256
-"""The most threads of a block, a power of two; so many partial results have room."""
+_THREADS = 256  # of a block that takes some rows: a power of two
+_MOST_THREADS = 1024  # of one that takes all
 
 _HALF = """
 #include <cupy/carray.cuh>
@@ -28,21 +29,29 @@ _HALF = """
 #include <cupy/float16.cuh>
 #endif"""
 
+# The partial results of `width` neighbouring threads become one, which all of them get.
 _JOINED = """
-template <typename Join, typename T> __device__ T portanet_joined(T mine) {{
-    __shared__ T parts[{threads}];
-    T *own = parts + threadIdx.y * blockDim.x;
-    own[threadIdx.x] = mine;
+template <typename Join, typename T>
+__device__ T portanet_joined(T mine, unsigned int width, double *parts) {
+    const unsigned int thread = threadIdx.y * blockDim.x + threadIdx.x, lane = thread % width;
+    T *own = reinterpret_cast<T *>(parts) + (thread - lane);
+    own[lane] = mine;
     __syncthreads();
-    for (unsigned int half = blockDim.x / 2; half; half /= 2) {{
-        if (threadIdx.x < half)
-            own[threadIdx.x] = Join::of(own[threadIdx.x], own[threadIdx.x + half]);
+    for (unsigned int half = width / 2; half; half /= 2) {
+        if (lane < half) own[lane] = Join::of(own[lane], own[lane + half]);
         __syncthreads();
-    }}
+    }
     const T all = own[0];
     __syncthreads();
     return all;
-}}"""
+}"""
+_TURN = """
+for (long long first = blockIdx.x * together; first < rows; first += gridDim.x * together) {
+const bool inside = first + threadIdx.y < rows;
+const long long row = inside ? first + threadIdx.y : rows - 1;"""
+_PASS = "for (long long column = threadIdx.x; column < columns; column += blockDim.x) {"
+_FIRST_OF_ROW = "if (inside && threadIdx.x == 0)"
+_FIRST_OF_ALL = "if (threadIdx.x == 0 && threadIdx.y == 0)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +66,22 @@ class RowText:
     name, code : str
     inputs : tuple of str
         What each input is: an ``"array"`` with the strides of all axes, in entries, or one that is
-        read once a ``"row"``, without that of the last; or a number, ``"double"`` or
+        read for a ``"row"``, without that of the last; or a number, ``"double"`` or
         ``"long long"``.
     outputs : tuple of tuple
         The dtype of each output and its `Level`.
+    threads : int
+        The most that a block may have, a power of two.
+    alone : bool
+        Whether one block takes all rows.
     """
 
     name: str
     code: str
     inputs: tuple[str, ...]
     outputs: tuple[tuple[str, Level], ...]
+    threads: int
+    alone: bool
 
 
 class Rows(Statements):
@@ -78,107 +93,135 @@ class Rows(Statements):
     """
 
     def __init__(self, group: Group, results: Sequence[Variable]) -> None:
-        super().__init__()
+        reads = Reads(len(group.shape) - 1)
+        super().__init__(reads.operands)
+        self._reads = reads
         self._group = group
         self._results = list(results)
-        self._passes = _passes(group)
+        self._order = _Order(group)
         self._numbers = {x.result: number for number, x in enumerate(group.operations)}
-        self._axes = len(group.shape) - 1
-        self._parameters: list[str] = []
-        self._inputs: list[str] = []
-        self._starts: list[str] = []
-        self._places: dict[Any, int] = {}
-        self._of_row: dict[Any, str] = {}
-        self._of_entry: dict[Any, str] = {}
         self._level = Level.ENTRY
         self._structs: dict[str, str] = {}
-        lines = [
-            line
-            for number in range(max(self._passes.values()) + 1)
-            for line in (*self._rows(number), *self._pass(number))
-        ]
-        self.text = self._text(lines)
+        turns = [self._turn(number) for number in range(self._order.turns)]
+        self.text = self._text([line for lines in turns for line in lines])
 
     def _text(self, lines: list[str]) -> RowText:
-        name = kernel_name(self._group.operations, "portanet_rows")
+        name, reads = kernel_name(self._group.operations, "portanet_rows"), self._reads
         outputs = [(str(y.dtype), self._group.levels[y]) for y in self._results]
         parameters = [
             "const long long rows",
             "const long long columns",
-            *(f"const long long n{axis}" for axis in range(1, self._axes)),
-            *self._parameters,
+            *(f"const long long n{axis}" for axis in range(1, reads.axes)),
+            *reads.parameters,
             *(f"{C_TYPES[dtype]} *y{i}" for i, (dtype, _) in enumerate(outputs)),
         ]
+        alone = bool(self._group.totals)
+        threads = _MOST_THREADS if alone else _THREADS
         code = [
+            _HALF if any("float16" in line for line in (*parameters, *lines)) else "",
             self.preamble,
             *self._structs.values(),
-            _JOINED.format(threads=THREADS),
+            _JOINED,
             f'extern "C" __global__ void {name}({", ".join(parameters)}) {{',
+            f"__shared__ double parts[{threads}];",
             "const long long together = blockDim.y;",
-            "for (long long first = blockIdx.x * together; first < rows;",
-            "     first += gridDim.x * together) {",
-            "const bool inside = first + threadIdx.y < rows;",
-            "const long long row = inside ? first + threadIdx.y : rows - 1;",
-            *self._indices(),
-            *self._starts,
+            *reads.numbers,
             *lines,
             "}",
-            "}",
         ]
-        half = _HALF if any("float16" in line for line in (*parameters, *lines)) else ""
-        return RowText(name, "\n".join([half, *code]), tuple(self._inputs), tuple(outputs))
+        return RowText(
+            name, "\n".join(code), tuple(reads.inputs), tuple(outputs), threads, alone
+        )
 
-    def _indices(self) -> list[str]:
-        """Return what makes the indices of the axes before the last of the number of a row."""
-        lines, rest = [], "row"
-        for axis in range(self._axes - 1, 0, -1):
-            lines.append(f"const long long i{axis} = ({rest}) % n{axis};")
-            rest = f"({rest}) / n{axis}"
-        return [*lines, f"const long long i0 = {rest};"] if self._axes else lines
+    def _turn(self, turn: int) -> list[str]:
+        """Return a turn through the rows, and what is computed once it is over."""
+        order, group = self._order, self._group
+        after = [x for x in group.operations if group.levels[x.result].is_total]
+        totals = [x for x in after if x in group.folds and order.reads_at(x)[0] == turn]
+        written = [
+            y for y in self._results if not group.levels[y].is_total and order.at[y][0] == turn
+        ]
+        needed = order.needed([*written, *(x.args[0] for x in totals)])
+        lines, of_all = [], dict(self.names)
+        self._reads.begin_turn()
+        passes = max((order.at[x.result][1] for x in needed), default=0)
+        for number in range(passes + 1):
+            lines += self._rows(number, needed, written, totals)
+            lines += self._pass(number, needed, written, totals)
+        self.names = of_all
+        starts = [self._start(x) for x in totals]
+        turns = [*starts, _TURN, *self._reads.pointers(), *lines, "}"] if needed or totals else []
+        for operation in after:
+            if order.at[operation.result][0] == turn + 1:
+                turns += self._of_all(operation)
+        return turns
 
-    def _rows(self, number: int) -> list[str]:
-        """Return what is computed once a row after so many passes, and its results."""
+    def _of_all(self, operation: Operation) -> list[str]:
+        """Return what is computed once for all rows, and written once."""
+        self._level = self._group.levels[operation.result]
+        if operation in self._group.folds:
+            entries = self._group.levels.get(operation.args[0], Level.ENTRY) is Level.ENTRY
+            count = "rows * columns" if entries else "rows"
+            lines = [self._end(operation, "blockDim.x * blockDim.y", count)]
+        else:
+            lines = self._computed(operation)
+        y = operation.result
+        return [*lines, f"{_FIRST_OF_ALL} {self._writes(y)}"] if y in self._results else lines
+
+    def _rows(
+        self,
+        number: int,
+        needed: Sequence[Operation],
+        written: Sequence[Variable],
+        totals: Sequence[Operation],
+    ) -> list[str]:
+        """Return what is computed once a row after so many passes, and what it is for."""
         group, lines = self._group, []
-        for operation in group.operations:
+        for operation in needed:
             y, level = operation.result, group.levels[operation.result]
-            if level is Level.ENTRY or self._passes[y] != number:
+            if not level.is_of_rows or self._order.at[y][1] != number:
                 continue
             if operation not in group.folds:
                 self._level = level
                 lines += self._computed(operation)
-            if y in self._results:
-                lines.append(f"if (inside && threadIdx.x == 0) {self._writes(y)}")
+            if y in written:
+                lines.append(f"{_FIRST_OF_ROW} {self._writes(y)}")
+            lines += [
+                f"{_FIRST_OF_ROW} {self._join(x, self.names[y])}" for x in totals if x.args[0] is y
+            ]
         return lines
 
-    def _pass(self, number: int) -> list[str]:
+    def _pass(
+        self,
+        number: int,
+        needed: Sequence[Operation],
+        written: Sequence[Variable],
+        totals: Sequence[Operation],
+    ) -> list[str]:
         """Return a pass over the row: the results and the reductions that can be done by now."""
-        group = self._group
-        folds = [x for x in group.operations if x in group.folds and self._reads_at(x) == number]
-        written = [
-            y
-            for y in self._results
-            if group.levels[y] is Level.ENTRY and self._passes[y] == number
+        group, at = self._group, self._order.at
+        written = [y for y in written if group.levels[y] is Level.ENTRY and at[y][1] == number]
+        folds = [x for x in needed if x in group.folds and self._order.reads_at(x)[1] == number]
+        totals = [
+            x
+            for x in totals
+            if group.levels.get(x.args[0], Level.ENTRY) is Level.ENTRY
+            and self._order.reads_at(x)[1] == number
         ]
-        if not folds and not written:
+        if not (folds or written or totals):
             return []
-        of_rows, self._level, self._of_entry = dict(self.names), Level.ENTRY, {}
-        inner: list[str] = []
-        for operation in _needed(group, [*written, *(x.args[0] for x in folds)]):
+        of_rows, self._level, inner = dict(self.names), Level.ENTRY, []
+        self._reads.begin_pass()
+        wanted = [*written, *(x.args[0] for x in (*folds, *totals))]
+        for operation in self._order.needed(wanted, Level.ENTRY):
             inner += self._computed(operation)
-        starts, ends = [], []
-        for operation in folds:
-            start, join, end = self._folded(operation, inner)
-            starts.append(start)
-            inner.append(join)
-            ends.append(end)
-        if written:
-            inner += ["if (inside) {", *map(self._writes, written), "}"]
-        self.names = of_rows | {x.result: self._name(x) for x in folds}
-        loop = "for (long long column = threadIdx.x; column < columns; column += blockDim.x) {"
-        return [*starts, loop, *inner, "}", *ends]
-
-    def _reads_at(self, fold: Operation) -> int:
-        return self._passes[fold.args[0]]
+        for x in (*folds, *totals):
+            entry = self._operand(x.args[0], str(x.result.dtype), inner)
+            inner.append("if (inside) " * (x in totals) + self._join(x, entry))
+        inner += [f"if (inside) {self._writes(y)}" for y in written]
+        self.names = of_rows
+        ends = [self._end(x, "blockDim.x", "columns") for x in folds]
+        return [*map(self._start, folds), _PASS, *inner, "}", *ends]
 
     def _computed(self, operation: Operation) -> list[str]:
         if operation in self._group.views:
@@ -186,92 +229,90 @@ class Rows(Statements):
             return []
         return self.statement(operation, self._name(operation))[0]
 
-    def _folded(self, operation: Operation, inner: list[str]) -> tuple[str, str, str]:
-        """Return how a reduction starts, joins an entry, and ends; `inner` gets what reads one."""
-        dtype, name, fold = str(operation.result.dtype), self._name(operation), operation.card.fold
-        assert fold is not None
-        entry = self._operand(operation.args[0], dtype, inner)
-        kind, struct = held(dtype), f"portanet_{operation.name}"
-        self.helpers.add(fold.helper)
-        self._structs[struct] = (
-            f"struct {struct} {{ template <typename T> static __device__ T of(T a, T b) "
+    def _start(self, operation: Operation) -> str:
+        return f"{_kind(operation)} all_{self._name(operation)} = {_fold(operation).start};"
+
+    def _join(self, operation: Operation, entry: str) -> str:
+        """Return the statement that joins an entry to the partial result of a thread."""
+        struct, all_of = self._struct(operation), f"all_{self._name(operation)}"
+        return f"{all_of} = {struct}::of({all_of}, {entry});"
+
+    def _end(self, operation: Operation, width: str, count: str) -> str:
+        """Return the statement that joins the partial results of threads."""
+        name, kind, struct = self._name(operation), _kind(operation), self._struct(operation)
+        joined = f"(portanet_joined<{struct}, {kind}>(all_{name}, {width}, parts))"
+        end = _fold(operation).end.format(joined, count=f"static_cast<{kind}>({count})")
+        self.names[operation.result] = name
+        return f"const {kind} {name} = {rounded(end, str(operation.result.dtype))};"
+
+    def _struct(self, operation: Operation) -> str:
+        fold, name = _fold(operation), f"portanet_{operation.name}"
+        self.helpers.update(fold.helpers)
+        self._structs[name] = (
+            f"struct {name} {{ template <typename T> static __device__ T of(T a, T b) "
             f"{{ return {fold.text.format('a', 'b')}; }} }};"
         )
-        joined = f"(portanet_joined<{struct}, {kind}>(all_{name}))"
-        end = fold.end.format(joined, count=f"static_cast<{kind}>(columns)")
-        return (
-            f"{kind} all_{name} = {fold.start};",
-            f"all_{name} = {struct}::of(all_{name}, {entry});",
-            f"const {kind} {name} = {rounded(end, dtype)};",
-        )
+        return name
 
     def _writes(self, y: Variable) -> str:
         """Return the statement that writes a result to its place."""
-        entry = self._group.levels[y] is Level.ENTRY
-        place, kind = "row * columns + column" if entry else "row", C_TYPES[str(y.dtype)]
+        level, kind = self._group.levels[y], C_TYPES[str(y.dtype)]
+        place = "0" if level.is_total else "row" if level.is_of_rows else "row * columns + column"
         return f"y{self._results.index(y)}[{place}] = static_cast<{kind}>({self.names[y]});"
 
     def _name(self, operation: Operation) -> str:
         return f"v{self._numbers[operation.result]}"
 
     def given(self, x: Any, dtype: str, lines: list[str]) -> str:
-        if isinstance(x, Opaque | bool | int | float | np.generic):
-            return self._number(x, dtype)
-        how = "row" if self._level is Level.DROPPED else "array"
-        key, entry = (identity(x, dtype), how), self._level is Level.ENTRY
-        if key in self._of_row:
-            return self._of_row[key]
-        read = self._of_entry if entry else self._of_row
-        if key not in read:
-            if key not in self._places:
-                self._places[key] = self._placed(x, dtype, how)
-            i = self._places[key]
-            read[key], at = (f"e{i}", f"column * a{i}_last") if entry else (f"r{i}", "0")
-            lines.append(f"const {held(dtype)} {read[key]} = static_cast<{held(dtype)}>(p{i}[{at}]);")
-        return read[key]
-
-    def _placed(self, x: Any, dtype: str, how: str) -> int:
-        """Add an array to the parameters; return its number."""
-        i = len(self.operands)
-        self.operands.append(x)
-        self._inputs.append(how)
-        strides = [f"a{i}_{axis}" for axis in range(self._axes)]
-        steps = [*strides, f"a{i}_last"] if how == "array" else strides
-        pointer = f"const {C_TYPES[dtype]} *"
-        self._parameters += [f"{pointer}a{i}", *(f"const long long {step}" for step in steps)]
-        place = " + ".join([f"a{i}", *(f"i{axis} * {step}" for axis, step in enumerate(strides))])
-        self._starts.append(f"{pointer}p{i} = {place};")
-        return i
-
-    def _number(self, x: Any, dtype: str) -> str:
-        """Return the name of a number, which is given as it is and rounded here."""
-        key = identity(x, dtype), "number"
-        if key not in self._of_row:
-            i, kind = len(self.operands), "double" if dtype.startswith("float") else "long long"
-            self.operands.append(x)
-            self._inputs.append(kind)
-            self._parameters.append(f"const {kind} a{i}")
-            self._starts.append(f"const {held(dtype)} x{i} = {rounded(f'a{i}', dtype)};")
-            self._of_row[key] = f"x{i}"
-        return self._of_row[key]
+        return self._reads.name(x, dtype, self._level, lines)
 
 
-def _passes(group: Group) -> dict[Variable, int]:
-    """Return for each variable the number of passes over the row before it can be computed."""
-    passes: dict[Variable, int] = {}
-    for operation in group.operations:
-        before = max((passes.get(v, 0) for v in operation.operands), default=0)
-        passes[operation.result] = before + (operation in group.folds)
-        for v in operation.operands:
-            passes.setdefault(v, 0)
-    return passes
+class _Order:
+    """When the variables of a group can be computed.
+
+    Attributes
+    ----------
+    at : dict
+        For each variable the turns through all rows, and the passes over a row, before it can be.
+    turns : int
+    """
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self.at: dict[Variable, tuple[int, int]] = {}
+        for operation in group.operations:
+            places = [self.at.setdefault(v, (0, 0)) for v in operation.operands] or [(0, 0)]
+            turn, number = (max(part) for part in zip(*places, strict=True))
+            if group.levels[operation.result].is_total:
+                turn, number = turn + (operation in group.folds), 0
+            elif operation in group.folds:
+                number += 1
+            self.at[operation.result] = turn, number
+        self.turns = max(turn for turn, _ in self.at.values()) + 1
+
+    def reads_at(self, fold: Operation) -> tuple[int, int]:
+        return self.at[fold.args[0]]
+
+    def needed(self, wanted: Iterable[Variable], level: Level | None = None) -> list[Operation]:
+        """Return the operations by which variables are computed in a turn, in their order.
+
+        With `level` those up to the first results on other levels.
+        """
+        needed, found = set(wanted), []
+        for operation in reversed(self._group.operations):
+            own = self._group.levels[operation.result]
+            if operation.result in needed and (own is level if level else not own.is_total):
+                needed.update(operation.operands)
+                found.append(operation)
+        return found[::-1]
 
 
-def _needed(group: Group, wanted: Iterable[Variable]) -> list[Operation]:
-    """Return the operations on entries from which variables are computed, in their order."""
-    needed, found = set(wanted), []
-    for operation in reversed(group.operations):
-        if operation.result in needed and group.levels[operation.result] is Level.ENTRY:
-            needed.update(operation.operands)
-            found.append(operation)
-    return found[::-1]
+def _kind(operation: Operation) -> str:
+    """Return the type in which a reduction adds up."""
+    return held(str(operation.result.dtype))
+
+
+def _fold(operation: Operation) -> Fold:
+    fold = operation.card.fold
+    assert fold is not None
+    return fold

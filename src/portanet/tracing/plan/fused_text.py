@@ -33,14 +33,14 @@ class Text:
 class Statements:
     """Writes operations as statements; a subclass says how it reads what is given.
 
-    Attributes
+    Parameters
     ----------
     operands : list
         What is given to the kernel, in the order of its arguments.
     """
 
-    def __init__(self) -> None:
-        self.operands: list[Any] = []
+    def __init__(self, operands: list[Any]) -> None:
+        self.operands = operands
         self.helpers: set[str] = set()
         self.names: dict[Variable, str] = {}
 
@@ -49,7 +49,7 @@ class Statements:
         said = words(operation)
         assert said is not None
         known, call, dtype = said
-        self.helpers.add(known.helper)
+        self.helpers.update(known.helpers)
         lines: list[str] = []
         texts = [
             self._operand(x, kind, lines) for x, kind in zip(call.args, call.dtypes, strict=True)
@@ -95,7 +95,7 @@ class Elementwise(Statements):
     """
 
     def __init__(self, operations: Sequence[Operation], results: Sequence[Variable]) -> None:
-        super().__init__()
+        super().__init__([])
         self._inputs: list[str] = []
         self._read: dict[Any, str] = {}
         lines: list[str] = []
