@@ -26,6 +26,7 @@ class CuPyBackend(TapeBackend):
     fuses = True
     own_draws = True
     gpu_order = 0
+    wide_kernels = frozenset(("layer_norm", "log_softmax", "logsumexp", "rms_norm", "softmax"))
 
     @cached_property
     def xp(self) -> tape.Namespace:
@@ -53,9 +54,9 @@ class CuPyBackend(TapeBackend):
 
     @cached_property
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
-        from portanet.backends.cupy import convolution
+        from portanet.backends.cupy import convolution, functions
 
-        return convolution.KERNELS
+        return {**convolution.KERNELS, **functions.kernels(self)}
 
     def unavailable_reason(self) -> str | None:
         reason = super().unavailable_reason()

@@ -69,13 +69,16 @@ class Fused:
     ----------
     operands, results : list
         The arguments of the kernel, and the variables of what it returns.
-    text : Text
+    text : Text or RowText
+    shape : tuple of int
+        That of the arrays whose entries it computes.
     """
 
     card = Card("fused kernel")
 
     def __init__(self, group: Group, backend: Any) -> None:
         self.operations = group.operations
+        self.shape = group.shape
         self.results = [x.result for x in group.operations if x.result in group.open]
         written = Rows(group, self.results) if group.folds else Elementwise(
             self.operations, self.results

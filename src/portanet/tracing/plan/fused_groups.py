@@ -74,13 +74,14 @@ class Group:
         return all(level.may_read(self.levels[v]) for v in own)
 
     def may_fold(self, x: Variable, last: bool, whole: bool) -> bool:
-        """Whether a reduction belongs here: of what is here, or read here too."""
-        own = self.levels.get(x)
-        if own is None and (x not in self.reads or tuple(x.shape) != self.shape):
+        """Whether a reduction of `x` belongs here: of rows, or of what is computed or read here."""
+        own, shape = self.levels.get(x), tuple(x.shape)
+        if own in (None, Level.ENTRY) and shape != self.shape:
             return False
-        if last and own in (None, Level.ENTRY) and has_rows(self.shape):
-            return True
-        return whole and fits_a_block(self.shape) and len(self.totals) < _MOST_TOTALS
+        related = own is not None or x in self.reads
+        if last and own in (None, Level.ENTRY) and has_rows(shape):
+            return related or bool(self.folds)
+        return related and whole and fits_a_block(self.shape) and len(self.totals) < _MOST_TOTALS
 
     def take(self, operation: Operation, pending: Counter[Variable]) -> None:
         """Add an operation; `pending` counts the readers of each variable that are not in here."""
@@ -98,15 +99,18 @@ class Group:
             self.open.add(operation.result)
 
     def give_up_views(self) -> list[Operation]:
-        """Remove the views that only others read, and return them: they copy nothing."""
+        """Remove the views that only others read, if the kernel writes less for it; return them."""
         given_up = []
         for operation in reversed(self.operations):
-            inside = any(operation.result in x.operands for x in self.operations)
-            if operation in self.views and not inside:
+            source, y = operation.args[0], operation.result
+            inside = any(y in x.operands for x in self.operations)
+            if operation not in self.views or inside:
+                continue
+            if source in self.open or self.levels[y] is Level.ENTRY:
                 given_up.insert(0, operation)
                 self.operations.remove(operation)
-                self.open.discard(operation.result)
-                self.open.add(operation.args[0])
+                self.open.discard(y)
+                self.open.add(source)
         return given_up
 
 
