@@ -23,6 +23,9 @@ _NAMES = (
     "to_unit_size", "to_unit_size_scale",
 )  # fmt: skip
 
+_TAKEN = frozenset((cupy.ndarray, int, float, tuple, type(None)))
+"""What can be given. A number of NumPy is an array of another library."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Kernel:
@@ -59,7 +62,7 @@ class RowFunction:
     def __call__(self, *args: Any, **options: Any) -> Any:
         given = (*args, *options.values())
         arrays = [x for x in given if isinstance(x, cupy.ndarray)]
-        if not _in_rows(arrays):
+        if not _in_rows(arrays) or not _TAKEN.issuperset(map(type, given)):
             return self._body(*args, **options)
         key = (*map(_kind, given), *options)
         if key not in self._kernels:

@@ -1,7 +1,8 @@
 """CuPy's namespace, whose functions that make arrays make them on the device they are given.
 
 array_api_compat leaves ``device=`` out of most, so that their arrays are on the current device;
-its ``fftfreq`` takes no device at all. Cumulative sums of float16 are taken in float32, as others.
+its ``fftfreq`` takes no device at all. Cumulative sums and norms of float16 are taken in float32, as
+other sums are.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ def namespace() -> Any:
         setattr(raw, name, _on_device_of(getattr(compat, name)))
     for name in ("fftfreq", "rfftfreq"):
         setattr(raw.fft, name, _on_device(getattr(compat.fft, name)))
+    raw.linalg = _copy(compat.linalg)
+    for name in ("matrix_norm", "vector_norm"):
+        setattr(raw.linalg, name, _in_float32(getattr(compat.linalg, name)))
     raw.cumulative_sum = _cumulative_sum
     return raw
 
@@ -43,6 +47,16 @@ def _cumulative_sum(x: Any, /, *, dtype: Any = None, **options: Any) -> Any:
     if dtype is None and x.dtype.char == "e":
         return compat.cumulative_sum(x.astype(cupy.float32), **options).astype(x.dtype)
     return compat.cumulative_sum(x, dtype=dtype, **options)
+
+
+def _in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def computed(x: Any, /, **options: Any) -> Any:
+        if x.dtype.char != "e":
+            return function(x, **options)
+        return function(x.astype(cupy.float32), **options).astype(x.dtype)
+
+    return computed
 
 
 def _on_device(function: Callable[..., Any]) -> Callable[..., Any]:

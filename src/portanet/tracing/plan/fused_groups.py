@@ -73,15 +73,24 @@ class Group:
             return False
         return all(level.may_read(self.levels[v]) for v in own)
 
-    def may_fold(self, x: Variable, last: bool, whole: bool) -> bool:
+    def may_fold(self, operation: Operation, x: Variable, last: bool, whole: bool) -> bool:
         """Whether a reduction of `x` belongs here: of rows, or of what is computed or read here."""
-        own, shape = self.levels.get(x), tuple(x.shape)
-        if own in (None, Level.ENTRY) and shape != self.shape:
+        own, level = self.levels.get(x), level_of(operation.result.shape, self.shape)
+        of_entries = own in (None, Level.ENTRY)
+        if level is None or (of_entries and tuple(x.shape) != self.shape):
+            return False
+        if own is not None and own.is_total:
             return False
         related = own is not None or x in self.reads
-        if last and own in (None, Level.ENTRY) and has_rows(shape):
+        if last and of_entries and has_rows(self.shape):
             return related or bool(self.folds)
-        return related and whole and fits_a_block(self.shape) and len(self.totals) < _MOST_TOTALS
+        return (
+            related
+            and whole
+            and level.is_total
+            and fits_a_block(self.shape)
+            and len(self.totals) < _MOST_TOTALS
+        )
 
     def take(self, operation: Operation, pending: Counter[Variable]) -> None:
         """Add an operation; `pending` counts the readers of each variable that are not in here."""
@@ -160,7 +169,8 @@ class _Grouping:
             return None
         x, last, whole = found
         shape = tuple(x.shape)
-        group = next((g for g in self._after(shape, after) if g.may_fold(*found)), None)
+        alike = self._after(shape, after)
+        group = next((group for group in alike if group.may_fold(operation, *found)), None)
         if group is None:
             if not (last and has_rows(shape)) and not (whole and fits_a_block(shape)):
                 return None

@@ -67,17 +67,14 @@ class Reads:
             return self._number(x, dtype)
         how = "row" if level is Level.DROPPED else "array"
         key = identity(x, dtype), how
-        for read in (self._of_all, self._of_row, self._of_entry):
+        depth = 0 if level.is_total else 1 if level.is_of_rows else 2
+        seen = (self._of_all, self._of_row, self._of_entry)[: depth + 1]
+        for read in seen:
             if key in read:
                 return read[key]
         i = self._placed(key, x, dtype)
-        if level.is_total:
-            read, name, place = self._of_all, f"t{i}", f"a{i}[0]"
-        elif level.is_of_rows:
-            read, name, place = self._of_row, f"r{i}", f"p{i}[0]"
-        else:
-            read, name, place = self._of_entry, f"e{i}", f"p{i}[column * a{i}_last]"
-        read[key] = name
+        place = (f"a{i}[0]", f"p{i}[0]", f"p{i}[column * a{i}_last]")[depth]
+        name = seen[depth][key] = f"{'tre'[depth]}{i}"
         lines.append(f"const {held(dtype)} {name} = static_cast<{held(dtype)}>({place});")
         return name
 
