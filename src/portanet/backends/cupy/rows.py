@@ -36,7 +36,8 @@ def launcher(text: RowText, shape: tuple[int, ...]) -> Callable[..., Any]:
         Level.ENTRY: shape,
         Level.KEPT: (*outer, 1),
         Level.DROPPED: tuple(outer),
-        Level.ONES: (1,) * len(shape),
+        Level.ONES_KEPT: (1,) * len(shape),
+        Level.ONES_DROPPED: (1,) * len(outer),
         Level.TOTAL: (),
     }
     outputs = [(shapes[level], dtype) for dtype, level in text.outputs]

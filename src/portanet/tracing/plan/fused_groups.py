@@ -69,24 +69,23 @@ class Group:
         level, own = self.level(operation.result.shape), operands & self.levels.keys()
         if level is None or len(self.reads | operands) + len(self.open) >= _MOST:
             return False
-        if not own and level is not Level.ENTRY:
+        if level.is_total and not own:
             return False
         return all(level.may_read(self.levels[v]) for v in own)
 
     def may_fold(self, operation: Operation, x: Variable, last: bool, whole: bool) -> bool:
-        """Whether a reduction of `x` belongs here: of rows, or of what is computed or read here."""
+        """Whether a reduction of `x` belongs here: of rows, or else of what is known here."""
         own, level = self.levels.get(x), level_of(operation.result.shape, self.shape)
         of_entries = own in (None, Level.ENTRY)
         if level is None or (of_entries and tuple(x.shape) != self.shape):
             return False
         if own is not None and own.is_total:
             return False
-        related = own is not None or x in self.reads
         if last and of_entries and has_rows(self.shape):
-            return related or bool(self.folds)
+            return True
         return (
-            related
-            and whole
+            whole
+            and (own is not None or x in self.reads)
             and level.is_total
             and fits_a_block(self.shape)
             and len(self.totals) < _MOST_TOTALS
@@ -176,8 +175,8 @@ class _Grouping:
                 return None
             group = self._new(shape)
         if not group.folds:
-            outer = group.shape[:-1]
-            self._list(group, [(*outer, 1), outer, (1,) * len(group.shape), ()])
+            outer, ones = group.shape[:-1], (1,) * len(group.shape)
+            self._list(group, [(*outer, 1), outer, ones, ones[1:], ()])
         group.folds.add(operation)
         return group
 

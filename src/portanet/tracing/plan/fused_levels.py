@@ -24,12 +24,13 @@ class Level(Enum):
     ENTRY = "each entry: the shape of the group"
     KEPT = "each row, with the last axis of length 1"
     DROPPED = "each row, without the last axis"
-    ONES = "the whole array, with all axes of length 1"
+    ONES_KEPT = "the whole array, with all axes of length 1"
+    ONES_DROPPED = "the whole array, with all axes but the last, of length 1"
     TOTAL = "the whole array, without axes"
 
     @property
     def is_total(self) -> bool:
-        return self in (Level.ONES, Level.TOTAL)
+        return self in (Level.ONES_KEPT, Level.ONES_DROPPED, Level.TOTAL)
 
     @property
     def is_of_rows(self) -> bool:
@@ -49,10 +50,11 @@ class Level(Enum):
 
 
 _BROADCAST = {
-    Level.ENTRY: (Level.KEPT, Level.ONES, Level.TOTAL),
-    Level.KEPT: (Level.ONES, Level.TOTAL),
-    Level.DROPPED: (Level.TOTAL,),
-    Level.ONES: (Level.TOTAL,),
+    Level.ENTRY: (Level.KEPT, Level.ONES_KEPT, Level.ONES_DROPPED, Level.TOTAL),
+    Level.KEPT: (Level.ONES_KEPT, Level.ONES_DROPPED, Level.TOTAL),
+    Level.DROPPED: (Level.ONES_DROPPED, Level.TOTAL),
+    Level.ONES_KEPT: (Level.ONES_DROPPED, Level.TOTAL),
+    Level.ONES_DROPPED: (Level.TOTAL,),
     Level.TOTAL: (),
 }
 
@@ -61,8 +63,9 @@ def level_of(shape: Shape, whole: Shape) -> Level | None:
     """Return the level of variables of a shape among rows of another one, None if there is none."""
     outer = whole[:-1]
     known = {
+        (1,) * len(outer): Level.ONES_DROPPED,
+        (1,) * len(whole): Level.ONES_KEPT,
         (): Level.TOTAL,
-        (1,) * len(whole): Level.ONES,
         outer: Level.DROPPED,
         (*outer, 1): Level.KEPT,
         whole: Level.ENTRY,
