@@ -7,7 +7,7 @@ import importlib.util
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from portanet.tape.trace import Captured
 
 Array = Any
 Function = Callable[..., Sequence[Array]]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Backend(DTypes):
@@ -175,6 +176,13 @@ class Backend(DTypes):
     def on(self, device: Any) -> AbstractContextManager[Any]:
         """Return a context in which `device` is the current one, if the library has such."""
         return nullcontext()
+
+    def following(self, function: F) -> F:
+        """Return a function of arrays that works on their device, if the library has a current one.
+
+        Here that is the function itself.
+        """
+        return function
 
     def receive(self, x: Array, source: Backend, device: Any) -> Array:
         """Return an array of the backend `source` as one of this library, on `device`."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from portanet.errors import ArgumentError, BackendMismatchError, BackendNotAvailableError
-from portanet.interface.backend import Backend
+from portanet.interface.backend import Backend, F
 from portanet.tape import Box
 
 B = TypeVar("B", bound=Backend)
@@ -259,6 +259,11 @@ def backend_of(*arrays: Any) -> Backend:
     if found is None:
         return _load("numpy")
     return _present(found) if _standing_in else found
+
+
+def beside(x: Any, function: F) -> F:
+    """Return a function that works on the device of an array, whichever is the current one."""
+    return function if type(x) is np.ndarray else backend_of(x).following(function)
 
 
 def device_of(x: Any) -> Any:

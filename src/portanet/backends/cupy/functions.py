@@ -9,6 +9,7 @@ from typing import Any
 import cupy
 
 from portanet.backends.cupy import rows
+from portanet.backends.cupy.devices import following
 from portanet.functional.half import is_half, rounded, widened
 from portanet.functional.kernel import GENERIC
 from portanet.tracing.passes import optimized
@@ -121,4 +122,4 @@ def _kind(x: Any) -> Any:
 
 def kernels(backend: Any) -> dict[str, Callable[..., Any]]:
     """Return the native bodies by their names."""
-    return {name: RowFunction(name, backend) for name in _NAMES}
+    return {name: following(RowFunction(name, backend)) for name in _NAMES}
