@@ -88,9 +88,7 @@ def test_training():
     x, labels = rng.normal(size=(5, 4, 4, 1)).astype(np.float32), rng.integers(3, size=5)
     ts, data = there((pn.training.TrainState(model, ps, st, pn.optimizers.Adam()), (x, labels)))
     for jit in (False, True, True):
-        value, _, ts = pn.training.train_step(
-            pn.CrossEntropyLoss(logits=True), data, ts, jit=jit
-        )
+        value, _, ts = pn.training.train_step(pn.CrossEntropyLoss(logits=True), data, ts, jit=jit)
         check((value, ts.parameters, ts.optimizer_state))
     key = pn.random.key(0)
     check(pn.random.normal(key, (3,), like=data[0]))

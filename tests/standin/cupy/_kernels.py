@@ -268,4 +268,3 @@ class ReductionKernel(_Kernel):
             }}"""
         preamble = f"{self._typedefs(types)}\n{self.preamble}"
         return Unit(preamble, "long long rows, long long count, void **arrays", body)
-

@@ -1,8 +1,8 @@
 """CuPy's namespace, whose functions that make arrays make them on the device they are given.
 
 array_api_compat leaves ``device=`` out of most, so that their arrays are on the current device;
-its ``fftfreq`` takes no device at all. Cumulative sums and norms of float16 are taken in float32, as
-other sums are.
+its ``fftfreq`` takes no device at all. Cumulative sums and norms of float16 are taken in float32,
+as other sums are.
 """
 
 from __future__ import annotations

@@ -80,8 +80,8 @@ class Fused:
         self.operations = group.operations
         self.shape = group.shape
         self.results = [x.result for x in group.operations if x.result in group.open]
-        written = Rows(group, self.results) if group.folds else Elementwise(
-            self.operations, self.results
+        written = (
+            Rows(group, self.results) if group.folds else Elementwise(self.operations, self.results)
         )
         self.operands = written.operands
         self.text = written.text

@@ -155,8 +155,8 @@ class _Grouping:
             group = group or self._new(shape)
         elif operation.card.fold is not None:
             group = self._folded(operation, after)
-        elif is_view(operation) and after >= 0 and isinstance(self.items[after], Group):
-            group = self._shown(operation, self.items[after])
+        elif is_view(operation):
+            group = self._shown(operation, after)
         if group is not None:
             group.take(operation, self._pending)
         return group
@@ -180,8 +180,11 @@ class _Grouping:
         group.folds.add(operation)
         return group
 
-    def _shown(self, operation: Operation, group: Group) -> Group | None:
+    def _shown(self, operation: Operation, place: int) -> Group | None:
         """Return the group of what an operation shows in another shape, if it can do so too."""
+        group = self.items[place] if place >= 0 else None
+        if not isinstance(group, Group):
+            return None
         own, level = group.levels.get(operation.args[0]), group.level(operation.result.shape)
         if own is None or level is None or not level.shows(own):
             return None

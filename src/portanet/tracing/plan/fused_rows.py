@@ -8,7 +8,7 @@ have any length. Where all rows are reduced together, one block takes them all, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,9 +129,7 @@ class Rows(Statements):
             *lines,
             "}",
         ]
-        return RowText(
-            name, "\n".join(code), tuple(reads.inputs), tuple(outputs), threads, alone
-        )
+        return RowText(name, "\n".join(code), tuple(reads.inputs), tuple(outputs), threads, alone)
 
     def _turn(self, turn: int) -> list[str]:
         """Return a turn through the rows, and what is computed once it is over."""
