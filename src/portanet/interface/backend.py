@@ -47,6 +47,8 @@ class Backend(Functions):
     fuses : bool
         Whether ``"calls"`` does chains of elementwise operations by single kernels, which
         ``elementwise_kernel`` makes of a `portanet.tracing.plan.fused.Text`.
+    compile_modes : tuple of str
+        What users can ask of `compile` as its `mode`.
     compiles_slowly : bool
         Whether that takes so long that only functions given to `portanet.jit` are worth it.
     differentiates_itself : bool
@@ -77,6 +79,7 @@ class Backend(Functions):
     jit: ClassVar[str] = "none"
     wide_kernels: ClassVar[frozenset[str]] = frozenset()
     fuses: ClassVar[bool] = False
+    compile_modes: ClassVar[tuple[str, ...]] = ()
     compiles_slowly: ClassVar[bool] = False
     differentiates_itself: ClassVar[bool] = True
     hides_traces: ClassVar[bool] = False

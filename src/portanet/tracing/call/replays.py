@@ -94,6 +94,7 @@ def make(
     places: list[int],
     backend: Any,
     donated: Sequence[int] = (),
+    mode: str | None = None,
 ) -> tuple[Replay | LibraryReplay, Any]:
     """Record a function on ``(args, kwargs)`` given as a flat tree, and run the program.
 
@@ -106,6 +107,8 @@ def make(
     backend : Backend
     donated : sequence of int
         The inputs whose memory may be given to results.
+    mode : str, optional
+        For the library's compiler.
 
     Returns
     -------
@@ -134,7 +137,8 @@ def make(
     if match is not None and backend.hides_traces:
         match = _of_untraced(match, backend)
     if backend.jit == "library":
-        hoisted = Hoisted(flattened, inputs, backend, [places.index(i) for i in donated])
+        given = [places.index(i) for i in donated]
+        hoisted = Hoisted(flattened, inputs, backend, given, mode)
         outputs = hoisted.first(inputs)
         return LibraryReplay(hoisted, built[0], match), trees.unflatten(built[0], outputs)
 
