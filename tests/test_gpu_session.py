@@ -100,6 +100,7 @@ def test_rehearsal(gpu, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "! " not in said
     assert "+ proof: gradient [3.0, 12.0, 27.0]" in said
+    assert "+ proof of rows: float32 agrees, float16 agrees, float64 agrees" in said
     assert "+ tests: few: code 0" in said
     assert "+ tutorial: agrees" in said
     assert "| tutorial | " in said

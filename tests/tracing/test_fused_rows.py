@@ -15,6 +15,7 @@ from portanet.tracing.plan.fused_levels import Level
 from portanet.tracing.plan.simplify import without_common_subexpressions, without_dead_code
 from portanet.tracing.record.record import record
 
+pytestmark = pytest.mark.gpu
 XP = pn.backends.get_backend("numpy").xp
 RNG = np.random.default_rng(0)
 

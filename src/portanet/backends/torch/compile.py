@@ -94,9 +94,7 @@ def recorded(function: Callable[..., Any], inputs: Sequence[Any]) -> Any:
         _recording.reset(token)
 
 
-def _compiled(
-    graph: Any, inputs: Sequence[Any], mode: str | None
-) -> Callable[..., Sequence[Any]]:
+def _compiled(graph: Any, inputs: Sequence[Any], mode: str | None) -> Callable[..., Sequence[Any]]:
     on_cuda = _on_cuda(inputs)
     mode = mode or ("reduce-overhead" if on_cuda else "default")
     run = torch.compile(graph.forward, dynamic=False, mode=mode)
