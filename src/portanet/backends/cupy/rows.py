@@ -13,7 +13,7 @@ from portanet.tracing.plan.fused_levels import Level
 from portanet.tracing.plan.fused_rows import RowText
 
 _BLOCKS = 1 << 16  # of a launch; each takes rows until none are left
-
+_ENTRIES = 4  # of a row that a thread takes at least: waiting for the others costs more than these
 _NUMBERS = {"double": float, "long long": int}
 
 
@@ -28,7 +28,7 @@ def launcher(text: RowText, shape: tuple[int, ...]) -> Callable[..., Any]:
     kernel, inputs = _compiled(text), text.inputs
     *outer, columns = shape
     rows = math.prod(outer)
-    width = min(text.threads, _power_of_two(columns))
+    width = min(text.threads, _power_of_two(-(-columns // _ENTRIES)))
     height = min(text.threads // width, _power_of_two(rows))
     grid = (1 if text.alone else min(-(-rows // height), _BLOCKS),)
     sizes = [rows, columns, *outer[1:]]
