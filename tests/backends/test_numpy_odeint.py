@@ -10,7 +10,7 @@ import scipy.linalg
 from autograd import builtins
 
 import portanet as pn
-from portanet.errors import ArgumentError, NoDerivativeError, TracedValueError
+from portanet.errors import NoDerivativeError, TracedValueError
 
 MATRIX = np.asarray([[-0.3, 1.2], [-0.8, -0.1]])
 START = np.asarray([1.0, 0.3])
@@ -149,8 +149,6 @@ def test_one_number():
 
 
 def test_refusals():
-    with pytest.raises(ArgumentError, match=r"odeint: args is a tuple: got "):
-        pn.grad(lambda a: scipy.integrate.odeint(linear, START, TIMES, a)[0, 0])(MATRIX)
 
     def around(a):
         return scipy.integrate.odeint(lambda y, t: a * y, a * START, TIMES)[-1, 0]

@@ -30,6 +30,7 @@ class TorchBackend(Backend):
     modules = ("torch",)
     distribution = "torch"
     jit = "library"
+    compile_modes = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
     compiles_slowly = True
     gpu_order = 1
     hides_traces = True
@@ -117,9 +118,15 @@ class TorchBackend(Backend):
         return np.array(x.resolve_conj().resolve_neg().numpy(force=True))
 
     def receive(self, x: Array, source: Backend, device: Any) -> Array:
-        if source.name == "cupy" and device.type == "cuda":
-            return self._torch.from_dlpack(x).to(device)
+        shared = source.cuda_export(x) if device.type == "cuda" else None
+        if shared is not None:
+            return self._torch.from_dlpack(shared).to(device)
         return super().receive(x, source, device)
+
+    def cuda_export(self, x: Array) -> Any:
+        if x.device.type != "cuda" or x.requires_grad:
+            return None
+        return x.resolve_conj().resolve_neg()
 
     def transfer(self, x: Array, device: Any) -> Array:
         return x.to(device)
@@ -195,8 +202,10 @@ class TorchBackend(Backend):
     def checkpoint(self, function: Function, arrays: Sequence[Array]) -> Sequence[Array]:
         return self._checkpoint.checkpoint(function, arrays, self)
 
-    def compile(self, function: Function, donated: Sequence[int] = ()) -> Function:
-        return self._compile.Compiled(function)
+    def compile(
+        self, function: Function, donated: Sequence[int] = (), mode: str | None = None
+    ) -> Function:
+        return self._compile.Compiled(function, mode)
 
     def is_traced(self, x: Array) -> bool:
         torch = self._torch
