@@ -17,7 +17,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from portanet.tape import Box
-from portanet.tape.numpy import scipy_fft, scipy_functions, scipy_odeint, scipy_series
+from portanet.tape.numpy import (
+    scipy_fft,
+    scipy_filter,
+    scipy_functions,
+    scipy_odeint,
+    scipy_series,
+)
 from portanet.tape.numpy.refusals import raise_refusal
 from portanet.tracing.call.lock import LongLock
 
@@ -26,7 +32,10 @@ _FUNCTIONS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "scipy.fft._realtransforms_backend": scipy_fft.FUNCTIONS,
     "scipy.integrate._odepack_py": {"odeint": scipy_odeint.odeint},
     "scipy.integrate._quadrature": {"simpson": scipy_series.simpson},
-    "scipy.signal._signaltools": {"detrend": scipy_series.detrend},
+    "scipy.signal._signaltools": {
+        "detrend": scipy_series.detrend,
+        "lfilter": scipy_filter.lfilter,
+    },
 }
 """The bodies by the modules of the functions."""
 
