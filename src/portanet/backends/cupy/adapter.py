@@ -14,7 +14,7 @@ from portanet.backends.tape_backend import TapeBackend
 from portanet.interface.backend import Array, Backend, F, Function
 from portanet.tape.numpy.box import NumPyBox
 
-_DISTRIBUTIONS = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")
+_DISTRIBUTIONS = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy-rocm-7-0", "cupy")
 
 
 class CuPyBackend(TapeBackend):
@@ -162,10 +162,11 @@ class CuPyBackend(TapeBackend):
     def elementwise_kernel(self, text: Any) -> Any:
         """Return a kernel for a chain of operations; the same text is the same kernel."""
         if text not in self._elementwise:
-            # Contraction would make a fused product and sum differ from two operations.
+            from portanet.backends.cupy.rows import OPTIONS
+
             self._elementwise[text] = self._cupy.ElementwiseKernel(
                 text.inputs, text.outputs, text.body, text.name,
-                preamble=text.preamble, options=("--fmad=false",),
+                preamble=text.preamble, options=OPTIONS,
             )  # fmt: skip
         return self._elementwise[text]
 
