@@ -67,6 +67,8 @@ class CuPyBackend(TapeBackend):
         # anything while it loads its libraries.
         try:
             usable, detail = self._cupy.is_available(), "no CUDA device was found"
+            if not hasattr(self._cupy.ndarray, "mT"):
+                usable, detail = False, f"CuPy 14 or later is needed: {self._cupy.__version__}"
         except Exception as error:
             usable, detail = False, f"{type(error).__name__}: {error}"
         return None if usable else f"installed but cannot be used: {detail}"
