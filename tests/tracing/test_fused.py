@@ -17,6 +17,7 @@ from tracing.test_programs import values_of
 import portanet as pn
 from portanet import trees
 from portanet.backends.cupy import CuPyBackend
+from portanet.backends.numpy import activations
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.table import CARDS
 from portanet.tape.ops.words import Words
@@ -35,6 +36,7 @@ COMPUTE = {
     "clip_between": raw.clip,
     "convert": lambda x, dtype: x.astype(dtype),
     "gelu_erf": pn.gelu_erf.__wrapped__,
+    "logaddexp_share": activations.logaddexp_share,
     "logistic": pn.sigmoid,
     "sigmoid": pn.sigmoid,
 }

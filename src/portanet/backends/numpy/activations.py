@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,14 @@ _FAR = 30.0  # beyond it each of these equals its asymptote, in every dtype
 def sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Compute `portanet.functional.sigmoid`."""
     return _reciprocal_of_exp_plus_one(np.negative(x, np.empty_like(x) if out is None else out))
+
+
+def logaddexp_share(own: Any, other: Any, out: np.ndarray | None = None) -> np.ndarray:
+    """Compute ``xp.logaddexp_share``."""
+    differ = np.not_equal(own, other)
+    gap = np.empty(differ.shape, np.result_type(own, other)) if out is None else out
+    gap.fill(0)
+    return _reciprocal_of_exp_plus_one(np.subtract(other, own, gap, where=differ))
 
 
 def gelu(x: np.ndarray) -> np.ndarray:

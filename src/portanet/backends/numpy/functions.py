@@ -12,7 +12,7 @@ from typing import Any
 import array_api_compat.numpy
 import numpy as np
 
-from portanet.backends.numpy import scatter, selecting, sums, systems
+from portanet.backends.numpy import activations, scatter, selecting, sums, systems
 
 Axis = int | tuple[int, ...] | None
 _MANY = 8  # rows for which it pays to copy a matrix
@@ -72,10 +72,13 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "clip": _clip,
     "clip_between": _clip,
     "cumulative_sum": sums.cumulative_sum,
+    "linalg.cholesky": systems.cholesky,
     "linalg.matrix_norm": sums.matrix_norm,
     "linalg.solve": systems.solve,
     "linalg.solve_triangular": systems.solve_triangular,
     "linalg.vector_norm": sums.vector_norm,
+    "logaddexp_share": activations.logaddexp_share,
+    "logistic": activations.sigmoid,
     "matmul": _matmul,
     "matrix_transpose": _matrix_transpose,
     "max": _max,
@@ -85,6 +88,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "reshape": _reshape,
     "std": sums.std,
     "sum": sums.sum,
+    "tril": systems.tril,
+    "triu": systems.triu,
     "var": sums.var,
     "where": selecting.where,
 }

@@ -31,7 +31,7 @@ def checked_index(index: Any, size: int, names: tuple[str, str], wraps: bool) ->
 
 def scatter_getitem(g: Any, key: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Compute ``xp.scatter_getitem``."""
-    if not index_keys.has_integer_array(key):
+    if not any(map(_may_repeat, key if isinstance(key, tuple) else (key,))):
         fresh = np.zeros(shape, dtype=g.dtype)
         fresh[key] = g
         return fresh
@@ -39,6 +39,13 @@ def scatter_getitem(g: Any, key: Any, shape: tuple[int, ...]) -> np.ndarray:
         return scatter_take(g, key, 0, shape)
     places = np.arange(math.prod(shape)).reshape(shape)[key].reshape(-1)
     return _add_rows(g.reshape(-1), places, math.prod(shape)).reshape(shape)
+
+
+def _may_repeat(part: Any) -> bool:
+    """Whether a part of an index may name an element twice."""
+    if isinstance(part, np.ndarray):
+        return part.ndim > 0 and part.dtype.kind != "b"
+    return isinstance(part, list)
 
 
 def scatter_take(g: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> np.ndarray:

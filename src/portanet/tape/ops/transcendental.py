@@ -8,9 +8,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from portanet.tape.ops.card import Card
+from portanet.tape.ops.form import Form, by_entries, kind_of, np_dtype, operand
 from portanet.tape.ops.words import Words
 from portanet.tape.rule import Elementwise
+
+_QUIETED = 8192  # entries from which on it takes less to silence NumPy than to look for overflow
 
 LOGISTIC = """
 template <typename T> __device__ T portanet_logistic(T a) {
@@ -31,16 +36,45 @@ def _atan2(xp: Any, d: Any, y: Any, side: Any, a: Any, b: Any) -> Any:
     return d * (side / radius / radius)
 
 
-def _logaddexp(xp: Any, d: Any, y: Any, own: Any, other: Any) -> Any:
-    if not hasattr(other, "shape"):
-        other = xp.full_like(own, other)
-    stuck = xp.logical_and(own == other, xp.isinf(own))
-    return d * xp.logistic(xp.where(stuck, 0.0, own) - xp.where(stuck, 0.0, other))
-
-
 def _logistic(raw: Any, x: Any) -> Any:
     e = raw.exp(-raw.abs(x))
     return raw.where(x < 0, e, 1.0) / (1.0 + e)
+
+
+def _share(raw: Any, own: Any, other: Any) -> Any:
+    """The weight of one operand of ``logaddexp``: a half of two infinities that are the same."""
+    other = other if hasattr(other, "shape") else raw.full_like(own, other)
+    alike = own == other
+    return _logistic(raw, raw.where(alike, 0.0, own) - raw.where(alike, 0.0, other))
+
+
+def logistic_form(call: Any, x: Any) -> Form | None:
+    """Return how NumPy computes the logistic function."""
+    return _of_negative(call, "{np.negative}({0}, {out})", elementwise=True)
+
+
+def _share_form(call: Any, own: Any, other: Any) -> Form | None:
+    first, second = operand(call, 0), operand(call, 1)
+    differ = f"where={{np.not_equal}}({first}, {second})"
+    gap = f"{{out}}.fill(0); {{np.subtract}}({second}, {first}, {{out}}, {differ})"
+    return _of_negative(call, gap, elementwise=False)
+
+
+def _of_negative(call: Any, negative: str, elementwise: bool) -> Form | None:
+    """Return the form of the logistic function of what `negative` leaves in the result, negated."""
+    result = call.result
+    if kind_of(result) != "f":
+        return None
+    if result.size > _QUIETED:
+        return by_entries(call)
+    # What would overflow is infinite before: exp then says nothing of it, and the limit is 0.
+    dtype = np_dtype(result.dtype)
+    far = float(np.nextafter(np.log(np.finfo(dtype).max), dtype.type(0)))
+    beyond = f"{{np.greater}}({{out}}, {{number:{far}}})"
+    steps = f"{negative}; {{np.copyto}}({{out}}, {{number:inf}}, where={beyond}); "
+    steps += "{np.exp}({out}, {out}); {np.add}({out}, {number:1.0}, {out}); "
+    steps += "{np.divide}({number:1.0}, {out}, {out})"
+    return Form(steps, elementwise=elementwise, rows=True)
 
 
 CARDS = [
@@ -91,11 +125,28 @@ CARDS = [
         numpy="log10", words="log10({0})",
     ),
     Card(
-        "logaddexp", Elementwise(_logaddexp, lambda xp, d, y, a, b: _logaddexp(xp, d, y, b, a)),
+        "logaddexp",
+        Elementwise(
+            lambda xp, d, y, a, b: d * xp.logaddexp_share(a, b),
+            lambda xp, d, y, a, b: d * xp.logaddexp_share(b, a),
+        ),
         numpy="logaddexp", words=Words("portanet_logaddexp({0}, {1})", helper=_LOGADDEXP),
     ),
     Card(
-        "logistic", Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))), fresh=True,
+        "logaddexp_share",
+        Elementwise(
+            lambda xp, d, y, own, other: d * (y * (1.0 - y)),
+            lambda xp, d, y, own, other: -d * (y * (1.0 - y)),
+        ),
+        numpy=_share_form, fresh=True, body=_share,
+        words=Words(
+            "portanet_logistic({0} == {1} ? {type}(0) : {type}({0} - {1}))",
+            helper=LOGISTIC, several=True,
+        ),
+    ),
+    Card(
+        "logistic", Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))),
+        numpy=logistic_form, fresh=True,
         words=Words("portanet_logistic({0})", helper=LOGISTIC, several=True), body=_logistic,
     ),
     Card("sin", Elementwise(lambda xp, d, y, x: d * xp.cos(x)), numpy="sin", words="sin({0})"),
