@@ -94,7 +94,9 @@ def _matmul_form(call: Any, x: Any, y: Any) -> Form:
         straight = f"{{1}}.strides[-1] == {np.dtype(y.dtype).itemsize}"
         right = f"{{1}} if {straight} else {{np.ascontiguousarray}}({{1}})"
         return Form(f"{{np.matmul}}({{0}}, {right}, {{out}})", f"{{np.matmul}}({{0}}, {right})")
-    return Form(f"{{np.{name}}}({{0}}, {{1}}, {{out}})", f"{{np.{name}}}({{0}}, {{1}})")
+    fresh = f"{{np.{name}}}({{0}}, {{1}})"
+    number = None if call.result.shape else fresh
+    return Form(f"{{np.{name}}}({{0}}, {{1}}, {{out}})", fresh, number=number)
 
 
 def _vecdot_side(xp: Any, g: Any, own: Any, other: Any, axis: int) -> Any:

@@ -8,13 +8,14 @@ from typing import Any
 from portanet import trees
 from portanet.autodiff.hidden import refuse_hidden
 from portanet.tracing.call.arguments import bare
-from portanet.tracing.call.calling import matcher
+from portanet.tracing.call.calling import Match
 from portanet.tracing.call.hoist import Hoisted
 from portanet.tracing.passes import optimized
 from portanet.tracing.program import Program
 from portanet.tracing.record.record import record
 from portanet.tracing.write import branch_source, loop_source  # noqa: F401  how they are written
 from portanet.tracing.write.source import Source, Writer
+from portanet.tracing.write.trees import Unknown
 
 
 class Replay:
@@ -22,21 +23,21 @@ class Replay:
 
     Attributes
     ----------
-    match : callable or None
-        Takes the arguments of a call; returns the inputs, or None if the call is another one.
+    call : callable or None
+        Takes the arguments of a call; returns its outputs, or `OTHER` if it is another one's call.
     key : tuple
         What the cache finds it by.
     """
 
     def __init__(
-        self, program: Program, source: Source, match: Any, counts: list[tuple[str, int]]
+        self, program: Program, source: Source, match: Match | None, counts: list[tuple[str, int]]
     ) -> None:
         self.program = program
         self.counts = counts
         self.source = source
-        self.match = match
         self.key: Any = None
         self._idle: list[Callable[..., Any]] = []
+        self.call = match and match.replay(self._idle, source.workspace)
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
         try:
@@ -66,10 +67,10 @@ class LibraryReplay:
     kept_bytes = 0
     key: Any = None
 
-    def __init__(self, hoisted: Hoisted, structure: Any, match: Any) -> None:
+    def __init__(self, hoisted: Hoisted, structure: Any, match: Match | None) -> None:
         self.hoisted = hoisted
         self.structure = structure
-        self.match = match
+        self.call = match and match.whole(self)
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
         return trees.unflatten(self.structure, self.hoisted(inputs))
@@ -124,9 +125,11 @@ def make(
 
     chosen = set(map(id, inputs))
     args, kwargs = trees.unflatten(structure, leaves)
-    match = matcher(args, kwargs, lambda x: id(x) in chosen)
-    if match is not None and backend.hides_traces:
-        match = _of_untraced(match, backend)
+    try:
+        is_traced = backend.is_traced if backend.hides_traces else None
+        match = Match(args, kwargs, lambda x: id(x) in chosen, is_traced)
+    except Unknown:
+        match = None
     if backend.jit == "library":
         hoisted = Hoisted(flattened, inputs, backend, [places.index(i) for i in donated])
         outputs = hoisted.first(inputs)
@@ -139,15 +142,6 @@ def make(
     source = Writer(program, outputs, inputs, forms, donated=free).source(built[0])
     replay = Replay(program, source, match, done.counts)
     return replay, replay(inputs)
-
-
-def _of_untraced(match: Callable[[Any, Any], Any], backend: Any) -> Callable[[Any, Any], Any]:
-    def found(args: Any, kwargs: Any) -> Any:
-        inputs = match(args, kwargs)
-        traced = inputs is not None and any(map(backend.is_traced, inputs))
-        return None if traced else inputs
-
-    return found
 
 
 def _split(tree: Any) -> tuple[list[Any], list[Any]]:

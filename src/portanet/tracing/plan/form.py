@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.form import Form
@@ -15,18 +16,25 @@ def form_of(operation: Operation) -> Form | None:
     return None if make is None else make(operation, *operation.args, **operation.options)
 
 
-class _Copy:
-    """The primitive of a copy into kept memory, which only the planner makes."""
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """The primitive of an operation that only the planner makes, for NumPy: what its card says."""
 
-    card = Card(
+    card: Card
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+
+COPY = Planned(
+    Card(
         "copy of input",
         numpy=lambda call, x: Form("{out}[...] = {0}", "{0}.copy()", rows=True),
         fresh=True,
     )
-    name = card.name
-
-
-COPY = _Copy()
+)
+"""The primitive of a copy into kept memory."""
 
 
 class NumPy:

@@ -7,6 +7,7 @@ kept memory its leading axes of length 1. The views are made once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ import numpy as np
 from portanet.tape.ops.form import kind_of
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage
-from portanet.tracing.program import Variable
-from portanet.tracing.write.wording import Wording
+from portanet.tracing.program import Opaque, Variable
+from portanet.tracing.write.wording import Ones, Wording
 
 
 class Shaping(Wording):
@@ -25,8 +26,11 @@ class Shaping(Wording):
     ----------
     plan : Plan
     storage : Storage
+    names : dict
+        What the source calls each variable.
     """
 
+    names: dict[Variable, str]
     plan: Plan
     storage: Storage
 
@@ -35,6 +39,7 @@ class Shaping(Wording):
         self._made: list[str] = []
         self._lines: list[str] = []
         self._views: dict[Any, str] = {}
+        self._taken: dict[Variable, str] = {}
 
     def _without_axes(self, step: Step, operands: list[str], out: str) -> tuple[list[str], str]:
         """Leave out axes of length 1: NumPy is slow to spread what it could take as it lies."""
@@ -45,20 +50,28 @@ class Shaping(Wording):
         cuts = step.how == "write" and ones > 0 and shorter and not self._is_new(result)
         cuts = cuts and all(self._may_be_cut(x, result, ones) for x in args)
         named = []
-        for x, text in zip(args, operands, strict=True):
-            if isinstance(x, Variable) and x.dtype is None:
-                text = self._number(x, text, dtypes[0]) if dtypes else text
+        for x, text in zip(args, self._without_numbers(args, operands), strict=True):
+            if isinstance(x, Opaque):
+                text = self._as_array(x, text, dtypes[0]) if dtypes else text
             elif step.how == "write" and self._is_kept(x) and x.size == 1 and x.shape:
-                text = self._once((x, ()), f"{text}.reshape(())")
+                text = self._once(f"{text}.reshape(())")
             elif step.how == "write" and isinstance(x, np.ndarray) and _is_one_number(x):
                 text = self.constant(np.asarray(x[(0,) * x.ndim]))
             elif cuts and getattr(x, "shape", None) == result.shape:
-                text = self._once((x, x.shape[ones:]), f"{text}.reshape({x.shape[ones:]!r})")
+                text = self._once(f"{text}.reshape({x.shape[ones:]!r})")
             named.append(text)
         if cuts:
             shape = result.shape[ones:]
-            out = self._once((result, shape), f"{out}.reshape({shape!r})")
+            out = self._once(f"{out}.reshape({shape!r})")
         return named, out
+
+    def _without_numbers(self, args: Sequence[Any], operands: list[str]) -> list[str]:
+        """Write numbers into arrays: functions that get a number make one in each call."""
+        numbers = self.plan.numbers
+        return [
+            self._as_array(x, text, x.dtype) if isinstance(x, Variable) and x in numbers else text
+            for x, text in zip(args, operands, strict=True)
+        ]
 
     def _may_be_cut(self, x: Any, result: Variable, ones: int) -> bool:
         shape = getattr(x, "shape", None)
@@ -68,10 +81,33 @@ class Shaping(Wording):
             return _is_one_number(x)
         return self._is_kept(x) and (x.size == 1 or shape == result.shape)
 
-    def _number(self, x: Variable, text: str, dtype: Any) -> str:
-        """Return the array into which a number of the host is written."""
+    def _operators(self, step: Step) -> str:
+        """Return the expression of a result that is a number."""
+        assert step.form is not None
+        assert step.form.number is not None
+        operands = map(self._number, step.operation.args)
+        ones = Ones(self, step.result.dtype)
+        return step.form.number.format(*operands, ones=ones, np=self._numpy)
+
+    def _number(self, x: Any) -> str:
+        """Return the text of an operand: one without axes as a number, taken out of memory once."""
+        if getattr(x, "shape", ()):
+            return self._operand(x, self.names)
+        if not isinstance(x, Variable):
+            return self.constant(x[()] if isinstance(x, np.ndarray) else x)
+        name = self.names[x]
+        if x in self.plan.numbers or isinstance(x, Opaque):
+            return name
+        if x not in self._taken:
+            self._taken[x] = f"n{len(self._taken)}"
+            self._lines.append(f"{self._taken[x]} = {name}[()]")
+        return self._taken[x]
+
+    def _as_array(self, x: Variable, text: str, dtype: Any) -> str:
+        """Return the array into which a number is written."""
         known = len(self._views)
-        name = self._once((x, dtype), f"{self.function('empty')}((), {self.constant(dtype)})")
+        made = f"{self.function('empty')}((), {self.constant(dtype)})"
+        name = self._once(made, (x, dtype))
         if len(self._views) > known:
             self._lines.append(f"{name}[()] = {text}")
         return name
@@ -80,8 +116,9 @@ class Shaping(Wording):
         """Whether a variable lies in memory that stays its own between calls."""
         return isinstance(x, Variable) and x in self.plan.kept and not self._is_new(x)
 
-    def _once(self, key: Any, text: str) -> str:
-        """Return the name of what is made when the workspace is."""
+    def _once(self, text: str, key: Any = None) -> str:
+        """Return the name of what is made when the workspace is: one for each text, or key."""
+        key = key or text
         if key not in self._views:
             self._views[key] = f"u{len(self._views)}"
             self._made.append(f"    {self._views[key]} = {text}")
