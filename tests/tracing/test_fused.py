@@ -33,6 +33,7 @@ INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uin
 NUMBERS = [0.0, -0.0, 0.25, -0.5, 1.0, -1.0, 1.7, -2.5, 3.5, 30.0, -40.0]
 SPECIAL = [*NUMBERS, np.inf, -np.inf, np.nan]
 COMPUTE = {
+    "bounded_sigmoid": pn.sigmoid,
     "clip_between": raw.clip,
     "convert": lambda x, dtype: x.astype(dtype),
     "gelu_erf": pn.gelu_erf.__wrapped__,

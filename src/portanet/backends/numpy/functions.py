@@ -13,9 +13,9 @@ import array_api_compat.numpy
 import numpy as np
 
 from portanet.backends.numpy import activations, scatter, selecting, sums, systems
+from portanet.tape.ops import products
 
 Axis = int | tuple[int, ...] | None
-_MANY = 8  # rows for which it pays to copy a matrix
 _SMALL = 4096  # entries that are sooner copied than viewed
 _largest: Any = np.maximum.reduce  # typed loosely: NumPy's types know keepdims as a keyword only
 _smallest: Any = np.minimum.reduce
@@ -41,7 +41,7 @@ def _matmul(x: Any, y: Any, /) -> Any:
     if x.ndim == 2 and y.ndim == 2:
         return np.dot(x, y)
     # Of stacks of matrices, those that are turned over take twice as long.
-    turned = y.ndim > 2 and y.strides[-1] != y.itemsize and x.ndim > 1 and x.shape[-2] >= _MANY
+    turned = y.ndim > 2 and y.strides[-1] != y.itemsize and x.ndim > 1 and x.shape[-2] >= products.MANY
     return np.matmul(x, np.ascontiguousarray(y) if turned else y)
 
 

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 _PREFIXES = {"f": "s", "d": "d", "F": "c", "D": "z"}
-_LARGE = 64  # rows from which on BLAS, which takes the rows of `b` as they lie, beats LAPACK
+# Rows from which on BLAS, which takes `b` by rows, beats LAPACK: 16 µs to 25 for 64, 320 to 400 for
+# 200 rows and as many right sides; of 10 rows both take 1.4.
+_LARGE = 64
 
 
 def solve_triangular(a: Any, b: Any, lower: bool, unit_diagonal: bool) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
-from portanet.tape.ops.transcendental import LOGISTIC, logistic_form
+from portanet.tape.ops.transcendental import LOGISTIC, bounded_form, logistic_form
 from portanet.tape.ops.words import Words
 from portanet.tape.rule import Elementwise
 
@@ -40,6 +40,18 @@ def sigmoid(x: Any) -> Any:
     """
     xp = array_namespace(x)
     return xp.exp(xp.minimum(x, 0.0)) / (1.0 + xp.exp(-xp.abs(x)))
+
+
+@kernel(
+    rule=Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))),
+    numpy=bounded_form,
+    words=Words("portanet_logistic({0})", helper=LOGISTIC, several=True),
+    fresh=True,
+)
+def bounded_sigmoid(x: Any) -> Any:
+    """Return the `sigmoid` of numbers of which the exponential is finite."""
+    odds = array_namespace(x).exp(x)
+    return odds / (odds + 1.0)
 
 
 @kernel(rule=Elementwise(lambda xp, d, y, x: d * sigmoid(-x)))

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +17,15 @@ from portanet.tape.ops.form import Form, by_entries, kind_of, np_dtype, operand
 from portanet.tape.ops.words import Words
 from portanet.tape.rule import Elementwise
 
-_QUIETED = 8192  # entries from which on it takes less to silence NumPy than to look for overflow
-
 LOGISTIC = """
 template <typename T> __device__ T portanet_logistic(T a) {
     T e = exp(-fabs(a));
     return (a < 0 ? e : T(1)) / (T(1) + e);
 }"""
+# Entries from which on NumPy is silenced sooner than odds are copied: 2.3 µs to 2.9 for 240 entries,
+# 6.7 both for 4096, 108 to 76 for 100,000.
+SPARED = 4096
+_SHARE_OF_ODDS = "{np.divide}({out}, {np.add}({out}, {number:1.0}), {out})"
 _LOGADDEXP = """
 template <typename T> __device__ T portanet_logaddexp(T a, T b) {
     if (a == b) return a + T(0.69314718055994530942);
@@ -50,31 +54,40 @@ def _share(raw: Any, own: Any, other: Any) -> Any:
 
 def logistic_form(call: Any, x: Any) -> Form | None:
     """Return how NumPy computes the logistic function."""
-    return _of_negative(call, "{np.negative}({0}, {out})", elementwise=True)
+    return _of_odds(call, "", "{0}")
+
+
+def bounded_form(call: Any, x: Any) -> Form | None:
+    """Return how it does so for operands of which the exponential is finite."""
+    form = logistic_form(call, x)
+    if form is None or call.result.size > SPARED:
+        return form
+    return replace(form, write="{np.exp}({0}, {out}); " + _SHARE_OF_ODDS)
 
 
 def _share_form(call: Any, own: Any, other: Any) -> Form | None:
     first, second = operand(call, 0), operand(call, 1)
     differ = f"where={{np.not_equal}}({first}, {second})"
-    gap = f"{{out}}.fill(0); {{np.subtract}}({second}, {first}, {{out}}, {differ})"
-    return _of_negative(call, gap, elementwise=False)
+    gap = f"{{out}}.fill(0); {{np.subtract}}({first}, {second}, {{out}}, {differ}); "
+    return _of_odds(call, gap, "{out}")
 
 
-def _of_negative(call: Any, negative: str, elementwise: bool) -> Form | None:
-    """Return the form of the logistic function of what `negative` leaves in the result, negated."""
-    result = call.result
-    if kind_of(result) != "f":
+def _of_odds(call: Any, before: str, logarithm: str) -> Form | None:
+    """Return the form of ``odds / (1 + odds)``, where the odds are kept finite."""
+    if kind_of(call.result) != "f":
         return None
-    if result.size > _QUIETED:
+    if call.result.size > SPARED:
         return by_entries(call)
-    # What would overflow is infinite before: exp then says nothing of it, and the limit is 0.
-    dtype = np_dtype(result.dtype)
-    far = float(np.nextafter(np.log(np.finfo(dtype).max), dtype.type(0)))
-    beyond = f"{{np.greater}}({{out}}, {{number:{far}}})"
-    steps = f"{negative}; {{np.copyto}}({{out}}, {{number:inf}}, where={beyond}); "
-    steps += "{np.exp}({out}, {out}); {np.add}({out}, {number:1.0}, {out}); "
-    steps += "{np.divide}({number:1.0}, {out}, {out})"
-    return Form(steps, elementwise=elementwise, rows=True)
+    far = largest_exponent(np_dtype(call.result.dtype))
+    steps = f"{before}{{np.minimum}}({logarithm}, {{number:{far!r}}}, out={{out}}); "
+    steps += "{np.exp}({out}, {out}); " + _SHARE_OF_ODDS
+    return Form(steps, elementwise=not before, rows=True)
+
+
+@functools.cache
+def largest_exponent(dtype: Any) -> float:
+    """Return the largest number of a dtype of NumPy whose exponential is finite."""
+    return float(np.nextafter(np.log(np.finfo(dtype).max), dtype.type(0)))
 
 
 CARDS = [

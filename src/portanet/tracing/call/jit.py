@@ -256,6 +256,7 @@ class Jitted:
             recorded: 2
             constants and common subexpressions: 2
             transposes into products: 2
+            rows times transposes: 2
             sums into dot products: 2
             dead code: 2
             copies of inputs that are viewed often: 2

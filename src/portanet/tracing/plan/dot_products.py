@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from portanet.tape.ops.sums import LONG
 from portanet.tape.ops.table import CARDS
-from portanet.tracing.plan.form import Planned
+from portanet.tracing.plan.form import Planned, reshaped
 from portanet.tracing.program import Operation, Program, Variable
 
 _FLOATS = ("float32", "float64")
-_DOT, _DIVISION, _FLATTENING = (Planned(CARDS[name]) for name in ("matmul", "divide", "reshape"))
+_DOT, _DIVISION = Planned(CARDS["matmul"]), Planned(CARDS["divide"])
 _SUM, _MEAN, _PRODUCT = CARDS["sum"], CARDS["mean"], CARDS["multiply"]
 _POWERS = CARDS["pow"], CARDS["square"]
 
@@ -61,13 +63,9 @@ def _factors(operation: Operation) -> tuple[Any, Any] | None:
 
 
 def _dot(operation: Operation, x: Any, y: Any) -> list[Operation]:
-    made: dict[int, Operation] = {}
-    for array in (x, y):
-        if len(array.shape) > 1 and id(array) not in made:
-            flat, seen = Variable((array.size,), array.dtype), (array,)
-            seen = seen if isinstance(array, Variable) else ()
-            made[id(array)] = Operation(_FLATTENING, [array, (array.size,)], {}, flat, seen)
-    factors = [made[id(array)].result if id(array) in made else array for array in (x, y)]
+    """Return the operations that leave the dot product, or its share, in the result."""
+    made: dict[Variable, Operation] = {}
+    factors = [_flat(array, made) for array in (x, y)]
     if operation.card is _SUM:
         return [*made.values(), Operation(_DOT, factors, {}, operation.result)]
     total, count = Variable((), operation.result.dtype), float(operation.args[0].size)
@@ -76,3 +74,15 @@ def _dot(operation: Operation, x: Any, y: Any) -> list[Operation]:
         Operation(_DOT, factors, {}, total),
         Operation(_DIVISION, [total, count], {}, operation.result),
     ]
+
+
+def _flat(array: Any, made: dict[Variable, Operation]) -> Any:
+    """Return an array with one axis; what makes one is added to `made`."""
+    if len(array.shape) == 1:
+        return array
+    shape = (array.size,)
+    if not isinstance(array, Variable):
+        return np.reshape(array, shape)
+    if array not in made:
+        made[array] = reshaped(array, Variable(shape, array.dtype))
+    return made[array].result

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.form import Form
-from portanet.tracing.program import Operation
+from portanet.tape.ops.table import CARDS
+from portanet.tracing.program import Operation, Variable, variables
 
 
 def form_of(operation: Operation) -> Form | None:
@@ -35,6 +37,14 @@ COPY = Planned(
     )
 )
 """The primitive of a copy into kept memory."""
+
+
+_RESHAPING = Planned(CARDS["reshape"])
+
+
+def reshaped(x: Any, result: Variable) -> Operation:
+    """Return the operation that looks at an array in the shape of `result`."""
+    return Operation(_RESHAPING, [x, result.shape], {}, result, tuple(variables(x)))
 
 
 class NumPy:

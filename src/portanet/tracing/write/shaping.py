@@ -45,25 +45,34 @@ class Shaping(Wording):
         """Leave out axes of length 1: NumPy is slow to spread what it could take as it lies."""
         result, args = step.result, step.operation.args
         dtypes = [x.dtype for x in args if kind_of(x) in ("f", "c")]
-        ones = next((i for i, n in enumerate(result.shape) if n != 1), 0)
-        shorter = any(len(getattr(x, "shape", ())) == len(result.shape) - ones for x in args)
-        cuts = step.how == "write" and ones > 0 and shorter and not self._is_new(result)
-        cuts = cuts and all(self._may_be_cut(x, result, ones) for x in args)
-        named = []
+        cut, named = self._cut(step), []
         for x, text in zip(args, self._without_numbers(args, operands), strict=True):
             if isinstance(x, Opaque):
                 text = self._as_array(x, text, dtypes[0]) if dtypes else text
             elif step.how == "write" and self._is_kept(x) and x.size == 1 and x.shape:
-                text = self._once(f"{text}.reshape(())")
+                text = self._seen(x, text, ())
             elif step.how == "write" and isinstance(x, np.ndarray) and _is_one_number(x):
                 text = self.constant(np.asarray(x[(0,) * x.ndim]))
-            elif cuts and getattr(x, "shape", None) == result.shape:
-                text = self._once(f"{text}.reshape({x.shape[ones:]!r})")
+            elif cut and getattr(x, "shape", None) == result.shape:
+                text = self._seen(x, text, x.shape[cut:])
             named.append(text)
-        if cuts:
-            shape = result.shape[ones:]
-            out = self._once(f"{out}.reshape({shape!r})")
+        if cut and step.how == "write":
+            out = self._seen(result, out, result.shape[cut:])
         return named, out
+
+    def _with_axes(self, step: Step, text: str) -> str:
+        """Give a new result the axes that its operands were left without."""
+        universal = step.form is not None and step.form.universal
+        return f"{text}.reshape({step.result.shape!r})" if universal and self._cut(step) else text
+
+    def _cut(self, step: Step) -> int:
+        """Return how many leading axes of length 1 an operation does without."""
+        result, args = step.result, step.operation.args
+        ones = next((i for i, n in enumerate(result.shape) if n != 1), 0)
+        shorter = any(len(getattr(x, "shape", ())) == len(result.shape) - ones for x in args)
+        if not shorter or (step.how == "write" and self._is_new(result)):
+            return 0
+        return ones if all(self._may_be_cut(x, result, ones) for x in args) else 0
 
     def _without_numbers(self, args: Sequence[Any], operands: list[str]) -> list[str]:
         """Write numbers into arrays: functions that get a number make one in each call."""
@@ -116,9 +125,21 @@ class Shaping(Wording):
         """Whether a variable lies in memory that stays its own between calls."""
         return isinstance(x, Variable) and x in self.plan.kept and not self._is_new(x)
 
-    def _once(self, text: str, key: Any = None) -> str:
-        """Return the name of what is made when the workspace is: one for each text, or key."""
-        key = key or text
+    def _seen(self, variable: Variable, text: str, shape: tuple[int, ...]) -> str:
+        """Return the name of kept memory seen in another shape: one name for the same bytes.
+
+        NumPy looks for overlaps between operands and results that are not the same array.
+        """
+        owners, array = self.plan.aliases.made(variable), self.plan.kept[variable]
+        place = self.storage.places.get(owners[0]) if len(owners) == 1 else None
+        key: Any = (variable, shape)
+        if place is not None and array.flags.c_contiguous:
+            first = array.ctypes.data - self.plan.kept[owners[0]].ctypes.data
+            key = place[0], place[1] + first, array.dtype, shape
+        return self._once(f"{text}.reshape({shape!r})", key)
+
+    def _once(self, text: str, key: Any) -> str:
+        """Return the name of what is made when the workspace is, once for each key."""
         if key not in self._views:
             self._views[key] = f"u{len(self._views)}"
             self._made.append(f"    {self._views[key]} = {text}")

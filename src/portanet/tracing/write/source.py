@@ -170,7 +170,8 @@ class Writer(Shaping):
             self._lines.append(f"{name} = {empty}({result.shape!r}, {dtype})")
             self._lines.append(self._filled(step, names))
         elif step.how == "fresh":
-            self._lines.append(f"{name} = {self._text(step.form.fresh, step, names)}")
+            text = self._with_axes(step, self._text(step.form.fresh, step, names))
+            self._lines.append(f"{name} = {text}")
         elif step.how == "join":
             self._join(operation)
         else:
