@@ -68,6 +68,7 @@ ROOMS = (
     "initializers losses stateful",
     "backends layers optimizers",
     "data inspection io",
+    "plots",
     "training",
     "testing",
 )

@@ -17,6 +17,7 @@ from portanet.autodiff import *  # noqa: F403
 from portanet.core import (
     Container,
     Layer,
+    MaskedInput,
     apply,
     layer_map,
     output_shape,
@@ -46,6 +47,7 @@ if _typing.TYPE_CHECKING:
         layers,
         losses,
         optimizers,
+        plots,
         testing,
         training,
     )
@@ -151,11 +153,15 @@ __all__ = [
     "MAELoss",
     "MSELoss",
     "MSLELoss",
+    "MaskedInput",
     "MaxPool",
     "Maxout",
     "MeanPool",
     "MultiHeadAttention",
+    "MultiMarginLoss",
+    "NLLLoss",
     "NoOp",
+    "PReLU",
     "PairwiseFusion",
     "Parallel",
     "PeriodicEmbedding",
@@ -176,6 +182,8 @@ __all__ = [
     "SiameseContrastiveLoss",
     "SinusoidalPositionalEmbedding",
     "SkipConnection",
+    "SmoothL1Loss",
+    "SoftMarginLoss",
     "SpectralNorm",
     "SquaredHingeLoss",
     "StackedRecurrence",
@@ -236,6 +244,7 @@ __all__ = [
     "optimizers",
     "output_shape",
     "parameter_count",
+    "plots",
     "random",
     "ravel",
     "register_tree",
@@ -275,7 +284,7 @@ __all__ += autodiff.__all__
 
 _MODULES = {
     *("backends", "data", "functional", "initializers", "io", "layers", "losses", "optimizers"),
-    *("testing", "training"),
+    *("plots", "testing", "training"),
 }
 _NAMES = {
     "control": ("cond", "fori_loop", "scan", "while_loop"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import portanet as pn
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import NoDerivativeError, TracedValueError
 
 fft = pytest.importorskip("scipy.fft")
 integrate = pytest.importorskip("scipy.integrate")
@@ -70,13 +70,58 @@ def test_detrend():
         agrees(lambda x, o=options: signal.detrend(x, **o), X)
 
 
-def test_bad_arguments():
-    with pytest.raises(ArgumentError, match=r"scipy\.fft\.dct: type is 1, 2, 3 or 4"):
-        pn.grad(lambda x: np.sum(fft.dct(x, 5)))(X)
-    with pytest.raises(ArgumentError, match=r"scipy\.signal\.detrend: type is"):
-        pn.grad(lambda x: np.sum(signal.detrend(x, type="square")))(X)
-    with pytest.raises(ShapeError, match=r"x\.shape\[axis\] == y\.shape\[axis\]: 5, 6"):
-        pn.grad(lambda x: np.sum(integrate.simpson(x, x=POINTS[:5])))(X)
+NUMERATOR, DENOMINATOR = np.asarray([0.5, -0.2, 0.7]), np.asarray([2.0, -0.6, 0.3, 0.1])
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+def test_filters(axis):
+    agrees(lambda x: signal.lfilter(NUMERATOR, DENOMINATOR, x, axis), X)
+    agrees(lambda b: signal.lfilter(b, DENOMINATOR, X, axis=axis), NUMERATOR)
+    agrees(lambda a: signal.lfilter(NUMERATOR, a, X, axis=axis), DENOMINATOR)
+    agrees(lambda x: signal.lfilter(x[0, :3] + 2, x[1], x, axis), X)
+    agrees(lambda x: signal.lfilter([1.0], [1.0, 0.5, 0.3, 0.2, 0.1, 0.1, 0.1, 0.1], x, axis), X)
+
+
+def test_filters_of_higher_order_and_of_complex_numbers():
+    def energy(x):
+        return np.sum(np.abs(signal.lfilter(x[:2], x[2:4], x)) ** 2)
+
+    x = np.asarray([0.4, 1.2, 2.0, 0.5, -0.3, 0.9])
+    v = np.cos(np.arange(6.0))
+    slope = (pn.grad(energy)(x + 1e-6 * v) - pn.grad(energy)(x - 1e-6 * v)) / 2e-6
+    np.testing.assert_allclose(pn.hvp(energy, x, v), slope, rtol=1e-6)
+    z = x + 1j * v
+    pn.testing.check_rule(lambda z: np.abs(signal.lfilter(z[:2], z[2:4], z)) ** 2, z)
+
+
+def test_a_filter_that_is_not_at_rest_is_refused():
+    with pytest.raises(NoDerivativeError, match=r"scipy\.signal\.lfilter with zi"):
+        pn.grad(lambda x: np.sum(signal.lfilter([1.0], [1.0, 0.5], x, zi=[1.0])[0]))(X[0])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: fft.dct(x, 5),
+        lambda x: fft.dctn(x, s=(2, 2, 2)),
+        lambda x: signal.detrend(x, type="square"),
+        lambda x: integrate.simpson(x, x=POINTS[:5]),
+        lambda x: integrate.odeint(lambda y, t: y, x, POINTS),
+        lambda x: integrate.odeint(lambda y, t, a: y, x[0], POINTS, x),
+    ],
+)
+def test_scipys_own_refusals_pass_through(function):
+    with pytest.raises(Exception) as own:  # noqa: PT011
+        function(X)
+    for verb in (pn.grad, pn.jit, lambda f: lambda x: pn.jvp(f, (x,), (x,))):
+        with pytest.raises(type(own.value)) as caught:
+            verb(lambda x: np.sum(function(x)))(X)
+        assert str(caught.value) == str(own.value)
+
+
+def test_a_bad_argument_of_a_traced_call_alone_is_refused_by_the_name_called():
+    with pytest.raises(TracedValueError, match=r"^scipy\.signal\.detrend: bp decides the shape"):
+        pn.jit(lambda x: signal.detrend(X, bp=x))(np.asarray(2))
 
 
 STANDARD = """

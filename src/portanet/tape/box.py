@@ -77,11 +77,20 @@ class Box:
             return self
         raise TracedValueError("a traced array cannot change its device: move the inputs instead")
 
+    @classmethod
+    def takes(cls, function: Any) -> bool:
+        """Whether a function of the library, not of the standard, asks these boxes what to do."""
+        return False
+
     def entry(self, plain: Any) -> Any:
         """Return what this box shows of the plain array inside it."""
         return plain
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        x = self
+        while isinstance(x, Box):
+            x.owner.asked = True
+            x = x.value
         return self.xp.foreign
 
     def __getitem__(self, key: Any) -> Any:
@@ -135,6 +144,10 @@ class Box:
         self.value, self.note = result.value, result.note
 
 
+SEQUENCES = (list, tuple)
+_MAY_HOLD_GUESTS = (Box, list, tuple)
+
+
 def settle(x: Box) -> None:
     """Let nobody write into an array any more: something else holds it, or looks at its memory."""
     if x.settled is not None:
@@ -161,14 +174,17 @@ def taken_out(x: Any) -> Any:
 
     A list of which nothing is a guest is returned itself.
     """
-    if type(x) is Key:
-        return seen(taken_out(x.value))
     if isinstance(x, Box):
-        return taken_out(x.value) if x.guest else x
-    if isinstance(x, tuple | list):
-        parts = [taken_out(part) for part in x]
-        if any(new is not old for new, old in zip(parts, x, strict=True)):
-            return getattr(type(x), "_make", type(x))(parts)
+        if x.guest:
+            return taken_out(x.value)
+        return seen(taken_out(x.value)) if type(x) is Key else x
+    if isinstance(x, SEQUENCES):
+        for place, part in enumerate(x):
+            if isinstance(part, _MAY_HOLD_GUESTS):
+                parts = [*x[:place], *map(taken_out, x[place:])]
+                if any(map(operator.is_not, parts, x)):
+                    return getattr(type(x), "_make", type(x))(parts)
+                break
     return x
 
 
@@ -253,7 +269,8 @@ def at_hand(x: Any) -> Any:
 
 def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Box, Any], Any]:
     def method(self: Box, other: Any) -> Any:
-        return compare(strip(self), strip(other))
+        answer = compare(strip(self), strip(other))
+        return self.xp.at_home(answer) if self.owner.asked else answer
 
     return method
 

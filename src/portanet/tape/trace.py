@@ -31,13 +31,15 @@ _FIRST, _SECOND, _BOTH, _ALL = (0,), (1,), (0, 1), (0, 1, 2)
 class Trace:
     """The base of the two modes."""
 
-    __slots__ = ("level",)
+    __slots__ = ("asked", "level")
 
     keeps_rules = False
     """Whether operations with derivatives of their own are kept whole, for traces to come."""
 
     def __init__(self) -> None:
         self.level: float = next(_order)
+        self.asked = False
+        """Whether a foreign library has asked for the namespace: all is to be of it from then."""
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Run a primitive that has this trace's boxes among its arguments."""
@@ -165,6 +167,7 @@ class Refusal(Trace):
 
     def __init__(self, message: str) -> None:
         self.level = math.inf
+        self.asked = False
         self.message = message
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -180,10 +183,8 @@ class Refusal(Trace):
 def settle_all(arrays: Iterable[Any]) -> None:
     """Let nobody write into any of the traced arrays among `arrays`, those of a key included."""
     for x in arrays:
-        if type(x) is Key:
-            settle_all(x.value)
-        elif isinstance(x, Box):
-            settle(x)
+        if isinstance(x, Box):
+            settle_all(x.value) if type(x) is Key else settle(x)
 
 
 def call(primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -205,7 +206,7 @@ def run(function: Callable[..., Any], inputs: Sequence[Any]) -> list[Any]:
     NumPy hides what a traced array says to ``z[0] = x`` behind an error of its own: that is undone.
     """
     try:
-        return [taken_out(y) for y in function(*inputs)]
+        return taken_out(list(function(*inputs)))
     except ValueError as error:
         hidden = error.__cause__
         if isinstance(hidden, TracedValueError):

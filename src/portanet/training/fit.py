@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from portanet import checks
-from portanet.errors import CallbackError, PortanetError
+from portanet.errors import ArgumentError, CallbackError, PortanetError
 from portanet.losses import Loss
 from portanet.training.batches import Batches
 from portanet.training.callbacks.base import Callback, as_callbacks
 from portanet.training.evaluate import Evaluator, place_of
 from portanet.training.history import History
 from portanet.training.interrupts import Interrupts
-from portanet.training.metrics.base import named
+from portanet.training.metrics.base import Metric
+from portanet.training.metrics.naming import named
 from portanet.training.objective import Objective
+from portanet.training.portions import Portions
 from portanet.training.progress import Progress
 from portanet.training.run import VALIDATION, Run
 from portanet.training.state import TrainState, check_state
@@ -26,6 +29,7 @@ def fit(
     data: Any,
     *,
     epochs: int = 1,
+    steps_per_epoch: int | None = None,
     validation: Any = None,
     metrics: Any = (),
     callbacks: Any = (),
@@ -51,10 +55,13 @@ def fit(
         a list of batches or a torch ``DataLoader``; or a tuple or a dict of arrays, which is one
         batch. Batches are moved to the device of `ts`.
     epochs : int, default 1
-        How often to go through the data.
+        How often to go through the data, or through so many batches of them as the next says.
+    steps_per_epoch : int, optional
+        How many batches an epoch has, for data without an end, or so many that one does not wait
+        for it: an epoch goes on where the last one stopped, and data that end begin again.
     validation : like `data`, optional
         What the model is evaluated on, under names that begin with ``validation_``.
-    metrics : list of Metric, or dict of them by name, optional
+    metrics : list of Metric or functions, or dict of them by name, optional
         Such as ``[pn.training.metrics.Accuracy()]``, measured in validation, and in training while
         the parameters change. There a loss that is a function has to give the prediction as an
         entry ``"prediction"`` of its statistics.
@@ -102,7 +109,11 @@ def fit(
     epochs = checks.integer("fit: epochs", epochs, 0)
     checks.flag_of("fit: progress", progress)
     measured, place = named(metrics), place_of(ts)
-    source = Batches(data, place)
+    if steps_per_epoch is None:
+        source = Batches(data, place)
+    else:
+        steps = checks.integer("fit: steps_per_epoch", steps_per_epoch, 1)
+        source = Portions(data, place, steps)
     objective = Objective(loss, bool(measured))
     objective = objective if isinstance(loss, Loss) else loss
     held_out = None
@@ -112,13 +123,14 @@ def fit(
     shown_progress = [Progress()] if progress else []
     run.callbacks = as_callbacks([*as_callbacks(callbacks), *shown_progress])
     evaluator = Evaluator(ts.model, loss, measured, jit)
-    loop = _Loop(run, source, held_out, evaluator, {"jit": jit, "ad": ad})
+    loop = _Loop(run, source, held_out, evaluator, {"jit": jit, "ad": ad}, measured)
     try:
         loop.run_all()
     except BaseException as error:
         _keep_at_hand(error, run)
         raise
     finally:
+        source.close()
         for bar in shown_progress:
             bar.close()
     return run.ts, run.history
@@ -134,12 +146,14 @@ class _Loop:
         held_out: Batches | None,
         evaluator: Evaluator,
         options: dict[str, Any],
+        metrics: Mapping[str, Metric],
     ) -> None:
         self._run = run
         self._source = source
         self._held_out = held_out
         self._evaluator = evaluator
         self._options = options
+        self._metrics = metrics
         self._after_step = [c for c in run.callbacks if type(c).on_step is not Callback.on_step]
 
     def run_all(self) -> None:
@@ -177,6 +191,7 @@ class _Loop:
         if self._held_out is not None:
             found = self._evaluator(run.ts, self._held_out)
             row.update({f"{VALIDATION}{name}": value for name, value in found.items()})
+        self._check_measured(row)
         interrupts.waits = True
         run.meter.clear()
         run.history.append(row)
@@ -186,6 +201,16 @@ class _Loop:
         interrupts.waits = False
         if interrupts.count:
             raise KeyboardInterrupt
+
+    def _check_measured(self, row: dict[str, Any]) -> None:
+        """Raise `ArgumentError` if a metric was asked for and nothing of it was measured."""
+        missing = [n for n in self._metrics if n not in row and f"{VALIDATION}{n}" not in row]
+        if missing:
+            raise ArgumentError(
+                f"{missing} are measured in validation, or where the loss returns the prediction: "
+                f"give fit(validation=…), or return {{'prediction': y}} as the statistics of the "
+                f"loss, and 'target' where that is not the second entry of a batch"
+            )
 
     def _call(self, hook: str, callbacks: list[Callback]) -> None:
         for callback in callbacks:

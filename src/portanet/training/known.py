@@ -13,7 +13,7 @@ from portanet.tracing.call.jit import Jitted, jit
 from portanet.tracing.call.lock import LOCK
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.watch.surroundings import Surroundings
-from portanet.training.flat import LAYOUTS
+from portanet.training.layout import LAYOUTS
 from portanet.training.rules import DIVIDED
 
 _MOST = 64
@@ -29,6 +29,8 @@ class Known:
     ----------
     asked_for : bool
         Whether it is recorded also where something may change without a sign.
+    title : str
+        What messages call the step.
     """
 
     make: Callable[..., Any]
@@ -36,6 +38,7 @@ class Known:
     fixed: tuple[Any, ...]
     surroundings: Surroundings
     asked_for: bool
+    title: str = "train_step"
     warned: bool = False
     recordings: int = 0
 
@@ -44,7 +47,7 @@ class Known:
         """The jitted step."""
         donated, *rest = self.fixed
         step = self.make(self.loss, *rest)
-        step.__qualname__ = "train_step"
+        step.__qualname__ = self.title
         return jit(step, donate_argnums=donated).within(self.surroundings)
 
     @property

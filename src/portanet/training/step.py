@@ -8,8 +8,9 @@ from portanet import optimizers
 from portanet.errors import ArgumentError, shown
 from portanet.training.compiled import compiled_step
 from portanet.training.forward import forget
-from portanet.training.gradients import Array, Loss, gradients
+from portanet.training.gradients import Array, Loss, check_loss, gradients
 from portanet.training.known import STEPS
+from portanet.training.minimization.recorded import forget_recorded
 from portanet.training.precision.loss_scale import overflowed
 from portanet.training.state import TrainState, check_state
 from portanet.trees import Tree
@@ -176,8 +177,7 @@ def train_step(
     True
     """
     check_state(ts)
-    if not callable(loss):
-        raise ArgumentError(f"loss is a function loss(model, ps, st, data): got {shown(loss)}")
+    check_loss(loss)
     if not ((jit is None or type(jit) is bool) and type(donate) is bool):
         raise ArgumentError(
             f"jit is True, False or None, donate True or False: got {shown(jit)}, {shown(donate)}"
@@ -201,7 +201,7 @@ def _updated(ts: TrainState, grads: Tree, states: Tree) -> TrainState:
 
 
 def clear_steps() -> None:
-    """Forget the recorded steps and forward runs of training, and the memory that they keep.
+    """Forget the recorded steps, forward runs and full-batch losses, and the memory they keep.
 
     They hold the last losses and models too, and what these captured. They are bounded, at most 64
     steps and 256 MiB beside the arrays that a loss captured; afterwards each is recorded anew when
@@ -214,3 +214,4 @@ def clear_steps() -> None:
     """
     STEPS.clear()
     forget()
+    forget_recorded()

@@ -41,7 +41,8 @@ def _matmul(x: Any, y: Any, /) -> Any:
     if x.ndim == 2 and y.ndim == 2:
         return np.dot(x, y)
     # Of stacks of matrices, those that are turned over take twice as long.
-    turned = y.ndim > 2 and y.strides[-1] != y.itemsize and x.ndim > 1 and x.shape[-2] >= products.MANY
+    many = y.ndim > 2 and x.ndim > 1 and x.shape[-2] >= products.MANY
+    turned = many and y.strides[-1] != y.itemsize
     return np.matmul(x, np.ascontiguousarray(y) if turned else y)
 
 

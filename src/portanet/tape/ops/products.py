@@ -16,7 +16,7 @@ from portanet.tape.ops.form import Form
 from portanet.tape.rule import Multilinear, cast, conj, fit
 from portanet.tape.signature import axes_of, sequence
 
-# Rows for which it pays to copy a matrix: of 32 matrices of 64 x 64 the copy takes 2.2 times as long
+# Rows for which it pays to copy a matrix: with 32 matrices of 64 x 64 that takes 2.2 times as long
 # for 8 rows, 1.5 times for 16, and 0.8 of the time for 24 and more.
 MANY = 24
 

@@ -12,7 +12,7 @@ from portanet.errors import ArgumentError, PortanetError
 from portanet.interface import backend_of, is_array
 from portanet.tape.trace import Captured
 from portanet.tracing.call import replays
-from portanet.tracing.call.anew import warn_user
+from portanet.tracing.call.anew import reason_of, warn_user
 from portanet.tracing.call.arguments import Marked
 from portanet.tracing.call.cache import Cache, CacheInfo
 from portanet.tracing.call.calling import OTHER
@@ -162,17 +162,15 @@ class Jitted:
     def _without(self, key: Any, failed: Exception, args: Any, kwargs: Any) -> Any:
         """Run the function as it is after recording or replaying it failed.
 
-        What it raises then is the user's own error, and otherwise the fault was ours. Arguments
-        that were donated may be written over already: then there is nothing to be run.
+        What it raises then is the user's own error, and otherwise the fault was ours, unless
+        another library refused. Arguments that were donated may be written over already: then
+        there is nothing to be run.
         """
         if self._donated.among(args, kwargs):
             raise failed
         outputs = self._as_it_is(args, kwargs)
         self._cache.refuse(key)
-        warn_user(
-            f"{self} runs as it is: recording or replaying it failed in portanet, with "
-            f"{type(failed).__name__}: {failed}. Please report this fault"
-        )
+        warn_user(f"{self} runs as it is: {reason_of(failed)}")
         return outputs
 
     def within(self, around: Surroundings) -> Jitted:
@@ -227,6 +225,13 @@ class Jitted:
         """
         replay = self._look_up(args, kwargs, run=False)[0]
         return "# run as it is\n" if replay is None else replay.text()
+
+    def program(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the recorded program for these arguments; None if the function runs as it is.
+
+        That of a library with a compiler of its own is None too.
+        """
+        return getattr(self._look_up(args, kwargs, run=False)[0], "program", None)
 
     def explain(self, *args: Any, **kwargs: Any) -> str:
         """Return what the program for these arguments does and holds, as text.

@@ -53,7 +53,7 @@ class Shaping(Wording):
                 text = self._seen(x, text, ())
             elif step.how == "write" and isinstance(x, np.ndarray) and _is_one_number(x):
                 text = self.constant(np.asarray(x[(0,) * x.ndim]))
-            elif cut and getattr(x, "shape", None) == result.shape:
+            elif cut and isinstance(x, Variable) and x.shape == result.shape:
                 text = self._seen(x, text, x.shape[cut:])
             named.append(text)
         if cut and step.how == "write":
