@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from portanet import tape
-from portanet.errors import BackendNotAvailableError, DeviceError
+from portanet.errors import ArgumentError, BackendNotAvailableError, DeviceError
 from portanet.interface import host_random
 from portanet.interface.functions import Functions
 from portanet.once import once
@@ -204,6 +204,17 @@ class Backend(Functions):
     def normal(self, words: tuple[int, int], shape: tuple[int, ...], like: Array) -> Array:
         """Draw standard normal numbers with the dtype and on the device of `like`."""
         return self._draw(host_random.normal, words, shape, like)
+
+    def random_key_words(self, x: Any) -> tuple[str, np.ndarray] | None:
+        """Return the algorithm and the words of a random key of the library's own, None of others.
+
+        Here there are none.
+        """
+        return None
+
+    def random_key(self, algorithm: str, words: np.ndarray) -> Any:
+        """Return the library's random key of which `random_key_words` told."""
+        raise ArgumentError(f"backend {self.name!r} has no random keys of its own")
 
     def _draw(
         self,
