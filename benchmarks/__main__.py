@@ -15,6 +15,7 @@ from benchmarks import (
     loop,
     overhead,
     programs,
+    standard,
     training,
 )
 from benchmarks.report import machine
@@ -36,6 +37,7 @@ BENCHMARKS = {
     "functions": functions.functions,
     "jacobian": derivatives.jacobian,
     "physics": derivatives.physics,
+    "standard": standard.standard,
     "import": imports.imports,
     "constants": cost_model.cost_model,
 }

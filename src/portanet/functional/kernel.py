@@ -117,7 +117,7 @@ def _dispatching(function: Body, card: Card) -> Body:
 def _choose(generic: Body, x: Any, card: Card, alone: bool) -> Body:
     """Return the body for the type of `x`; `alone` if there is no other argument."""
     backend = adapter_of(x) or backend_of(x)
-    plain = backend.native(card) or generic
+    plain = backend.native(card) or backend.following(generic)
     ruled = card.rule is not UNKNOWN
     xp = backend.xp
     if not isinstance(xp, tape.Namespace):

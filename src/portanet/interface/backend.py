@@ -7,7 +7,7 @@ import importlib.util
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from portanet.tape.rule import Rule
 
 Array = Any
 Function = Callable[..., Sequence[Array]]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Backend(Functions):
@@ -46,6 +47,8 @@ class Backend(Functions):
     fuses : bool
         Whether ``"calls"`` does chains of elementwise operations by single kernels, which
         ``elementwise_kernel`` makes of a `portanet.tracing.plan.fused.Text`.
+    compile_modes : tuple of str
+        What users can ask of `compile` as its `mode`.
     compiles_slowly : bool
         Whether that takes so long that only functions given to `portanet.jit` are worth it.
     differentiates_itself : bool
@@ -76,6 +79,7 @@ class Backend(Functions):
     jit: ClassVar[str] = "none"
     wide_kernels: ClassVar[frozenset[str]] = frozenset()
     fuses: ClassVar[bool] = False
+    compile_modes: ClassVar[tuple[str, ...]] = ()
     compiles_slowly: ClassVar[bool] = False
     differentiates_itself: ClassVar[bool] = True
     hides_traces: ClassVar[bool] = False
@@ -174,6 +178,13 @@ class Backend(Functions):
     def on(self, device: Any) -> AbstractContextManager[Any]:
         """Return a context in which `device` is the current one, if the library has such."""
         return nullcontext()
+
+    def following(self, function: F) -> F:
+        """Return a function of arrays that works on their device, if the library has a current one.
+
+        Here that is the function itself.
+        """
+        return function
 
     def receive(self, x: Array, source: Backend, device: Any) -> Array:
         """Return an array of the backend `source` as one of this library, on `device`."""

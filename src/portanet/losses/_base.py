@@ -11,7 +11,7 @@ from portanet import trees
 from portanet.checks import one_of, pair, real_floating, same_kind, same_shape
 from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.functional.half import is_half, rounded, widened
-from portanet.interface import array_namespace
+from portanet.interface import array_namespace, beside
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -70,9 +70,9 @@ class Loss(ABC):
             return self._objective(prediction, target, *rest)
         self.check(prediction, target)
         first = prediction[0] if isinstance(prediction, tuple | list) else prediction
-        if self.widens and is_half(first):
-            return self._in_float32(first, prediction, target)
-        return self._reduced(first, prediction, target)
+        widens = self.widens and is_half(first)
+        compute = self._in_float32 if widens else self._reduced
+        return beside(first, compute)(first, prediction, target)
 
     def _in_float32(self, first: Any, prediction: Any, target: Any) -> Any:
         """Compute the loss of 16 bits, with the machine epsilon of those where it is used."""

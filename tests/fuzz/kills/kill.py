@@ -39,13 +39,13 @@ def outcomes(kills: int, seed: int, epochs: int, life: float = LIFE) -> Iterator
                 own += 1
                 drafts += len(_drafts(folder))
             done += own
-            yield Outcome(own, drafts, _fault(folder, found == expected))
+            yield Outcome(own, drafts, _fault(folder, found, expected))
 
 
-def _fault(folder: str, same: bool) -> str | None:
+def _fault(folder: str, found: str, expected: str) -> str | None:
     """Return what is wrong at the end of a training."""
-    if not same:
-        return "OTHER BITS"
+    if found != expected:
+        return f"OTHER BITS: {found!r} != {expected!r}"
     if _drafts(folder):
         return f"drafts are left: {_drafts(folder)}"
     steps = checkpointer(folder).steps
@@ -65,13 +65,16 @@ def _life(folder: str, epochs: int, seconds: float) -> str | None:
         ready = process.stdout.readline()
         assert ready == "ready\n", "a training that was killed can be taken up"
         try:
-            rest, _ = process.communicate(timeout=seconds)
+            process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
-            process.communicate()
-            return None
+            process.wait()
+        # What it said may have been read with its first line: `communicate` would not find it.
+        said = process.stdout.read()
+    if process.returncode == -signal.SIGKILL:
+        return None
     assert process.returncode == 0
-    return rest.strip()
+    return said.strip()
 
 
 def main(kills: int, seed: int, epochs: int) -> int:

@@ -214,7 +214,9 @@ class JaxBackend(Backend):
     def untraced(self) -> Any:
         return self._jax.ensure_compile_time_eval()
 
-    def compile(self, function: Function, donated: Sequence[int] = ()) -> Function:
+    def compile(
+        self, function: Function, donated: Sequence[int] = (), mode: str | None = None
+    ) -> Function:
         from portanet.backends.jax.compile import compiled
 
         return compiled(function, donated)

@@ -15,7 +15,7 @@ from portanet.tape.rule import Elementwise
 @kernel(
     rule=Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))),
     numpy=logistic_form,
-    words=Words("portanet_logistic({0})", helper=LOGISTIC, several=True),
+    words=Words("portanet_logistic({0})", helpers=(LOGISTIC,), several=True),
     fresh=True,
 )
 def sigmoid(x: Any) -> Any:
@@ -45,7 +45,7 @@ def sigmoid(x: Any) -> Any:
 @kernel(
     rule=Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))),
     numpy=bounded_form,
-    words=Words("portanet_logistic({0})", helper=LOGISTIC, several=True),
+    words=Words("portanet_logistic({0})", helpers=(LOGISTIC,), several=True),
     fresh=True,
 )
 def bounded_sigmoid(x: Any) -> Any:

@@ -143,7 +143,7 @@ CARDS = [
             lambda xp, d, y, a, b: d * xp.logaddexp_share(a, b),
             lambda xp, d, y, a, b: d * xp.logaddexp_share(b, a),
         ),
-        numpy="logaddexp", words=Words("portanet_logaddexp({0}, {1})", helper=_LOGADDEXP),
+        numpy="logaddexp", words=Words("portanet_logaddexp({0}, {1})", helpers=(_LOGADDEXP,)),
     ),
     Card(
         "logaddexp_share",
@@ -154,13 +154,13 @@ CARDS = [
         numpy=_share_form, fresh=True, body=_share,
         words=Words(
             "portanet_logistic({0} == {1} ? {type}(0) : {type}({0} - {1}))",
-            helper=LOGISTIC, several=True,
+            helpers=(LOGISTIC,), several=True,
         ),
     ),
     Card(
         "logistic", Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))),
         numpy=logistic_form, fresh=True,
-        words=Words("portanet_logistic({0})", helper=LOGISTIC, several=True), body=_logistic,
+        words=Words("portanet_logistic({0})", helpers=(LOGISTIC,), several=True), body=_logistic,
     ),
     Card("sin", Elementwise(lambda xp, d, y, x: d * xp.cos(x)), numpy="sin", words="sin({0})"),
     Card("sinh", Elementwise(lambda xp, d, y, x: d * xp.cosh(x)), numpy="sinh", words="sinh({0})"),

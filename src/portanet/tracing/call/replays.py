@@ -30,20 +30,27 @@ class Replay:
     """
 
     def __init__(
-        self, program: Program, source: Source, match: Match | None, counts: list[tuple[str, int]]
+        self,
+        program: Program,
+        source: Source,
+        match: Match | None,
+        counts: list[tuple[str, int]],
+        following: Callable[..., Any],
     ) -> None:
         self.program = program
         self.counts = counts
         self.source = source
         self.key: Any = None
         self._idle: list[Callable[..., Any]] = []
-        self.call = match and match.replay(self._idle, source.workspace)
+        # What `call` refers to is not this replay, which lives as long as somebody holds it.
+        self._workspace = lambda: following(source.workspace())
+        self.call = match and match.replay(self._idle, self._workspace)
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
         try:
             run = self._idle.pop()
         except IndexError:
-            run = self.source.workspace()
+            run = self._workspace()
         outputs = run(*inputs)
         self._idle.append(run)
         return outputs
@@ -68,12 +75,11 @@ class LibraryReplay:
     key: Any = None
 
     def __init__(self, hoisted: Hoisted, structure: Any, match: Match | None) -> None:
-        self.hoisted = hoisted
-        self.structure = structure
-        self.call = match and match.whole(self)
+        self._replay = lambda inputs: trees.unflatten(structure, hoisted(inputs))
+        self.call = match and match.whole(self._replay)
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
-        return trees.unflatten(self.structure, self.hoisted(inputs))
+        return self._replay(inputs)
 
     def text(self) -> str:
         return "# compiled by the library of the arrays\n"
@@ -89,6 +95,7 @@ def make(
     places: list[int],
     backend: Any,
     donated: Sequence[int] = (),
+    mode: str | None = None,
 ) -> tuple[Replay | LibraryReplay, Any]:
     """Record a function on ``(args, kwargs)`` given as a flat tree, and run the program.
 
@@ -101,6 +108,8 @@ def make(
     backend : Backend
     donated : sequence of int
         The inputs whose memory may be given to results.
+    mode : str, optional
+        For the library's compiler.
 
     Returns
     -------
@@ -131,16 +140,21 @@ def make(
     except Unknown:
         match = None
     if backend.jit == "library":
-        hoisted = Hoisted(flattened, inputs, backend, [places.index(i) for i in donated])
+        given = [places.index(i) for i in donated]
+        hoisted = Hoisted(flattened, inputs, backend, given, mode)
         outputs = hoisted.first(inputs)
         return LibraryReplay(hoisted, built[0], match), trees.unflatten(built[0], outputs)
-    program, outputs = record(flattened, inputs, backend.xp)
-    forms = backend.jit == "source"
-    done = optimized(program, backend)
-    program = done.program
-    free = [program.inputs[places.index(i)] for i in donated]
-    source = Writer(program, outputs, inputs, forms, donated=free).source(built[0])
-    replay = Replay(program, source, match, done.counts)
+
+    def replay_of(inputs: list[Any]) -> Replay:
+        program, outputs = record(flattened, inputs, backend.xp)
+        done = optimized(program, backend)
+        program = done.program
+        free = [program.inputs[places.index(i)] for i in donated]
+        forms = backend.jit == "source"
+        source = Writer(program, outputs, inputs, forms, donated=free).source(built[0])
+        return Replay(program, source, match, done.counts, backend.following)
+
+    replay = backend.following(replay_of)(inputs)
     return replay, replay(inputs)
 
 
