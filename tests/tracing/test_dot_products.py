@@ -66,3 +66,10 @@ def test_what_is_not_finite_is_added():
             np.testing.assert_array_equal(
                 run(np.asarray(x), np.asarray(y)), np.sum(np.asarray(x) * np.asarray(y))
             )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_long_sums_are_not_added_one_by_one(dtype):
+    recorded = pn.jit(lambda x: np.sum(x * x))
+    assert "dot(" in recorded.source(np.ones(256, dtype))
+    assert "dot(" not in recorded.source(np.ones(257, dtype))
