@@ -40,6 +40,7 @@ if _typing.TYPE_CHECKING:
     from portanet import (
         backends,
         data,
+        distributed,
         functional,
         initializers,
         io,
@@ -203,6 +204,7 @@ __all__ = [
     "data",
     "debug",
     "device",
+    "distributed",
     "elu",
     "errors",
     "fori_loop",
@@ -274,8 +276,8 @@ __all__ = [
 __all__ += autodiff.__all__
 
 _MODULES = {
-    *("backends", "data", "functional", "initializers", "io", "layers", "losses", "optimizers"),
-    *("testing", "training"),
+    *("backends", "data", "distributed", "functional", "initializers", "io", "layers", "losses"),
+    *("optimizers", "testing", "training"),
 }
 _NAMES = {
     "control": ("cond", "fori_loop", "scan", "while_loop"),
