@@ -92,9 +92,7 @@ class Order:
         rest = 0 if self.drop_last else self.batch_size - 1
         return sum((size + rest) // self.batch_size for size in sizes)
 
-    def generator(
-        self, epoch: int, batch: int | None = None, part: int = 0
-    ) -> np.random.Generator:
+    def generator(self, epoch: int, batch: int | None = None, part: int = 0) -> np.random.Generator:
         """Return the generator of the order of an epoch, or of what is drawn for one batch.
 
         The parts of a batch after the first have generators of their own.

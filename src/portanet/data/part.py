@@ -52,6 +52,11 @@ class BatchPart(NamedTuple):
         return self.samples * self.parts / self.total
 
 
+def part_of(batch: Any) -> tuple[Any, BatchPart | None]:
+    """Return what a loss gets of a batch, and the part of one that it is."""
+    return (batch.data, batch) if isinstance(batch, BatchPart) else (batch, None)
+
+
 @dataclass(frozen=True)
 class Share:
     """Which part of each batch somebody takes: the one at `index` of `count`, in their order.

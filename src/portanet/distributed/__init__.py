@@ -1,5 +1,6 @@
 """Training by several processes, on one machine or many."""
 
+from portanet.distributed.batch_norm import SyncBatchNorm, sync_batch_norm
 from portanet.distributed.collectives import allreduce, broadcast, reduce, synchronize
 from portanet.distributed.engine import Engine
 from portanet.distributed.group import initialize, initialized, local_rank, rank, workers
@@ -11,6 +12,7 @@ __all__ = [
     "DistributedLoader",
     "DistributedOptimizer",
     "Engine",
+    "SyncBatchNorm",
     "allreduce",
     "broadcast",
     "initialize",
@@ -18,6 +20,7 @@ __all__ = [
     "local_rank",
     "rank",
     "reduce",
+    "sync_batch_norm",
     "synchronize",
     "workers",
 ]

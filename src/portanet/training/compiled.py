@@ -48,7 +48,9 @@ def compiled_step(
         known = None if place is None else place.known
         if known is None:
             return None
-    done = _run(known, flat.vector, fields["states"], flat.rule_state, flat.numbers, data)
+    done = recorded_result(
+        known, flat.vector, fields["states"], flat.rule_state, flat.numbers, data
+    )
     value, stats, states, vector, rule_state = done
     if donate and "flat" in fields:
         ts.end()
@@ -74,7 +76,7 @@ def replayed_steps(
         known = place.step_after(loss, slowly, donated)
         if known is None:
             break
-        done = _run(known, vector, states, rule_state, flat.numbers, data)
+        done = recorded_result(known, vector, states, rule_state, flat.numbers, data)
         value, _, states, vector, rule_state = done
         values.append(value)
         data = next(batches, END)
@@ -82,7 +84,8 @@ def replayed_steps(
     return flat.after(ts, states, vector, rule_state, place, steps), data
 
 
-def _run(known: Known, *args: Any) -> Any:
+def recorded_result(known: Known, *args: Any) -> Any:
+    """Return what a recorded step gives; one that changes its surroundings is not kept."""
     run = known.run
     try:
         done = run(*args)
@@ -124,7 +127,7 @@ def _structured_step(
     if known is None:
         return None
     with tolerant() if scaled else nullcontext():
-        done = _run(known, ts.parameters, ts.states, state.states, numbers, data)
+        done = recorded_result(known, ts.parameters, ts.states, state.states, numbers, data)
     value, stats, parameters, states, rule_states = done
     if overflowed(ts.model, states):
         return value, stats, ts.replaced(states=states)

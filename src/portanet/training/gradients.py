@@ -20,8 +20,7 @@ def gradients(
     loss: Loss, model: Any, parameters: Tree, states: Tree, data: Any, ad: Any = None
 ) -> tuple[Tree, Array, Tree, Any]:
     """Return the gradients of a loss, its value, the new states and the statistics."""
-    if not callable(loss):
-        raise ArgumentError(f"loss is a function loss(model, ps, st, data): got {shown(loss)}")
+    check_loss(loss)
 
     def objective(ps: Tree) -> tuple[Array, tuple[Tree, Any]]:
         value, new_states, stats = checked(loss(model, ps, states, data))
@@ -40,6 +39,12 @@ def gradients(
     else:
         (value, (states, stats)), grads = evaluate(objective, parameters, "parameters", True, ad)
     return grads, value, states, stats
+
+
+def check_loss(loss: Any) -> None:
+    """Raise `ArgumentError` unless `loss` can be called."""
+    if not callable(loss):
+        raise ArgumentError(f"loss is a function loss(model, ps, st, data): got {shown(loss)}")
 
 
 def checked_triple(result: Any) -> tuple[Any, Tree, Any]:

@@ -6,7 +6,6 @@ import functools
 import importlib.util
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -18,7 +17,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from portanet.distributed.engine import Engine
-from portanet.distributed.launchers import launched_by
+from portanet.distributed.launchers import launched_by, report
 
 _COMBINE: dict[str, Callable[..., Any]] = {
     "sum": jnp.sum,
@@ -105,7 +104,5 @@ def _end_this(
     trace: TracebackType | None,
 ) -> None:
     """End this process at once where it has failed: its launcher then ends the others."""
-    print(f"worker {rank} of {workers} failed:", file=sys.stderr)
-    traceback.print_exception(kind, error, trace)
-    sys.stderr.flush()
+    report(rank, workers, kind, error, trace)
     os._exit(1)

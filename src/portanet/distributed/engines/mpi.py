@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import traceback
+import time
 from collections.abc import Callable
 from functools import wraps
 from types import TracebackType
@@ -13,9 +13,13 @@ import numpy as np
 from mpi4py import MPI
 
 from portanet.distributed.engine import Engine
+from portanet.distributed.launchers import report
 from portanet.errors import DistributedError
 
 _COMBINE = {"sum": np.add, "mean": np.add, "max": np.maximum, "min": np.minimum}
+
+_SECONDS_FOR_REPORTS = 0.5
+"""How long `mpirun` has for passing on what failing workers print; it drops the rest."""
 
 _GATHERED_BYTES = 2**16
 """Up to so many bytes of all workers, one message to each is faster than two of a part."""
@@ -97,12 +101,9 @@ def _combined(rows: np.ndarray, operation: str) -> np.ndarray:
     return np.divide(total, len(rows), out=total) if operation == "mean" else total
 
 
-def _end_all(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
+def _end_all(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """End all workers where one has failed: the others would wait for it for ever."""
     world = MPI.COMM_WORLD
-    print(f"worker {world.rank} of {world.size} failed and ends all:", file=sys.stderr)
-    traceback.print_exception(kind, error, trace)
-    sys.stderr.flush()
+    report(world.rank, world.size, kind, error, trace)
+    time.sleep(_SECONDS_FOR_REPORTS)
     world.Abort(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -54,6 +55,7 @@ class TorchEngine(Engine):
             torch.cuda.set_device(self.local_rank % torch.cuda.device_count())
         if not distributed.is_initialized():
             distributed.init_process_group(timeout=timedelta(seconds=seconds))
+            atexit.register(distributed.destroy_process_group)  # its threads abort an exit
         self.rank, self.workers = distributed.get_rank(), distributed.get_world_size()
 
     @_explained

@@ -158,7 +158,8 @@ def write(path: str, run: Run) -> None:
             for name, total in totals.items()
         },
     }
-    safetensors.save(path, tree, {_NOTE: json.dumps(notes, default=_plain)})
+    if run.leads:
+        safetensors.save(path, tree, {_NOTE: json.dumps(notes, default=_plain)})
 
 
 def read(path: str, run: Run) -> None:
