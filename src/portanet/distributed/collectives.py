@@ -180,8 +180,8 @@ def synchronize(tree: Tree, root: int = 0) -> Tree:
     >>> import portanet as pn
     >>> _ = pn.distributed.initialize()
     >>> ps, st = pn.distributed.synchronize(pn.setup(0, pn.Dense(2, 1)))
-    >>> ps["bias"]
-    array([0.], dtype=float32)
+    >>> ps["weight"].shape
+    (2, 1)
     """
     engine = current()
     root = _checked_root("synchronize", root, engine)

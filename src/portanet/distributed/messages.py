@@ -67,7 +67,7 @@ def sent(engine: Engine, vector: Array, send: Callable[[Array], Array]) -> Array
     if engine.library == backend.name:
         return send(vector)
     carrier = get_backend(engine.library)
-    answer = send(carrier.receive(vector, backend, None))
+    answer = send(carrier.receive(vector, backend, carrier.parse_device(None)))
     return _returned(backend, carrier, answer, vector)
 
 

@@ -97,9 +97,8 @@ def agreed(ts: TrainState, states: Tree) -> Tree:
     if not is_scaled(ts.model):
         return states
     fine = not overflowed(ts.model, states)
-    if fine and not all(map(bool, map(int.from_bytes, current().gather(bytes([fine]))))):
-        return rejected(ts.model, states, ts.states)
-    return states
+    every = current().gather(bytes([fine]))
+    return rejected(ts.model, states, ts.states) if fine and bytes([False]) in every else states
 
 
 def compiled_step_together(

@@ -9,12 +9,15 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, TypeVar
 
+import mpi4py
 import numpy as np
-from mpi4py import MPI
 
-from portanet.distributed.engine import Engine
-from portanet.distributed.launchers import report
-from portanet.errors import DistributedError
+mpi4py.rc.initialize, mpi4py.rc.finalize = False, True  # an import alone starts nothing
+from mpi4py import MPI  # noqa: E402
+
+from portanet.distributed.engine import Engine  # noqa: E402
+from portanet.distributed.launchers import report  # noqa: E402
+from portanet.errors import DistributedError  # noqa: E402
 
 _COMBINE = {"sum": np.add, "mean": np.add, "max": np.maximum, "min": np.minimum}
 
@@ -56,6 +59,8 @@ class MPIEngine(Engine):
 
     def __init__(self, seconds: float) -> None:
         del seconds  # MPI waits as long as it takes; `mpirun` ends all where one dies
+        if not MPI.Is_initialized():
+            MPI.Init_thread()
         # A communicator of its own: other messages of the program do not come between.
         self._group = MPI.COMM_WORLD.Dup()
         self.rank, self.workers = self._group.rank, self._group.size
