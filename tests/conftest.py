@@ -153,8 +153,8 @@ def _forget_registered_backends():
     if registry._registered != known:
         registry._registered.clear()
         registry._registered.update(known)
-        registry._by_type.clear()
-        registry._namespaces.clear()
+        registry.by_type.clear()
+        registry.namespaces.clear()
 
 
 @pytest.fixture(params=NAMES)

@@ -22,6 +22,7 @@ POSITIVE = RNG.uniform(0.2, 3.0, size=(6, 4))
 OTHER = RNG.normal(size=(6, 4))
 THIRD = RNG.normal(size=(6, 4))
 WEIGHTS = (0.5, 2.0, 1.0, 0.25)
+LABELS_WANTED = "target.dtype is an integer: float64: convert it with xp.astype(target, xp.int64)"
 few = hypothesis.settings(max_examples=25, deadline=None, derandomize=True, database=None)
 
 COLUMN = np.exp([0.0, 1.0, 2.0]) / np.sum(np.exp([0.0, 1.0, 2.0]))
@@ -155,6 +156,43 @@ def _oracles(t):
             lambda x, y, **o: f.triplet_margin_loss(x, *y, margin=2.0, p=1.0, swap=True, **o),
             SCORES, (OTHER, THIRD),
         ),
+        "smooth L1": (
+            lambda **o: pn.SmoothL1Loss(beta=0.7, **o),
+            lambda x, y, **o: f.smooth_l1_loss(x, y, beta=0.7, **o), SCORES, OTHER,
+        ),
+        "soft margin": (
+            lambda **o: pn.SoftMarginLoss(**o), f.soft_margin_loss, SCORES, SIGNS
+        ),
+        "multi-margin": (
+            lambda **o: pn.MultiMarginLoss(**o), f.multi_margin_loss, SCORES, LABELS
+        ),
+        "multi-margin, squares, weights": (
+            lambda **o: pn.MultiMarginLoss(margin=0.5, power=2, class_weights=WEIGHTS, **o),
+            lambda x, y, **o: f.multi_margin_loss(x, y, p=2, margin=0.5, weight=weights, **o),
+            SCORES, LABELS,
+        ),
+        "likelihood": (lambda **o: pn.NLLLoss(**o), f.nll_loss, SCORES, LABELS),
+        "likelihood, weights, ignored": (
+            lambda **o: pn.NLLLoss(class_weights=WEIGHTS, ignore_index=3, **o),
+            lambda x, y, **o: f.nll_loss(x, y, weight=weights, ignore_index=3, **o),
+            SCORES, LABELS,
+        ),
+        "likelihood of images": (
+            lambda **o: pn.NLLLoss(axis=1, **o), f.nll_loss,
+            SCORES.reshape(2, 3, 2, 2), np.asarray([[[0, 1], [2, 2]]] * 2),
+        ),
+        "binary, positive weight": (
+            lambda **o: pn.BinaryCrossEntropyLoss(logits=True, pos_weight=2.5, **o),
+            lambda x, y, **o: f.binary_cross_entropy_with_logits(
+                x, y, pos_weight=t.tensor(2.5, dtype=t.float64), **o
+            ),
+            SCORES, SOFT,
+        ),
+        "binary, positive weights": (
+            lambda **o: pn.BinaryCrossEntropyLoss(logits=True, pos_weight=WEIGHTS, **o),
+            lambda x, y, **o: f.binary_cross_entropy_with_logits(x, y, pos_weight=weights, **o),
+            SCORES, SOFT,
+        ),
         "contrast": (lambda **o: pn.InfoNCELoss(temperature=0.3, **o), one_way, SCORES, OTHER),
     }  # fmt: skip
 
@@ -167,7 +205,9 @@ def _reduced(values, reduction):
     "labels", "labels, smooth", "labels, weights, smooth", "labels, ignored",
     "labels, weights, ignored", "weights", "labels of images", "divergence", "poisson",
     "poisson of logarithms", "gaussian", "hinge", "squared hinge", "cosine", "triplet",
-    "triplet, swapped, first norm", "contrast",
+    "triplet, swapped, first norm", "contrast", "smooth L1", "soft margin", "multi-margin",
+    "multi-margin, squares, weights", "likelihood", "likelihood, weights, ignored",
+    "likelihood of images", "binary, positive weight", "binary, positive weights",
 ])  # fmt: skip
 def test_values_and_derivatives_are_those_of_torch(backend, name):
     torch = pytest.importorskip("torch")
@@ -194,6 +234,47 @@ def test_values_and_derivatives_are_those_of_torch(backend, name):
             np.testing.assert_allclose(
                 backend.to_numpy(actual), wanted.numpy(), rtol=1e-10, atol=1e-12
             )
+
+
+def test_the_whole_likelihood_of_counts_is_that_of_scipy(backend):
+    stats = pytest.importorskip("scipy.stats")
+    counts = np.asarray([[0.0, 1.0, 2.0, 7.0], [30.0, 5.0, 0.0, 170.0]])
+    rates = np.asarray([[0.3, 1.0, 2.5, 4.0], [28.0, 9.0, 1.0, 150.0]])
+    expected = -stats.poisson.logpmf(counts, rates)
+    for options, given in (({"epsilon": 0.0}, rates), ({"log_input": True}, np.log(rates))):
+        loss = pn.PoissonLoss(full=True, reduction="none", **options)
+        values = loss(*put(backend, (given, counts)))
+        np.testing.assert_allclose(backend.to_numpy(values), expected, rtol=1e-11)
+
+
+@pytest.mark.parametrize("weight", [3.0, (0.5, 2.0, 1.0, 0.0)])
+def test_weights_of_the_second_class_are_the_same_for_probabilities_and_scores(backend, weight):
+    scores, target = put(backend, (SCORES, SOFT))
+    logits = pn.BinaryCrossEntropyLoss(logits=True, pos_weight=weight, reduction="none")
+    plain = pn.BinaryCrossEntropyLoss(pos_weight=weight, epsilon=0.0, reduction="none")
+    np.testing.assert_allclose(
+        backend.to_numpy(plain(pn.sigmoid(scores), target)),
+        backend.to_numpy(logits(scores, target)),
+        rtol=1e-11,
+    )
+
+
+def test_labels_that_no_path_gives_count_for_nothing(backend):
+    torch = pytest.importorskip("torch")
+    labels = np.asarray([[1, 1, 1], [2, -1, -1]])  # the first one takes five steps
+    scores, target = put(backend, (RNG.normal(size=(2, 4, 4)), labels))
+    for reduction in ("sum", "none"):
+        loss = pn.CTCLoss(zero_infinity=True, reduction=reduction)
+        value, slope = pn.value_and_grad(lambda x, f=loss: backend.xp.sum(f(x, target)))(scores)
+        given = torch.tensor(backend.to_numpy(scores), requires_grad=True)
+        expected = torch.nn.functional.ctc_loss(
+            given.log_softmax(-1).transpose(0, 1), torch.tensor(labels), [4, 4], [3, 1],
+            reduction="sum", zero_infinity=True,
+        )  # fmt: skip
+        expected.backward()
+        np.testing.assert_allclose(float(value), float(expected.detach()), rtol=1e-11)
+        np.testing.assert_allclose(backend.to_numpy(slope), given.grad.numpy(), atol=1e-12)
+    assert np.isinf(backend.to_numpy(pn.CTCLoss(reduction="none")(scores, target))[0])
 
 
 def test_labels_are_one_hot_targets(backend):
@@ -232,6 +313,8 @@ def test_ignored_samples_alone_have_a_mean_of_zero(backend):
         lambda **rest: pn.CrossEntropyLoss(logits=True, **rest),
         lambda **rest: pn.CrossEntropyLoss(logits=True, ignore_index=-100, **rest),
         lambda **rest: pn.FocalLoss(logits=True, **rest),
+        lambda **rest: pn.NLLLoss(ignore_index=-100, **rest),
+        lambda **rest: pn.MultiMarginLoss(**rest),
     ],
 )
 def test_a_label_of_no_class_is_refused(backend, make, wrong):
@@ -282,6 +365,10 @@ def test_parallel_vectors_and_zeros_have_finite_slopes(backend):
         (pn.FocalLoss(), SOFT, LABELS[:2], ShapeError,
          "target.shape == prediction.shape without the axis of the 4 classes: (2,) != (6,): "
          "integers are the labels of the samples"),
+        (pn.NLLLoss(), SOFT, SOFT, DTypeError, LABELS_WANTED),
+        (pn.MultiMarginLoss(), SOFT, SOFT, DTypeError, LABELS_WANTED),
+        (pn.BinaryCrossEntropyLoss(pos_weight=(1.0, 2.0)), SOFT, SOFT, ShapeError,
+         "prediction.shape[-1:] == (2,), the number of pos_weight: (4,) != (2,)"),
         (pn.GaussianNLLLoss(), SOFT, SOFT, ShapeError,
          "prediction is a tuple (mean, variance): got a ndarray"),
         (pn.GaussianNLLLoss(), (SOFT, SOFT[:2]), SOFT, ShapeError,
@@ -326,6 +413,13 @@ def test_bad_arrays(loss, prediction, target, error, text):
         (lambda: pn.CosineEmbeddingLoss(margin=2.0),
          "CosineEmbeddingLoss: -1 <= margin <= 1: got 2.0"),
         (lambda: pn.GenericLoss("mse"), "GenericLoss: function is a function: got 'mse'"),
+        (lambda: pn.SmoothL1Loss(beta=0.0), "SmoothL1Loss: beta > 0: got 0.0"),
+        (lambda: pn.MultiMarginLoss(power=3), "MultiMarginLoss: power is one of 1, 2: got 3"),
+        (lambda: pn.BinaryCrossEntropyLoss(pos_weight=-1.0),
+         "BinaryCrossEntropyLoss: pos_weight >= 0: got -1.0"),
+        (lambda: pn.BinaryCrossEntropyLoss(pos_weight=[1.0, -1.0]),
+         "BinaryCrossEntropyLoss: pos_weight is a sequence of finite numbers >= 0: "
+         "got [1.0, -1.0]"),
         (lambda: pn.FocalLoss(gamma=-1.0), "FocalLoss: gamma >= 0: got -1.0"),
     ],
 )  # fmt: skip

@@ -209,3 +209,44 @@ def test_layers_of_every_family_take_part(kind):
     with pytest.raises(HyperparameterError, match=" from its input: give one to look at, as in "):
         pn.setup(0, waiting)
     assert "from the input" in str(waiting)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "known", "shape"),
+    [
+        (pn.MultiHeadAttention(None, 2), pn.MultiHeadAttention(6, 2), (2, 3, 6)),
+        (pn.PReLU(None), pn.PReLU(6), (2, 6)),
+        (pn.SpectralNorm(pn.Dense(None, 2)), pn.SpectralNorm(pn.Dense(6, 2)), (2, 6)),
+        (
+            pn.WeightNorm(pn.Conv((3,), None, 2)),
+            pn.WeightNorm(pn.Conv((3,), 6, 2)),
+            (2, 5, 6),
+        ),
+        (
+            pn.SpectralNorm(pn.WeightNorm(pn.Dense(None, 2)), "weight_v"),
+            pn.SpectralNorm(pn.WeightNorm(pn.Dense(6, 2)), "weight_v"),
+            (2, 6),
+        ),
+    ],
+    ids=lambda x: repr(x) if isinstance(x, pn.Layer) else "",
+)
+def test_layers_made_of_layers_wait_too(waiting, known, shape):
+    x = example(*shape)
+    assert pn.resolve(waiting, x) == known
+    whole = pn.Chain(pn.Dropout(0.1), waiting)
+    assert pn.resolve(whole, x) == pn.Chain(pn.Dropout(0.1), known)
+    ps, st = pn.setup(3, waiting, x)
+    assert same((ps, st), pn.setup(3, known))
+    assert np.array_equal(waiting(x, ps, st)[0], known(x, ps, st)[0])
+    assert "from the input" in str(whole)
+    with pytest.raises(HyperparameterError, match="from its input"):
+        pn.setup(3, waiting)
+
+
+def test_attention_that_waits_takes_the_size_of_its_queries():
+    query, memory = example(2, 3, 6), example(2, 4, 5)
+    model = pn.MultiHeadAttention(None, 2, key_features=5)
+    found = pn.resolve(model, (query, memory))
+    assert found == pn.MultiHeadAttention(6, 2, key_features=5)
+    with pytest.raises(HyperparameterError, match="features % heads == 0"):
+        pn.resolve(pn.MultiHeadAttention(None, 4), query)

@@ -34,12 +34,17 @@ def _pieces(network: Network, device: str) -> tuple[Any, ...]:
     return model, ps, st, loss, data
 
 
+def training_run(network: Network, device: str = "numpy") -> tuple[Any, ...]:
+    """Return a training state, its loss and a batch."""
+    model, ps, st, loss, data = _pieces(network, device)
+    kinds = {"adam": pn.optimizers.Adam, "sgd": pn.optimizers.SGD}
+    return pn.training.TrainState(model, ps, st, kinds[network.optimizer](network.rate)), loss, data
+
+
 def training_step(
     network: Network, device: str = "numpy", jit: bool = False
 ) -> Callable[[], float]:
-    model, ps, st, loss, data = _pieces(network, device)
-    kinds = {"adam": pn.optimizers.Adam, "sgd": pn.optimizers.SGD}
-    ts = pn.training.TrainState(model, ps, st, kinds[network.optimizer](network.rate))
+    ts, loss, data = training_run(network, device)
 
     def step() -> Any:
         nonlocal ts

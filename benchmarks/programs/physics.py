@@ -18,18 +18,24 @@ POINTS, HIDDEN, VISCOSITY = 256, 32, 0.01
 
 
 def physics() -> Program:
-    rng = np.random.default_rng(0)
-    sizes = (2, HIDDEN, HIDDEN, 1)
-    ps = {}
-    for i, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-        ps[f"w_{i}"] = (rng.normal(size=(fan_in, fan_out)) / fan_in**0.5).astype(np.float32)
-        ps[f"b_{i}"] = np.zeros(fan_out, np.float32)
-    t, x = rng.uniform(-1, 1, size=(2, POINTS, 1)).astype(np.float32)
+    _, _, ps, t, x = burgers(np.float32)
     return Program(
         f"step of a physics-informed network, {POINTS} points",
         lambda: steps(_ours, _torch, _jax, ps, t, x),
         steps=True,
     )
+
+
+def burgers(dtype: Any) -> tuple[Any, ...]:
+    """Return the loss here and in torch, the parameters, and the points."""
+    rng = np.random.default_rng(0)
+    sizes = (2, HIDDEN, HIDDEN, 1)
+    ps = {}
+    for i, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+        ps[f"w_{i}"] = (rng.normal(size=(fan_in, fan_out)) / fan_in**0.5).astype(dtype)
+        ps[f"b_{i}"] = np.zeros(fan_out, dtype)
+    t, x = rng.uniform(-1, 1, size=(2, POINTS, 1)).astype(dtype)
+    return _ours, _torch, ps, t, x
 
 
 def _network(xp: Any, ps: Any, t: Any, x: Any) -> Any:

@@ -152,7 +152,7 @@ def regression_by_hand(device, host):
 
 
 def regression_with_a_layer(device, host):
-    """Fit the same data with a layer, a loss and a training step from portanet."""
+    """Fit the same data with a layer, a loss and a loop from portanet."""
     print("\nLinear regression with a layer")
     x, y, _, true_b = device(make_regression())
 
@@ -164,13 +164,11 @@ def regression_with_a_layer(device, host):
     # The loss is now a mean over 20 × 5 errors, 100 times smaller, so the steps may be larger.
     loss = pn.MSELoss()
     ts = device(pn.training.TrainState(model, ps, st, pn.optimizers.SGD(0.5)))
-    for epoch in range(1, EPOCHS + 1):
-        value, _, ts = pn.training.train_step(loss, (x, y), ts)
-        if epoch == 1 or epoch % 100 == 0:
-            print(f"epoch {epoch:3}: loss {float(value):.4f}")
+    ts, history = pn.training.fit(ts, loss, (x, y), epochs=EPOCHS)
+    for epoch in (1, *range(100, EPOCHS + 1, 100)):
+        print(f"epoch {epoch:3}: loss {history['loss'][epoch - 1]:.4f}")
 
-    prediction, _ = model(x, ts.parameters, ts.states)
-    print(f"loss after training: {float(loss(prediction, y)):.4f}")
+    print(f"loss after training: {pn.training.evaluate(ts, loss, (x, y))['loss']:.4f}")
     print("true b: ", host(true_b))
     print("found b:", host(ts.parameters["bias"]))
 

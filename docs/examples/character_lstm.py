@@ -14,14 +14,13 @@ import time
 from pydoc_data.topics import topics
 
 import numpy as np
-from tqdm import trange
 
 import portanet as pn
 
 ALPHABET = "\n" + "".join(map(chr, range(32, 127)))
 BATCH = 32
 WINDOW = 64
-REPORTS = 5
+EPOCHS = 5
 
 
 def load():
@@ -40,9 +39,10 @@ def encode(text):
     return np.asarray([ALPHABET.index(c) for c in text if c in ALPHABET], np.int32)
 
 
-def windows(tokens):
-    """Return every stretch of the text that is as long as a window and the character after it."""
-    return np.lib.stride_tricks.sliding_window_view(tokens, WINDOW + 1)
+def windows(tokens, every=1):
+    """Return stretches of the text, and the same one character later."""
+    both = np.lib.stride_tricks.sliding_window_view(tokens, WINDOW + 1)[::every]
+    return both[:, :-1], both[:, 1:]
 
 
 def network(recurrent):
@@ -90,22 +90,18 @@ def main():
     ts = device(pn.training.TrainState(model, ps, st, rule))
     loss = pn.CrossEntropyLoss(logits=True)
 
+    # An epoch is a fifth of the steps: there are many more windows than the training takes.
     start = time.perf_counter()
-    span, total = max(options.steps // REPORTS, 1), 0.0
-    for step in trange(1, options.steps + 1, desc="steps", file=sys.stderr):
-        batch = windows(train)[rng.integers(len(train) - WINDOW, size=BATCH)]
-        data = device((batch[:, :-1], batch[:, 1:]))
-        value, _, ts = pn.training.train_step(loss, data, ts)
-        total += float(value)
-        if step % span == 0:
-            print(f"step {step}: mean training loss {total / span:.3f}")
-            total = 0.0
+    loader = pn.data.DataLoader(windows(train), BATCH, shuffle=True, rng=rng)
+    steps = max(options.steps // EPOCHS, 1)
+    ts, history = pn.training.fit(ts, loss, loader, epochs=EPOCHS, steps_per_epoch=steps)
+    for epoch, value in enumerate(history["loss"], 1):
+        print(f"step {epoch * steps}: mean training loss {value:.3f}")
     print(f"trained in {time.perf_counter() - start:.1f} s", file=sys.stderr)
 
-    rows = windows(test)[::WINDOW]
-    scores, _ = model(device(rows[:, :-1]), ts.parameters, ts.states)
-    value = float(loss(scores, device(rows[:, 1:])))
-    print(f"loss of the {rows[:, 1:].size} characters held out: {value:.3f}")
+    held_out = windows(test, every=WINDOW)
+    value = pn.training.evaluate(ts, loss, pn.data.DataLoader(held_out, 256))["loss"]
+    print(f"loss of the {held_out[1].size} characters held out: {value:.3f}")
     start = time.perf_counter()
     for temperature in (0.5, 0.8):
         text = write(ts.parameters, device, options.length, temperature)

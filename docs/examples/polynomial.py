@@ -76,18 +76,15 @@ def main():
     ts = device(pn.training.TrainState(model, ps, st, pn.optimizers.Adam(0.03)))
     data = device((x, y))
 
-    # `pn.training.train_step` does both lines in one; apart, the gradients can be looked at.
+    # The whole data are one batch, so that an epoch is a step.
     start = time.perf_counter()
-    for epoch in range(1, EPOCHS + 1):
-        grads, loss, _, ts = pn.training.compute_gradients(mean_squared_error, data, ts)
-        ts = pn.training.apply_gradients(ts, grads)
-        if epoch == 1 or epoch % 50 == 0:
-            print(f"epoch {epoch:3}: loss {float(loss):.4f}")
+    ts, history = pn.training.fit(ts, mean_squared_error, data, epochs=EPOCHS)
+    for epoch in (1, *range(50, EPOCHS + 1, 50)):
+        print(f"epoch {epoch:3}: loss {history['loss'][epoch - 1]:.4f}")
     print(f"trained in {time.perf_counter() - start:.1f} s", file=sys.stderr)
 
     # The fit at a few of the points, next to the truth.
-    prediction, _ = model(data[0], ts.parameters, ts.states)
-    prediction = pn.cpu_device()(prediction)
+    prediction = pn.cpu_device()(pn.training.predict(ts, data[0]))
     for i in range(0, 128, 25):
         print(f"x = {x[i, 0]:5.2f}: fit {prediction[i, 0]:5.2f}, true {polynomial(x[i, 0]):5.2f}")
 

@@ -17,6 +17,7 @@ from portanet.autodiff import *  # noqa: F403
 from portanet.core import (
     Container,
     Layer,
+    MaskedInput,
     apply,
     layer_map,
     output_shape,
@@ -47,6 +48,7 @@ if _typing.TYPE_CHECKING:
         layers,
         losses,
         optimizers,
+        plots,
         testing,
         training,
     )
@@ -152,11 +154,15 @@ __all__ = [
     "MAELoss",
     "MSELoss",
     "MSLELoss",
+    "MaskedInput",
     "MaxPool",
     "Maxout",
     "MeanPool",
     "MultiHeadAttention",
+    "MultiMarginLoss",
+    "NLLLoss",
     "NoOp",
+    "PReLU",
     "PairwiseFusion",
     "Parallel",
     "PeriodicEmbedding",
@@ -177,6 +183,8 @@ __all__ = [
     "SiameseContrastiveLoss",
     "SinusoidalPositionalEmbedding",
     "SkipConnection",
+    "SmoothL1Loss",
+    "SoftMarginLoss",
     "SpectralNorm",
     "SquaredHingeLoss",
     "StackedRecurrence",
@@ -238,6 +246,7 @@ __all__ = [
     "optimizers",
     "output_shape",
     "parameter_count",
+    "plots",
     "random",
     "ravel",
     "register_tree",
@@ -277,7 +286,7 @@ __all__ += autodiff.__all__
 
 _MODULES = {
     *("backends", "data", "distributed", "functional", "initializers", "io", "layers", "losses"),
-    *("optimizers", "testing", "training"),
+    *("optimizers", "plots", "testing", "training"),
 }
 _NAMES = {
     "control": ("cond", "fori_loop", "scan", "while_loop"),

@@ -9,7 +9,9 @@ import autograd.scipy.stats.norm as norm
 import numpy as np
 import pytest
 import scipy.special
+from autograd import builtins
 from autograd.extend import defjvp, defvjp, primitive
+from autograd.misc import flatten
 from autograd.scipy.integrate import odeint
 
 import portanet as pn
@@ -217,15 +219,118 @@ class TestRefusals:
         with pytest.raises(TracedValueError, match=r"both with autograd\.grad"):
             mixed()
 
-    def test_several_results(self):
-        with pytest.raises(NoDerivativeError, match="eigh returns several arrays"):
-            pn.grad(lambda x: anp.linalg.eigh(anp.outer(x, x))[0].sum())(X)
+    def test_an_array_from_around_a_primitive(self):
+        def around(x):
+            @primitive
+            def shifted(y):
+                return y + x
 
-    @pytest.mark.parametrize("verb", [pn.jit, pn.vmap])
-    def test_several_results_recorded_and_batched(self, verb):
-        matrices = np.stack([np.eye(2), np.ones((2, 2))])
-        with pytest.raises(NoDerivativeError, match="eigh returns several arrays"):
-            verb(lambda x: anp.linalg.eigh(x)[0])(matrices)
+            defvjp(shifted, lambda ans, y: lambda g: g)
+            return np.sum(shifted(2 * x))
+
+        with pytest.raises(TracedValueError, match=r"shifted uses an array .* give it as one"):
+            pn.grad(around)(X)
+
+    def test_flattening_by_autograd_inside(self):
+        with pytest.raises(TracedValueError, match=r"take both derivatives with pn\.grad"):
+            pn.grad(lambda x: np.sum(flatten({"x": x})[0]))(X)
+
+    def test_a_dict_of_results(self):
+        @primitive
+        def named(x):
+            return {"y": x}
+
+        with pytest.raises(NoDerivativeError, match=r"named returns a dict.*return a tuple"):
+            pn.grad(lambda x: np.sum(named(x)["y"]))(X)
+
+
+MATRIX = np.asarray([[2.0, 0.3, -0.4], [0.1, 1.0, 0.5], [-0.2, 0.6, 3.0]])
+WEIGHTS = np.asarray([[0.5, -1.0, 0.2], [0.7, 0.1, -0.6], [0.3, 0.9, -0.8]])
+
+
+@primitive
+def parts(x, y):
+    """A function of two arrays with two results of two shapes."""
+    return np.sin(x) * y, np.array(np.sum(x * y, axis=0))
+
+
+defvjp(
+    parts,
+    lambda ans, x, y: lambda g: g[0] * anp.cos(x) * y + g[1] * y,
+    lambda ans, x, y: lambda g: g[0] * anp.sin(x) + g[1] * x,
+)
+
+
+@primitive
+def pair(x):
+    return [x * x, x + 1]
+
+
+defvjp(pair, lambda ans, x: lambda g: 2 * g[0] * x + g[1])
+defjvp(pair, lambda t, ans, x: [2 * t * x, t])
+
+
+SEVERAL = {
+    "svd": lambda x: anp.sum(anp.linalg.svd(x)[1] ** 3),
+    "svd, all": lambda x: anp.sum(WEIGHTS * low_rank(*anp.linalg.svd(x))),
+    "eigh": lambda x: anp.sum(WEIGHTS * anp.linalg.eigh(x + x.T)[1] ** 2),
+    "eig": lambda x: anp.sum(anp.abs(anp.linalg.eig(x)[0]) ** 2),
+    "slogdet": lambda x: anp.linalg.slogdet(x)[1],
+    "qr": lambda x: anp.sum(WEIGHTS * anp.abs(anp.linalg.qr(x)[1])),
+    "split": lambda x: anp.sum(anp.split(x, 3)[1] * anp.array_split(x, 2)[0] ** 2),
+    "hsplit": lambda x: anp.sum(anp.hsplit(x, 3)[1] ** 3),
+    "gradient": lambda x: anp.sum(WEIGHTS * anp.gradient(x)[0] ** 2),
+    "modf": lambda x: anp.sum(anp.modf(1.1 * x + 0.05)[0] ** 2),
+    "meshgrid": lambda x: anp.sum(WEIGHTS * anp.meshgrid(x[0], x[1])[0] ** 2),
+    "containers": lambda x: anp.sum(builtins.tuple([x, x * x])[1] * builtins.dict({"x": x})["x"]),
+    "a primitive": lambda x: anp.sum(WEIGHTS * parts(x, x + 1)[0]) + anp.sum(parts(2.0, x)[1] ** 2),
+    "a primitive, a list": lambda x: anp.sum(pair(x)[0] * pair(x)[1]),
+}
+
+
+def low_rank(u, s, v):
+    return anp.dot(u[:, :2] * s[:2], v[:2])
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+class TestSeveralResults:
+    def test_derivatives(self, name):
+        f, v = SEVERAL[name], WEIGHTS.T
+        slope = (f(MATRIX + 1e-6 * v) - f(MATRIX - 1e-6 * v)) / 2e-6
+        gradient = pn.grad(f)(MATRIX)
+        value, tangent = pn.jvp(f, (MATRIX,), (v,))
+        np.testing.assert_allclose(np.sum(gradient * v), slope, rtol=1e-7)
+        np.testing.assert_allclose(tangent, slope, rtol=1e-7)
+        np.testing.assert_allclose(value, f(MATRIX), rtol=1e-15)
+        assert pn.grad(f)(MATRIX.astype(np.float32)).dtype == np.float32
+
+    def test_second_order(self, name):
+        f, v = pn.grad(SEVERAL[name]), WEIGHTS.T
+        slope = (f(MATRIX + 1e-6 * v) - f(MATRIX - 1e-6 * v)) / 2e-6
+        np.testing.assert_allclose(pn.hvp(SEVERAL[name], MATRIX, v), slope, rtol=1e-6, atol=1e-8)
+
+    def test_recorded_and_batched(self, name):
+        gradient = pn.grad(SEVERAL[name])
+        replay, batch = pn.jit(gradient), np.stack([MATRIX, 1.5 * MATRIX])
+        for x in (*batch, MATRIX):
+            np.testing.assert_allclose(replay(x), gradient(x), rtol=1e-12, atol=1e-14)
+        expected = np.stack([gradient(x) for x in batch])
+        np.testing.assert_allclose(pn.vmap(gradient)(batch), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_a_rule_that_asks_for_values_is_run_as_a_whole():
+    @primitive
+    def square(x):
+        return x * x
+
+    defvjp(square, lambda ans, x: lambda g: np.array([2 * float(v) for v in x]) * g)
+    gradient = pn.grad(lambda x: np.sum(square(x)))
+    replay = pn.jit(gradient)
+    for x in (X, X, V):
+        np.testing.assert_allclose(replay(x), 2 * x, rtol=1e-15)
+    np.testing.assert_allclose(pn.vmap(gradient)(BATCH), 2 * BATCH, rtol=1e-15)
+    with pytest.raises(NoDerivativeError, match="autograd's pullback of square"):
+        pn.grad(lambda x: np.sum(gradient(x)))(X)
 
 
 def test_autograd_itself_is_as_before():

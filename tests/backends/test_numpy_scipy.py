@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import portanet as pn
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import TracedValueError
 
 fft = pytest.importorskip("scipy.fft")
 integrate = pytest.importorskip("scipy.integrate")
@@ -70,13 +70,29 @@ def test_detrend():
         agrees(lambda x, o=options: signal.detrend(x, **o), X)
 
 
-def test_bad_arguments():
-    with pytest.raises(ArgumentError, match=r"scipy\.fft\.dct: type is 1, 2, 3 or 4"):
-        pn.grad(lambda x: np.sum(fft.dct(x, 5)))(X)
-    with pytest.raises(ArgumentError, match=r"scipy\.signal\.detrend: type is"):
-        pn.grad(lambda x: np.sum(signal.detrend(x, type="square")))(X)
-    with pytest.raises(ShapeError, match=r"x\.shape\[axis\] == y\.shape\[axis\]: 5, 6"):
-        pn.grad(lambda x: np.sum(integrate.simpson(x, x=POINTS[:5])))(X)
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: fft.dct(x, 5),
+        lambda x: fft.dctn(x, s=(2, 2, 2)),
+        lambda x: signal.detrend(x, type="square"),
+        lambda x: integrate.simpson(x, x=POINTS[:5]),
+        lambda x: integrate.odeint(lambda y, t: y, x, POINTS),
+        lambda x: integrate.odeint(lambda y, t, a: y, x[0], POINTS, x),
+    ],
+)
+def test_scipys_own_refusals_pass_through(function):
+    with pytest.raises(Exception) as own:  # noqa: PT011
+        function(X)
+    for verb in (pn.grad, pn.jit, lambda f: lambda x: pn.jvp(f, (x,), (x,))):
+        with pytest.raises(type(own.value)) as caught:
+            verb(lambda x: np.sum(function(x)))(X)
+        assert str(caught.value) == str(own.value)
+
+
+def test_a_bad_argument_of_a_traced_call_alone_is_refused_by_the_name_called():
+    with pytest.raises(TracedValueError, match=r"^scipy\.signal\.detrend: bp decides the shape"):
+        pn.jit(lambda x: signal.detrend(X, bp=x))(np.asarray(2))
 
 
 STANDARD = """

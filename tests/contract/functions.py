@@ -51,6 +51,17 @@ def _like(x, number):
     return F.stop_gradient(x) * 0.0 + number
 
 
+def _spectra(x):
+    y = F.stft(x, 4, hop=2)
+    xp = pn.array_namespace(x)
+    return tuple(xp.astype(part, x.dtype) for part in (xp.real(y), xp.imag(y)))
+
+
+def _there_and_back(x):
+    y = F.istft(F.stft(x, 4, hop=1), 4, hop=1, length=9)
+    return pn.array_namespace(x).astype(y, x.dtype)  # complex numbers have no 16 bits
+
+
 def _systems(rng, n):
     return rng.normal(size=(n, 3, 3)) + 3.0 * np.eye(3), rng.normal(size=(n, 3, 2))
 
@@ -225,6 +236,20 @@ FUNCTIONS = {
             lambda rng, n: tuple(rng.uniform(0.5, 1.0, size=s) for s in ((4, 3), 4, 3)),
             lambda t, w, u, v: w / (u @ w @ v),
             per_sample=False,
+        )),
+        ("", FunctionCase(
+            "prelu", F.prelu, lambda rng, n: (rng.normal(size=(n, 3)), rng.uniform(size=3)),
+            lambda t, x, a: t.nn.functional.prelu(x, a),
+        )),
+        ("", FunctionCase(
+            "stft", _spectra, floats(9),
+            lambda t, x: t.view_as_real(t.stft(
+                x, 4, 2, window=t.hann_window(4, dtype=x.dtype), return_complex=True
+            ).mT).unbind(-1),
+        )),
+        ("", FunctionCase(
+            "istft", _there_and_back, floats(9),
+            lambda t, x: x,
         )),
         ("", FunctionCase("rrelu", lambda x: F.rrelu(x, KEY), floats(3))),
         *(

@@ -11,23 +11,42 @@ from portanet.errors import ArgumentError, ShapeError
 sample = pn.functional.grid_sample
 
 
-@pytest.mark.parametrize("padding", ["zeros", "border"])
+@pytest.mark.parametrize("mode", ["linear", "nearest"])
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
 @pytest.mark.parametrize("align", [True, False])
 @pytest.mark.parametrize("space", [(4, 5), (1, 3), (3, 2, 4)])
-def test_values_are_those_of_torch(backend, space, align, padding):
+def test_values_and_derivatives_are_those_of_torch(backend, space, align, padding, mode):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(len(space))
     x = rng.normal(size=(2, *space, 3))
-    grid = rng.uniform(-1.6, 1.6, size=(2, *(3,) * len(space), len(space)))
+    grid = rng.uniform(-4.3, 4.3, size=(2, *(3,) * len(space), len(space)))
+    images = torch.tensor(np.moveaxis(x, -1, 1), requires_grad=True)
+    places = torch.tensor(grid, requires_grad=True)
     wanted = torch.nn.functional.grid_sample(
-        torch.asarray(np.moveaxis(x, -1, 1)),
-        torch.asarray(grid),
+        images,
+        places,
+        mode="bilinear" if mode == "linear" else mode,
         padding_mode=padding,
         align_corners=align,
     )
-    y = sample(backend.asarray(x), backend.asarray(grid), padding=padding, align_corners=align)
-    actual = np.moveaxis(backend.to_numpy(y), -1, 1)
-    np.testing.assert_allclose(actual, wanted.numpy(), rtol=1e-12, atol=1e-12)
+    factors = rng.normal(size=wanted.shape)
+    (wanted * torch.asarray(factors)).sum().backward()
+
+    def function(x, grid):
+        y = sample(x, grid, mode=mode, padding=padding, align_corners=align)
+        by = backend.asarray(np.moveaxis(factors, 1, -1))
+        return backend.xp.sum(y * by), y
+
+    arrays = backend.asarray(x), backend.asarray(grid)
+    (_, y), slopes = pn.value_and_grad(function, argnums=(0, 1), has_aux=True)(*arrays)
+    for actual, expected in (
+        (y, wanted.detach().movedim(1, -1)),
+        (slopes[0], images.grad.movedim(1, -1)),
+        (slopes[1], places.grad),
+    ):
+        np.testing.assert_allclose(
+            backend.to_numpy(actual), expected.numpy(), rtol=1e-11, atol=1e-11
+        )
 
 
 def test_a_line_of_places_and_no_places(backend):
@@ -50,5 +69,6 @@ def test_what_does_not_fit_is_refused(x, grid, text):
     with pytest.raises(ShapeError) as caught:
         sample(np.zeros(x), np.zeros(grid))
     assert str(caught.value) == text
-    with pytest.raises(ArgumentError, match=r"^padding is 'zeros' or 'border': got 'wrap'$"):
-        sample(np.zeros((1, 2, 2, 1)), np.zeros((1, 1, 2)), padding="wrap")
+    for name in ("padding", "mode"):
+        with pytest.raises(ArgumentError, match=rf"^{name} is one of .*: got 'wrap'$"):
+            sample(np.zeros((1, 2, 2, 1)), np.zeros((1, 1, 2)), **{name: "wrap"})

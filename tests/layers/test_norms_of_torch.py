@@ -275,3 +275,31 @@ def test_trees_that_do_not_fit():
     ps, states = pn.setup(0, layer)
     with pytest.raises(ParameterTreeError, match="'weight_u' in st: found 'layer', 'training'"):
         layer(x, ps, {"layer": {}, "training": True})
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+def test_statistics_that_average_all_batches(backend, rank):
+    torch = pytest.importorskip("torch")
+    kind = torch.nn.BatchNorm1d
+    oracle = kind(3, momentum=None).double()
+    device = pn.device(backend.place)
+    model = pn.BatchNorm(3, momentum=None)
+    ps, st = device(pn.astype(pn.setup(0, model), "float64"))
+    rng = np.random.default_rng(2)
+    step = pn.jit(model)
+    for n in (4, 7, 5, 9):
+        x = rng.normal(rng.normal(), 2.0, size=(n, *(2,) * (rank - 1), 3))
+        y, st = step(device(x), ps, st)
+        wanted = oracle(torch.tensor(np.moveaxis(x, -1, 1)))
+        np.testing.assert_allclose(
+            backend.to_numpy(y), np.moveaxis(wanted.detach().numpy(), 1, -1), rtol=1e-11, atol=1e-12
+        )
+    for name in ("running_mean", "running_var"):
+        expected = getattr(oracle, name).numpy()
+        np.testing.assert_allclose(backend.to_numpy(st[name]), expected, rtol=1e-12)
+    assert backend.to_numpy(st["batches"]).tolist() == [4]
+    x = rng.normal(size=(3, *(2,) * (rank - 1), 3))
+    wanted = oracle.eval()(torch.tensor(np.moveaxis(x, -1, 1))).detach().numpy()
+    y, same = model(device(x), ps, pn.test_mode(st))
+    np.testing.assert_allclose(backend.to_numpy(y), np.moveaxis(wanted, 1, -1), rtol=1e-11)
+    assert same["batches"] is st["batches"]

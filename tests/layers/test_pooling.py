@@ -33,21 +33,25 @@ def _each(draw, rank, low, high):
 @hypothesis.given(
     data=st.data(), rank=st.integers(1, 3), batch=st.integers(1, 2), channels=st.integers(1, 3),
     kind=st.sampled_from(["max", "mean", "bare mean"]), jitted=st.booleans(), ties=st.booleans(),
-    dtype=st.sampled_from(["float32", "float64"]),
+    dtype=st.sampled_from(["float32", "float64"]), ceil=st.booleans(),
 )  # fmt: skip
-def test_windows(library, data, rank, batch, channels, kind, jitted, ties, dtype):
+def test_windows(library, data, rank, batch, channels, kind, jitted, ties, dtype, ceil):
     window, stride = _each(data.draw, rank, 1, 3), _each(data.draw, rank, 1, 3)
     padding = tuple(data.draw(st.integers(0, k // 2)) for k in window)
     x = draw(batch, *_each(data.draw, rank, 5, 7), channels, dtype=dtype)
     x = np.round(x) if ties else x  # of equal entries the first one counts
     if kind == "max":
         dilation = _each(data.draw, rank, 1, 2)
-        layer = pn.MaxPool(window, stride=stride, padding=padding, dilation=dilation)
-        oracle = _native("max_pool", rank, window, stride, padding, dilation)
+        layer = pn.MaxPool(
+            window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil
+        )
+        oracle = _native("max_pool", rank, window, stride, padding, dilation, ceil)
     else:
         counted = kind == "mean"
-        layer = pn.MeanPool(window, stride=stride, padding=padding, count_padding=counted)
-        oracle = _native("avg_pool", rank, window, stride, padding, False, counted)
+        layer = pn.MeanPool(
+            window, stride=stride, padding=padding, ceil_mode=ceil, count_padding=counted
+        )
+        oracle = _native("avg_pool", rank, window, stride, padding, ceil, counted)
     check(library, layer, x, oracle, jitted)
 
 
@@ -62,6 +66,13 @@ def test_bins(library, data, rank, kind, jitted, ties):
     layer = (pn.AdaptiveMaxPool if kind == "max" else pn.AdaptiveMeanPool)(size)
     check(library, layer, x, _native(f"adaptive_{kind.replace('mean', 'avg')}_pool", rank, size),
           jitted)  # fmt: skip
+
+
+def test_the_norm_of_a_window_that_reaches_over_the_end(backend):
+    x = backend.asarray(np.asarray([3.0, 4.0, 0.0, 0.0, 2.0]).reshape(1, 5, 1))
+    y = functional.lp_pool(x, 2, ceil_mode=True)
+    assert backend.to_numpy(y)[0, :, 0].tolist() == [5.0, 0.0, 2.0]
+    assert functional.lp_pool(x, 2).shape == (1, 2, 1)
 
 
 @pytest.mark.parametrize("p", [1.0, 2.0, 3.0])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 
 import portanet as pn
 from portanet import testing
+from portanet.errors import DTypeError
 
 X = np.random.default_rng(0).normal(size=(4, 3))
 V = np.asarray([0.5, 1.5, -2.0])
@@ -237,6 +241,67 @@ class HasNoForwardMode(Shelf):
         return super().jvp(function, primals, [t * 0.0 for t in tangents])
 
 
+class RaisesForTracedArrays(Shelf):
+    """Its operators raise for what they do not know, as MLX's do."""
+
+    @cached_property
+    def xp(self):
+        array = type(self.from_numpy(np.ones(1)))
+
+        class Strict(array):
+            pass
+
+        def operator_of(name):
+            own = getattr(array, name)
+
+            def method(self, other):
+                if isinstance(other, pn.tape.Box):
+                    raise ValueError(f"cannot take a {type(other).__name__}")
+                return own(self, other)
+
+            return method
+
+        for name in ("__add__", "__matmul__"):
+            setattr(Strict, name, operator_of(name))
+        self.strict = Strict
+        return pn.tape.Namespace("shelf", super().xp.raw)
+
+    def from_numpy(self, x, device=None):
+        return getattr(self, "strict", type(Shelf().from_numpy(x)))(x.copy())
+
+
+class HasSinglePrecisionAlone(Shelf):
+    def from_numpy(self, x, device=None):
+        if x.dtype.itemsize > 4 and x.dtype.kind in "fc":
+            raise DTypeError(f"shelf has no {x.dtype}")
+        return super().from_numpy(x, device)
+
+
+def shelf_of_odd_arrays():
+    """Return a shelf whose arrays have no `device`, and whose dtypes have names of their own."""
+    kind = shelf_of_the_docs()
+    array = type(kind().from_numpy(np.ones(1)))
+    del array.device
+
+    class Odd(kind):
+        def device_of(self, x):
+            return "cpu"
+
+        def devices(self):
+            return ["cpu"]
+
+        def device_name(self, device):
+            return f"the {device} one"
+
+        def dtype_name(self, dtype):
+            return np.dtype(dtype).name
+
+        def transfer(self, x, device):
+            return x
+
+    return Odd
+
+
 class TestBackends:
     def test_the_one_of_the_docs(self):
         pn.backends.register(Shelf)
@@ -263,6 +328,66 @@ class TestBackends:
         message = "backend 'shelf' is not registered: call pn.backends.register"
         refused(message, testing.check_backend, Shelf)
         refused("backend 'lux' is not registered", testing.check_backend, "lux")
+
+    def test_operators_that_raise_are_named(self):
+        pn.backends.register(RaisesForTracedArrays)
+        pn.backends.get_backend("shelf").xp  # noqa: B018
+        with pytest.raises(AssertionError) as caught:
+            testing.check_backend("shelf")
+        lines = str(caught.value).splitlines()
+        for symbol in ("+", "@"):
+            start = f"backend 'shelf': x {symbol} y of an array and a traced one raises ValueError"
+            assert sum(line.startswith(start) for line in lines) == 1
+        assert not any("x * y" in line for line in lines)
+        assert "its box can be a subclass of the array" in str(caught.value)
+
+    def test_an_adapter_that_can_do_nothing_is_reported(self):
+        class Broken(Shelf):
+            def from_numpy(self, x, device=None):
+                raise RuntimeError("no device")
+
+            def devices(self):
+                raise RuntimeError("no device")
+
+        pn.backends.register(Broken)
+        with pytest.raises(AssertionError) as caught:
+            testing.check_backend(Broken)
+        lines = str(caught.value).splitlines()
+        assert "backend 'shelf': names: RuntimeError: no device" in lines
+        assert any(line.startswith("backend 'shelf': matmul: ") for line in lines)
+
+    def test_a_missing_attribute_is_named(self, refused):
+        kind = shelf_of_the_docs()
+        del type(kind().from_numpy(np.ones(1))).mT
+        pn.backends.register(kind)
+        refused("lacks attributes of the standard: mT", testing.check_backend, kind)
+
+    def test_a_library_of_single_precision_passes(self):
+        pn.backends.register(HasSinglePrecisionAlone)
+        testing.check_backend(HasSinglePrecisionAlone)
+
+    def test_what_an_adapter_overrides_is_what_is_asked(self):
+        kind = shelf_of_odd_arrays()
+        pn.backends.register(kind)
+        testing.check_backend(kind)
+        model = pn.Chain(pn.Dense(3, 4, pn.tanh), pn.BatchNorm(4), pn.Dropout(0.5), pn.Dense(4, 1))
+        ps, st = pn.setup(0, model, device="shelf")
+        x = pn.device("shelf")(X.astype(np.float32))
+        ts = pn.training.TrainState(model, ps, st, pn.optimizers.Adam(0.01))
+        loss, _, ts = pn.training.train_step(pn.MSELoss(), (x, x[:, :1]), ts)
+        assert str(pn.get_device((loss, ts))) == "shelf:the cpu one"
+        assert testing.compare.kind_of(pn.astype(x, "float16")) == "shelf float16[4, 3]"
+
+    def test_an_array_that_is_traced_imports_no_other_library(self):
+        program = (
+            "import sys, runpy; sys.modules['torch'] = sys.modules['jax'] = None;"
+            f"sys.path.insert(0, {str(Path(__file__).parents[1])!r});"
+            "from testing.test_kit import Shelf; import portanet as pn; import numpy as np;"
+            "pn.backends.register(Shelf); x = pn.device('shelf')(np.ones(2, np.float32));"
+            "xp = pn.array_namespace(x); print(pn.grad(lambda x: xp.sum(pn.softmax(x)))(x).data)"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
 
 def test_slope_is_exact_for_polynomials_of_degree_four():

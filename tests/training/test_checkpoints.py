@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -245,6 +246,50 @@ def test_a_source_without_a_position_skips_what_was_used(tmp_path):
     with pytest.raises(RuntimeError):
         run(Checkpoint(path, every_steps=1), Dying(6))
     again, found = run(Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
+@pytest.mark.parametrize("step", [3, 5, 7, 10])
+@pytest.mark.parametrize("kind", ["loader", "ahead", "list", "endless"])
+def test_epochs_of_so_many_steps_are_taken_up(tmp_path, kind, step):
+    path = tmp_path / "run.safetensors"
+    batches = [(X[i : i + 8], LABELS[i : i + 8]) for i in range(0, 22, 8)]
+    made = {
+        "loader": loader,
+        "ahead": lambda: loader(prefetch=2),
+        "list": lambda: batches,
+        "endless": lambda: itertools.cycle(batches),
+    }
+
+    def run(*added, epochs=2):  # of five steps, over three batches
+        data = made[kind]()
+        return fit(fresh(), LOSS, data, epochs=epochs, steps_per_epoch=5, callbacks=added)
+
+    ts, history = run()
+    with pytest.raises(RuntimeError):
+        run(Checkpoint(path, every_steps=1), Dying(step), epochs=3)
+    again, found = run(Checkpoint(path, resume=True))
+    check_same(again, ts)
+    check_same_history(found, history)
+
+
+def test_epochs_of_so_many_steps_that_were_interrupted_go_on(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def run(data, *added):
+        return fit(fresh(), LOSS, data, epochs=2, steps_per_epoch=5, callbacks=added)
+
+    def pressing():
+        for i, batch in enumerate(itertools.cycle(loader(shuffle=False)), 1):
+            if i == 7:
+                signal.raise_signal(signal.SIGINT)
+            yield batch
+
+    ts, history = run(loader(shuffle=False))
+    cut, short = run(pressing(), Checkpoint(path))
+    assert (cut.step, short.stopped) == (6, "interrupted")
+    again, found = run(itertools.cycle(loader(shuffle=False)), Checkpoint(path, resume=True))
     check_same(again, ts)
     check_same_history(found, history)
 

@@ -289,6 +289,53 @@ def test_ctrl_c_in_a_callback_after_an_epoch_ends_before_the_next_one():
     assert (ts.step, history.epochs, history.stopped) == (3, 1, "interrupted")
 
 
+def endless():
+    rng = np.random.default_rng(3)
+    while True:
+        rows = rng.integers(len(X), size=8)
+        yield X[rows], LABELS[rows]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5])
+def test_data_without_an_end_are_cut_into_epochs(epochs):
+    seen = []
+
+    def look(run):
+        seen.append((run.epoch, run.batches, run.ts.step))
+
+    steps = 10 // epochs
+    ts, history = fit(
+        fresh(), LOSS, endless(), epochs=epochs, steps_per_epoch=steps, callbacks=look
+    )
+    expected, values = fresh(), []
+    for _, batch in zip(range(10), endless(), strict=False):
+        value, _, expected = train_step(LOSS, batch, expected)
+        values.append(value)
+    check_same(ts, expected)
+    assert seen == [(i, steps, i * steps) for i in range(1, epochs + 1)]
+    np.testing.assert_allclose(history["loss"], np.reshape(values, (epochs, steps)).mean(axis=1))
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_epochs_of_so_many_steps_go_on_where_the_last_one_stopped(prefetch):
+    whole, _ = fit(fresh(), LOSS, loader(), epochs=4)  # of three batches
+    parts, history = fit(fresh(), LOSS, loader(prefetch=prefetch), epochs=6, steps_per_epoch=2)
+    check_same(parts, whole)
+    assert history.epochs == 6
+    assert [t for t in threading.enumerate() if t.name == "portanet-prefetch"] == []
+
+
+@pytest.mark.parametrize("steps", [2, 4])
+def test_data_that_end_in_an_epoch(steps):
+    batches = [(X[:8], LABELS[:8]), (X[8:16], LABELS[8:16]), (X[16:], LABELS[16:])]
+    ts, _ = fit(fresh(), LOSS, batches, epochs=3, steps_per_epoch=steps)
+    again, _ = fit(fresh(), LOSS, (batches * 4)[: 3 * steps])
+    check_same(ts, again)
+    with pytest.raises(ArgumentError, match="ended after 1 and has no more") as caught:
+        fit(fresh(), LOSS, iter(batches), epochs=2, steps_per_epoch=2)
+    assert caught.value.ts.step == 3
+
+
 def test_it_runs_in_any_thread():
     expected, _ = fit(fresh(), LOSS, loader(), epochs=2)
     with ThreadPoolExecutor(1) as pool:
@@ -359,6 +406,11 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
         (lambda: fit(fresh(), LOSS, loader(), validation=[]), ArgumentError, "validation has"),
         (lambda: fit(fresh(), LOSS, loader(), validation=3), ArgumentError, "validation is"),
         (lambda: fit(fresh(), LOSS, [X]), ShapeError, "pair"),
+        (
+            lambda: fit(fresh(), LOSS, loader(), steps_per_epoch=0),
+            HyperparameterError,
+            "steps_per_epoch",
+        ),
     ],
 )
 def test_what_is_refused(call, error, message):

@@ -153,4 +153,4 @@ class Differences:
         return xp.max(xp.concat([xp.astype(size, dtype) for size in sizes]))
 
     def _is_complex(self, x: Array) -> bool:
-        return self.backend.is_floating(x.dtype) and not self.backend.is_real(x.dtype)
+        return self.backend.is_complex(x.dtype)

@@ -138,9 +138,12 @@ def scalar(backend: Backend, value: Any) -> Any:
             f"arguments are arrays of {backend.name}: compute it from them"
         )
     if value.shape != ():
+        hint = ""
+        if all(size == 1 for size in value.shape):
+            hint = "; HIPS autograd takes one element in any shape (docs/autograd.md): y[0]"
         raise ShapeError(
             f"the value to differentiate must be a scalar: shape {tuple(value.shape)} != (); "
-            "reduce it with xp.sum or xp.mean, or use pn.jacobian or pn.vjp"
+            f"reduce it with xp.sum or xp.mean, or use pn.jacobian or pn.vjp{hint}"
         )
     if not backend.is_real(value.dtype):
         hint = (

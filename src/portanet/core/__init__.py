@@ -8,6 +8,7 @@ from portanet.core.functions import WrappedFunction, as_layer
 from portanet.core.layer import Layer
 from portanet.core.lazy import call_resolved, last_size, met, resolve, sized_by_input
 from portanet.core.mapping import layer_map, surround
+from portanet.core.masked import MaskedInput
 from portanet.core.modes import test_mode, train_mode, update_state
 from portanet.core.setup import apply, setup
 
@@ -16,6 +17,7 @@ __all__ = [
     "Chain",
     "Container",
     "Layer",
+    "MaskedInput",
     "WrappedFunction",
     "apply",
     "as_layer",

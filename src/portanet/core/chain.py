@@ -8,6 +8,7 @@ from typing import Any, overload
 
 from portanet.core.counts import output_shape
 from portanet.core.layer import Layer
+from portanet.core.masked import MaskedInput, checked_mask, refuse_mask
 from portanet.core.named import NamedLayers
 from portanet.errors import HyperparameterError
 
@@ -43,6 +44,8 @@ class Chain(NamedLayers):
 
     Notes
     -----
+    A `MaskedInput` goes through with its mask, which each layer gets that takes one.
+
     Parameters and states: one entry for each layer, under its name. ``chain[0]`` and
     ``chain["layer_1"]`` are layers; ``chain[1:]`` is a chain that keeps the names of its layers,
     so it runs with the parameters and states of the whole.
@@ -73,14 +76,31 @@ class Chain(NamedLayers):
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         states = {}
-        name = ""
+        name, mask = "", None
+        if type(x) is MaskedInput:
+            x, mask = self._with_mask(x)
         try:
             for name, layer in self._steps:
+                if mask is not None and layer.takes_mask:
+                    x = layer.masked_input(x, mask)
                 x, states[name] = layer(x, ps[name], st[name])
         except Exception as error:
             self._locate(error, name, ps, st)
             raise
         return x, states
+
+    def _with_mask(self, given: MaskedInput) -> tuple[Any, Any]:
+        mask = checked_mask(given)
+        if not self.takes_mask:
+            raise refuse_mask(self.display_name)
+        return given.x, mask
+
+    @property
+    def takes_mask(self) -> bool:
+        return any(layer.takes_mask for layer in self.layers)
+
+    def masked_input(self, x: Any, mask: Any) -> MaskedInput:
+        return MaskedInput(x, mask)
 
     def output_shape(self, input_shape: Any) -> tuple[int, ...]:
         shape = input_shape

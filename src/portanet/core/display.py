@@ -107,7 +107,7 @@ def tree(layer: Printed) -> str:
     rng = np.random.default_rng(0)
     ps, st = layer.initial_parameters(rng), layer.initial_states(rng)
     if not layer.children():
-        return _aligned([Line(constructor_call(layer), _counts(ps, st))])
+        return _aligned([Line(constructor_call(layer), counted(ps, st))])
     body = list(_body(layer, ps, st, INDENT))
     return (
         f"{layer.display_name}(\n{_aligned(body)}\n"
@@ -121,21 +121,21 @@ def _body(layer: Printed, ps: Any, st: Any, indent: str) -> Iterator[Line]:
     children = layer.children()
     for name, value, _ in layer.arguments():
         if not _holds_layers(value):
-            remark = _counts(_entry(ps, name), _entry(st, name))
+            remark = counted(entry_of(ps, name), entry_of(st, name))
             yield Line(f"{indent}{name} = {spelled(value)},", remark)
     for names in _runs(children, ps, st):
         yield from _child(names, children[names[0]], ps, st, indent)
 
 
 def _child(names: list[str], layer: Printed, ps: Any, st: Any, indent: str) -> Iterator[Line]:
-    own_ps, own_st = _entry(ps, names[0]), _entry(st, names[0])
+    own_ps, own_st = entry_of(ps, names[0]), entry_of(st, names[0])
     copies = len(names)
     label = names[0] if copies == 1 else f"{names[0]}-{names[-1].rpartition('_')[2]}"
     if not layer.children():
         text = f"{indent}{label} = {constructor_call(layer)},"
-        yield Line(text, _counts(own_ps, own_st, copies))
+        yield Line(text, counted(own_ps, own_st, copies))
         return
-    remark = "" if copies == 1 else _counts(own_ps, own_st, copies)
+    remark = "" if copies == 1 else counted(own_ps, own_st, copies)
     yield Line(f"{indent}{label} = {layer.display_name}(", remark)
     yield from _body(layer, own_ps, own_st, indent + INDENT)
     yield Line(f"{indent}),", "")
@@ -143,7 +143,7 @@ def _child(names: list[str], layer: Printed, ps: Any, st: Any, indent: str) -> I
 
 def _runs(children: Mapping[str, Printed], ps: Any, st: Any) -> list[list[str]]:
     """Group the names of equal children in a row that are numbered in a row and hold as much."""
-    held = {name: _counts(_entry(ps, name), _entry(st, name)) for name in children}
+    held = {name: counted(entry_of(ps, name), entry_of(st, name)) for name in children}
     runs: list[list[str]] = []
     for name, layer in children.items():
         last = runs[-1][-1] if runs else ""
@@ -167,7 +167,8 @@ def _aligned(lines: list[Line]) -> str:
     return "\n".join(f"{text:<{column}}# {remark}" if remark else text for text, remark in lines)
 
 
-def _counts(ps: Any, st: Any, copies: int = 1) -> str:
+def counted(ps: Any, st: Any, copies: int = 1) -> str:
+    """Return how many parameters and states a layer has, as text."""
     if isinstance(ps, Unresolved):
         return f"{' and '.join(ps.layer.unresolved)} from the input"
     parts = (
@@ -182,7 +183,8 @@ def _number(count: int, noun: str) -> str:
     return f"{count:_} {noun}{'' if count == 1 else 's'}"
 
 
-def _entry(tree: Any, name: str) -> Any:
+def entry_of(tree: Any, name: str) -> Any:
+    """Return the entry of a layer in a tree, an empty one where there is none."""
     return tree.get(name, {}) if isinstance(tree, Mapping) else {}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from portanet.core import display
 from portanet.core.depth import after_parts, parts_ahead, within_depth
+from portanet.core.html import layer_html
 
 
 class Layer(ABC):
@@ -116,6 +117,27 @@ class Layer(ABC):
         """The names of the hyperparameters that wait for an input; see `resolve`."""
         return tuple(name for name in self.sizes_by_input if getattr(self, name) is None)
 
+    def with_sizes_of(self, x: Any) -> Layer:
+        """Return this layer with the sizes that follow from its input `x`."""
+        sizes = {name: self.sizes_by_input[name](x) for name in self.unresolved}
+        return dataclasses.replace(self, **sizes) if sizes else self  # pyright: ignore
+
+    @property
+    def takes_mask(self) -> bool:
+        """Whether a `Chain` hands the mask of a `MaskedInput` to this layer."""
+        return False
+
+    def masked_input(self, x: Any, mask: Any) -> Any:
+        """Return what this layer is called with for sequences `x` and their mask.
+
+        Parameters
+        ----------
+        x : array of shape (N, L, ...)
+        mask : array of bool, of shape (N, L)
+            True where an entry of a sequence counts.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes no mask")
+
     @property
     def display_name(self) -> str:
         """The name under which the layer is printed."""
@@ -142,6 +164,10 @@ class Layer(ABC):
     @within_depth
     def __str__(self) -> str:
         return display.tree(self)
+
+    @within_depth
+    def _repr_html_(self) -> str:
+        return layer_html(self)
 
     @within_depth
     def __eq__(self, other: object) -> bool:

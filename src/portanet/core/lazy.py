@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -56,12 +55,6 @@ def _waiting(draw: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def resolved(layer: Layer, x: Any) -> Layer:
-    """Return `layer` with the sizes that follow from its input `x`."""
-    sizes = {name: layer.sizes_by_input[name](x) for name in layer.unresolved}
-    return dataclasses.replace(layer, **sizes) if sizes else layer  # pyright: ignore
-
-
 def call_resolved(layer: Layer, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
     """Call a layer that lacks sizes as one that has those of its input."""
     known, ps, st = met(layer, x, ps, st)
@@ -71,11 +64,11 @@ def call_resolved(layer: Layer, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
 def met(layer: Layer, x: Any, ps: Any, st: Any) -> tuple[Layer, Any, Any]:
     """Return a layer with the sizes of its input, and the trees to call it with."""
     if not isinstance(ps, Unresolved):
-        return resolved(layer, x), ps, st
+        return layer.with_sizes_of(x), ps, st
     search = ps.search
     if search is None:
         raise _waits((), ps.layer)
-    known = ps.known or resolved(ps.layer, x)
+    known = ps.known or ps.layer.with_sizes_of(x)
     if ps.known is None:
         search.note(ps, known)
     rng = np.random.default_rng(0)

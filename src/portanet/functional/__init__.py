@@ -12,6 +12,7 @@ from portanet.functional.activations.hard import hard_sigmoid, hard_swish, hard_
 from portanet.functional.activations.rectifiers import (
     identity,
     leaky_relu,
+    prelu,
     relu,
     relu6,
     rrelu,
@@ -49,6 +50,7 @@ from portanet.functional.normalization.batch import batch_norm, instance_norm
 from portanet.functional.normalization.features import group_norm, layer_norm, rms_norm
 from portanet.functional.normalization.weights import spectral_norm, weight_norm
 from portanet.functional.sequences.attention import attention_weights, scaled_dot_product_attention
+from portanet.functional.sequences.fourier import istft, stft
 from portanet.functional.sequences.masks import causal_mask
 from portanet.functional.sequences.rotary import rotary_embedding, rotary_tables
 from portanet.functional.spatial.adaptive_pooling import (
@@ -109,6 +111,7 @@ __all__ = [
     "identity",
     "inner_product",
     "instance_norm",
+    "istft",
     "label_smoothing",
     "layer_norm",
     "leaky_relu",
@@ -129,6 +132,7 @@ __all__ = [
     "pixel_shuffle",
     "pixel_unshuffle",
     "polygamma",
+    "prelu",
     "relu",
     "relu6",
     "rms_norm",
@@ -150,6 +154,7 @@ __all__ = [
     "softsign",
     "solve_triangular",
     "spectral_norm",
+    "stft",
     "stop_gradient",
     "tanh",
     "tanh_shrink",

@@ -129,7 +129,9 @@ def _choose(generic: Body, x: Any, card: Card, alone: bool) -> Body:
 
 def _for_plain_arrays(native: Body, generic: Body) -> Body:
     def body(*args: Any, **options: Any) -> Any:
-        traced = any(isinstance(x, tape.Box) for x in (*args, *options.values()))
-        return (generic if traced else native)(*args, **options)
+        for x in (*args, *options.values()) if options else args:
+            if isinstance(x, tape.Box):
+                return generic(*args, **options)
+        return native(*args, **options)
 
     return body

@@ -12,19 +12,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from portanet import tape
-from portanet.errors import BackendNotAvailableError, DeviceError, NoDerivativeError
-from portanet.interface import fallbacks, host_random
-from portanet.interface.dtypes import DTypes
+from portanet.errors import BackendNotAvailableError, DeviceError
+from portanet.interface import host_random
+from portanet.interface.functions import Functions
 from portanet.once import once
 from portanet.tape.ops.card import Card
 from portanet.tape.rule import Rule
-from portanet.tape.trace import Captured
 
 Array = Any
 Function = Callable[..., Sequence[Array]]
 
 
-class Backend(DTypes):
+class Backend(Functions):
     """One array library: its namespace, devices, transfer, derivatives and random draws.
 
     A subclass names the library and supplies what is abstract here. A library without
@@ -183,128 +182,16 @@ class Backend(DTypes):
             return self.xp.astype(moved, self.dtype("bfloat16"))  # NumPy lacks it: it was float32
         return moved
 
+    def cuda_export(self, x: Array) -> Any:
+        """Return what another library takes over by DLPack where `x` lies on a CUDA device.
+
+        None if it lies elsewhere, or cannot be had without a copy on the host.
+        """
+        return None
+
     def transfer(self, x: Array, device: Any) -> Array:
         """Move an array between two devices of this library."""
         return x if self.device_of(x) == device else x.to_device(device)
-
-    @abstractmethod
-    def vjp(
-        self, function: Function, primals: Sequence[Array]
-    ) -> tuple[list[Array], Callable[[Sequence[Array | None]], list[Array | None]]]:
-        """Run `function` on arrays; return its outputs and the pullback of cotangents.
-
-        A cotangent may be None for zero, and so may what the pullback returns.
-        """
-
-    @abstractmethod
-    def jvp(
-        self, function: Function, primals: Sequence[Array], tangents: Sequence[Array]
-    ) -> tuple[list[Array], list[Array | None]]:
-        """Run `function` along `tangents`; a tangent of None means no dependence."""
-
-    def linearize(
-        self, function: Function, primals: Sequence[Array]
-    ) -> tuple[list[Array], Callable[[Sequence[Array]], list[Array | None]]]:
-        """Return the outputs of `function` and the linear map from tangents to theirs."""
-        return fallbacks.linearize(self, function, primals)
-
-    def value_and_grad(
-        self, function: Function, primals: Sequence[Array]
-    ) -> tuple[list[Array], list[Array | None]]:
-        """Return the outputs of `function` and the gradients of the first, a scalar."""
-        outputs, pullback = self.vjp(function, primals)
-        seed = self.xp.ones_like(outputs[0])
-        return outputs, pullback([seed] + [None] * (len(outputs) - 1))
-
-    def custom(self, operation: tape.Operation, arrays: Sequence[Array]) -> list[Array]:
-        """Call an operation that brings its derivatives along."""
-        raise NoDerivativeError(f"backend {self.name!r} has no custom derivatives")
-
-    def checkpoint(self, function: Function, arrays: Sequence[Array]) -> Sequence[Array]:
-        """Call `function` so that its derivatives recompute it instead of storing its steps.
-
-        A library that cannot do that stores them.
-        """
-        return function(*arrays)
-
-    def vmap(
-        self, function: Function, arrays: Sequence[Array], axes: Sequence[int | None]
-    ) -> list[Array | None]:
-        """Run `function` for all entries of `arrays` along `axes`; None gives all of an array.
-
-        The outputs have the batch axis first; an output of None stays None. At least one of
-        `axes` is not None, and the lengths along them agree. A library that can runs the function
-        once; here it runs entry by entry.
-        """
-        return fallbacks.vmap(self, function, arrays, axes)
-
-    def scan(
-        self,
-        step: Callable[..., tuple[list[Array], list[Array]]],
-        carry: Sequence[Array],
-        xs: Sequence[Array],
-        length: int,
-        reverse: bool,
-    ) -> tuple[list[Array], list[Array]] | None:
-        """Run ``carry, y = step(carry, x)`` along axis 0 of `xs`; return the last carry and the ys.
-
-        All are flat lists. A carry may hold random keys. None, as here, leaves it to a loop of
-        Python.
-        """
-        return None
-
-    def while_loop(
-        self,
-        condition: Callable[..., Array],
-        step: Callable[..., list[Array]],
-        carry: Sequence[Array],
-        most: int | None,
-    ) -> list[Array] | None:
-        """Run ``carry = step(*carry)`` while ``condition(*carry)`` holds, `most` times at most.
-
-        A carry is a flat list, and may hold random keys. None, as here, leaves it to a loop of
-        Python. Without a bound there is no reverse derivative: `interface.loops.UNBOUNDED`.
-        """
-        return None
-
-    def observe(
-        self, function: Function, arrays: Sequence[Array], observer: Callable[..., Any]
-    ) -> Sequence[Array]:
-        """Call `function` and show an observer its operations: ``observer(name, run, args)``.
-
-        The observer returns ``run(args)``. Here none is shown.
-        """
-        return function(*arrays)
-
-    def cond(
-        self,
-        predicate: Array,
-        true_function: Callable[..., list[Array]],
-        false_function: Callable[..., list[Array]],
-        operands: Sequence[Array],
-    ) -> list[Array]:
-        """Call one of two functions of arrays and keys, whichever a boolean array asks for."""
-        return (true_function if predicate else false_function)(*operands)
-
-    def rehearse(self, function: Function, arrays: Sequence[Array]) -> None:
-        """Call a function of arrays before it is compiled, for what it does besides.
-
-        A function that uses arrays of an outer derivative, batch or compilation raises
-        `portanet.tape.trace.Captured`.
-        """
-        if any(map(self.is_traced, function(*arrays))):
-            raise Captured
-
-    def untraced(self) -> AbstractContextManager[Any]:
-        """Return a context in which arrays have their values also during `rehearse`."""
-        return nullcontext()
-
-    def compile(self, function: Function, donated: Sequence[int] = ()) -> Function:
-        """Return a function of lists of arrays and numbers as the library's compiler makes it.
-
-        The arrays of the lists at the positions `donated` may be overwritten.
-        """
-        return function
 
     def is_traced(self, x: Array) -> bool:
         """Whether an array is inside a derivative, a batch or a compilation."""

@@ -38,6 +38,10 @@ class DTypes(ABC):
         """Whether `dtype` is real floating point."""
         return self._is_kind(dtype, "real floating")
 
+    def is_complex(self, dtype: Any) -> bool:
+        """Whether `dtype` is complex floating point."""
+        return self._is_kind(dtype, "complex floating")
+
     def _is_kind(self, dtype: Any, kind: Any) -> bool:
         known = self._known_kinds
         try:

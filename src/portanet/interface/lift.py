@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.errors import BackendMismatchError
-from portanet.interface.registry import backend_of, is_array
+from portanet.interface.lookup import backend_of, is_array
 from portanet.tape import Box
 from portanet.tape.guests import guest
 

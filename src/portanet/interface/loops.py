@@ -8,7 +8,7 @@ from typing import Any
 
 from portanet import tape
 from portanet.errors import NoDerivativeError
-from portanet.interface.registry import array_namespace, backend_of
+from portanet.interface.lookup import array_namespace, backend_of
 
 Array = Any
 

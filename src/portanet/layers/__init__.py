@@ -52,6 +52,7 @@ from portanet.layers.spatial.pooling import LPPool, MaxPool, MeanPool
 from portanet.layers.spatial.transposed_convolution import ConvTranspose
 from portanet.layers.spatial.upsampling import PixelShuffle, PixelUnshuffle, Upsample
 from portanet.layers.utility.no_op import NoOp
+from portanet.layers.utility.prelu import PReLU
 from portanet.layers.utility.reverse import ReverseSequence
 from portanet.layers.utility.shapes import Flatten, Reshape, SelectDim
 from portanet.layers.wrappers.frozen import Frozen
@@ -98,6 +99,7 @@ __all__ = [
     "MeanPool",
     "MultiHeadAttention",
     "NoOp",
+    "PReLU",
     "PairwiseFusion",
     "Parallel",
     "PeriodicEmbedding",

@@ -6,10 +6,11 @@ from portanet.losses.classification import BinaryCrossEntropyLoss, CrossEntropyL
 from portanet.losses.ctc import CTCLoss
 from portanet.losses.focal import BinaryFocalLoss, FocalLoss
 from portanet.losses.generic import GenericLoss
+from portanet.losses.labels import NLLLoss
 from portanet.losses.likelihood import GaussianNLLLoss, KLDivergenceLoss, PoissonLoss
-from portanet.losses.margin import HingeLoss, SquaredHingeLoss
+from portanet.losses.margin import HingeLoss, MultiMarginLoss, SoftMarginLoss, SquaredHingeLoss
 from portanet.losses.overlap import DiceLoss, TverskyLoss
-from portanet.losses.regression import HuberLoss, MAELoss, MSELoss, MSLELoss
+from portanet.losses.regression import HuberLoss, MAELoss, MSELoss, MSLELoss, SmoothL1Loss
 from portanet.losses.similarity import (
     CosineEmbeddingLoss,
     InfoNCELoss,
@@ -35,8 +36,12 @@ __all__ = [
     "MAELoss",
     "MSELoss",
     "MSLELoss",
+    "MultiMarginLoss",
+    "NLLLoss",
     "PoissonLoss",
     "SiameseContrastiveLoss",
+    "SmoothL1Loss",
+    "SoftMarginLoss",
     "SquaredHingeLoss",
     "TripletMarginLoss",
     "TverskyLoss",

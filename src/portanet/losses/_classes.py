@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.errors import ShapeError
+from portanet.errors import DTypeError, ShapeError
+from portanet.functional.indices import as_indices
 from portanet.functional.losses.labels import (
     checked_labels,
     is_class,
+    is_own,
     label_smoothing,
     one_hot,
 )
-from portanet.interface import array_namespace
+from portanet.interface import array_namespace, device_of
 from portanet.losses._base import check_pair
 
 
@@ -56,6 +59,111 @@ def _one_hot(labels: Any, prediction: Any, axis: int) -> Any:
     labels = checked_labels(labels, classes)
     ones = one_hot(labels, classes, axis=axis, dtype=prediction.dtype)
     return xp.where(xp.expand_dims(is_class(labels, classes), axis=axis), ones, math.nan)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of all samples, all of them classes.
+
+    Parameters
+    ----------
+    labels : array of int
+    classes, axis : int
+        How many there are, and along which axis of the prediction.
+    own : array of bool
+        Of each class of each sample, whether it is the label.
+    kept : array of bool or None
+        Which samples count; None if all do.
+    """
+
+    labels: Any
+    classes: int
+    axis: int
+    own: Any
+    kept: Any
+
+    @classmethod
+    def of(cls, prediction: Any, labels: Any, axis: int, ignore_index: int | None) -> Labels:
+        """Return the labels of the samples of a prediction, 0 where they are ignored."""
+        xp, classes, kept = array_namespace(prediction, labels), prediction.shape[axis], None
+        if ignore_index is not None:
+            labels = as_indices(labels)
+            kept = labels != ignore_index
+            labels = xp.where(kept, labels, 0)
+        labels = checked_labels(labels, classes)
+        return cls(labels, classes, axis, is_own(labels, classes, axis), kept)
+
+    def without_ignored(self, xp: Any, prediction: Any) -> Any:
+        """Return a prediction with 1 for the samples that do not count."""
+        if self.kept is None:
+            return prediction
+        return xp.where(xp.expand_dims(self.kept, axis=self.axis), prediction, 1.0)
+
+    def pick(self, xp: Any, x: Any) -> Any:
+        """Return the entries of the labels' classes."""
+        return xp.sum(xp.where(self.own, x, 0.0), axis=self.axis)
+
+    def counted(self, xp: Any, values: Any, weights: Any) -> tuple[Any, Any]:
+        """Return the losses and the weights of samples: 0 where they do not count.
+
+        The loss is NaN where a label that is no class got here.
+        """
+        if self.kept is not None:
+            values, kept = xp.where(self.kept, values, 0.0), xp.astype(self.kept, values.dtype)
+            weights = kept if weights is None else weights * kept
+        return xp.where(is_class(self.labels, self.classes), values, math.nan), weights
+
+
+def weighted_mean(xp: Any, values: Any, weights: Any) -> Any:
+    """Return the sum of losses by the sum of their weights, 0 where that is 0; None weighs all."""
+    if weights is None:
+        return xp.mean(values)
+    total = xp.sum(weights)
+    return xp.sum(values) / xp.where(total == 0, 1.0, total)
+
+
+def check_ignored(ignore_index: int | None, target: Any) -> None:
+    """There is nothing to ignore in a target of probabilities."""
+    if ignore_index is not None and not is_label(target):
+        raise DTypeError(
+            "target.dtype is an integer: ignore_index is a label: give the target as labels, or "
+            "leave ignore_index out"
+        )
+
+
+def check_labels(axis: int, prediction: Any, target: Any) -> None:
+    """The target holds a label for each sample of the prediction."""
+    if not is_label(target):
+        checks.integral("target", target)
+    check_classes(axis, prediction, target)
+
+
+def check_weights(weights: tuple[float, ...] | None, prediction: Any, axis: int) -> None:
+    """There is a weight for each class."""
+    if weights is not None and len(weights) != prediction.shape[axis]:
+        raise ShapeError(
+            f"len(class_weights) == prediction.shape[{axis}]: {len(weights)} != "
+            f"{prediction.shape[axis]}"
+        )
+
+
+def as_weights(loss: Any, name: str) -> None:
+    """The field is a sequence of finite numbers from 0 up; it becomes a tuple of floats."""
+    given = getattr(loss, name)
+    try:
+        weights = tuple(map(float, given)) if not isinstance(given, str) else ()
+    except (TypeError, ValueError, OverflowError):
+        weights = ()
+    if not weights or not all(0 <= weight < math.inf for weight in weights):
+        checks.refuse(loss, f"{name} is a sequence of finite numbers >= 0", given)
+    object.__setattr__(loss, name, weights)
+
+
+def along(axis: int, weights: tuple[float, ...], like: Any) -> Any:
+    """Return numbers as an array along one axis of another one."""
+    xp, rank = array_namespace(like), len(like.shape)
+    array = xp.asarray(weights, dtype=like.dtype, device=device_of(like))
+    return xp.reshape(array, (-1, *(1,) * (rank - 1 - axis % rank)))
 
 
 def samples(prediction: Any, axis: int) -> int:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from portanet.checks import flags, integers, non_negative, probabilities, refuse
-from portanet.errors import DTypeError, ShapeError
+from portanet.checks import flags, integers, non_negative, probabilities
+from portanet.errors import ShapeError
 from portanet.functional import label_smoothing, log_sigmoid, log_softmax
-from portanet.functional.indices import as_indices
-from portanet.functional.losses.labels import checked_labels, is_class, is_own
 from portanet.functional.losses.reductions import times_log
-from portanet.interface import device_of
 from portanet.losses._base import Loss, Reduction
 from portanet.losses._classes import (
+    Labels,
+    along,
+    as_weights,
     check_classes,
+    check_ignored,
+    check_weights,
     is_label,
     samples,
     stabilizer,
     weighted_log,
     weighted_log_of_rest,
+    weighted_mean,
 )
 
 
@@ -95,29 +98,16 @@ class CrossEntropyLoss(Loss):
         if self.ignore_index is not None:
             integers(self, "ignore_index", minimum=None)
         if self.class_weights is not None:
-            object.__setattr__(self, "class_weights", _class_weights(self, self.class_weights))
+            as_weights(self, "class_weights")
 
     def check(self, prediction: Any, target: Any) -> None:
         check_classes(self.axis, prediction, target)
-        if self.ignore_index is not None and not is_label(target):
-            raise DTypeError(
-                "target.dtype is an integer: ignore_index is a label: give the target as labels, "
-                "or leave ignore_index out"
-            )
-        classes = prediction.shape[self.axis]
-        if self.class_weights is not None and len(self.class_weights) != classes:
-            raise ShapeError(
-                f"len(class_weights) == prediction.shape[{self.axis}]: "
-                f"{len(self.class_weights)} != {classes}"
-            )
+        check_ignored(self.ignore_index, target)
+        check_weights(self.class_weights, prediction, self.axis)
 
     def mean(self, xp: Any, prediction: Any, target: Any) -> Any:
         if is_label(target):
-            values, weights = self._of_labels(xp, prediction, target)
-            if weights is None:
-                return xp.mean(values)
-            total = xp.sum(weights)
-            return xp.sum(values) / xp.where(total == 0, 1.0, total)
+            return weighted_mean(xp, *self._of_labels(xp, prediction, target))
         if not self.logits or self.class_weights is not None:
             return super().mean(xp, prediction, target)
         target = self._smoothed(target)
@@ -129,7 +119,7 @@ class CrossEntropyLoss(Loss):
             return self._of_labels(xp, prediction, target)[0]
         target = self._smoothed(target)
         if self.class_weights is not None:
-            target = target * self._weights(xp, prediction)
+            target = target * along(self.axis, self.class_weights, prediction)
         if self.logits:
             weighted = times_log(target, log_softmax(prediction, self.axis))
         else:
@@ -144,38 +134,23 @@ class CrossEntropyLoss(Loss):
     def _of_labels(self, xp: Any, prediction: Any, labels: Any) -> tuple[Any, Any]:
         """Return the losses of the samples, and their weights if these are not all 1."""
         axis, smoothing = self.axis, self.label_smoothing
-        classes = prediction.shape[axis]
-        weights = kept = None
-        if self.ignore_index is not None:
-            labels = as_indices(labels)
-            kept = labels != self.ignore_index
-            labels = xp.where(kept, labels, 0)
-            prediction = xp.where(xp.expand_dims(kept, axis=axis), prediction, 1.0)
-        labels = checked_labels(labels, classes)
-        own = is_own(labels, classes, axis)
+        given, weights = Labels.of(prediction, labels, axis, self.ignore_index), None
+        prediction = given.without_ignored(xp, prediction)
         if self.logits:
             logs = log_softmax(prediction, axis)
         else:
-            shown = prediction if smoothing else xp.where(own, prediction, 1.0)
+            shown = prediction if smoothing else xp.where(given.own, prediction, 1.0)
             logs = xp.log(shown + stabilizer(xp, prediction, self.epsilon))
-        values = xp.sum(xp.where(own, logs, 0.0), axis=axis)
+        values = given.pick(xp, logs)
         if self.class_weights is not None:
-            factors = self._weights(xp, prediction)
-            weights = xp.sum(xp.where(own, factors, 0.0), axis=axis)
+            factors = along(axis, self.class_weights, prediction)
+            weights = given.pick(xp, factors)
             values = times_log(weights, values)
             logs = times_log(factors, logs) if smoothing else logs
         if smoothing:
-            values = (1.0 - smoothing) * values + smoothing / classes * xp.sum(logs, axis=axis)
-        if kept is not None:
-            values, counted = xp.where(kept, values, 0.0), xp.astype(kept, values.dtype)
-            weights = counted if weights is None else weights * counted
-        return xp.where(is_class(labels, classes), -values, math.nan), weights
-
-    def _weights(self, xp: Any, prediction: Any) -> Any:
-        device = device_of(prediction)
-        weights = xp.asarray(self.class_weights, dtype=prediction.dtype, device=device)
-        rank = len(prediction.shape)
-        return xp.reshape(weights, (-1, *(1,) * (rank - 1 - self.axis % rank)))
+            share = smoothing / given.classes
+            values = (1.0 - smoothing) * values + share * xp.sum(logs, axis=axis)
+        return given.counted(xp, -values, weights)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +159,8 @@ class BinaryCrossEntropyLoss(Loss):
 
     ``-target * log(prediction + epsilon) - (1 - target) * log(1 - prediction + epsilon)`` for
     each element; with `logits`, ``(1 - target) * prediction - log_sigmoid(prediction)``, which is
-    the same of ``sigmoid(prediction)`` and which nothing can overflow.
+    the same of ``sigmoid(prediction)`` and which nothing can overflow. With `pos_weight` the first
+    term, which is that of the second class, is multiplied by it.
 
     Parameters
     ----------
@@ -192,6 +168,9 @@ class BinaryCrossEntropyLoss(Loss):
         Whether the prediction holds scores before a sigmoid, instead of probabilities.
     label_smoothing : float, default 0
         From 0 to 1: the target becomes ``(1 - label_smoothing) * target + label_smoothing / 2``.
+    pos_weight : float or sequence of float, optional
+        From 0 up: above 1 it finds more of the second class, below 1 it is surer of what it finds.
+        A sequence has one for each entry of the last axis.
     epsilon : float, optional
         Keeps the logarithm of probabilities finite; by default the machine epsilon of the
         prediction's dtype.
@@ -209,22 +188,41 @@ class BinaryCrossEntropyLoss(Loss):
 
     logits: bool = False
     label_smoothing: float = 0.0
+    pos_weight: Any = None
     epsilon: float | None = None
     reduction: Reduction = "mean"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _check(self)
+        if isinstance(self.pos_weight, Collection) and not isinstance(self.pos_weight, str):
+            as_weights(self, "pos_weight")
+        elif self.pos_weight is not None:
+            non_negative(self, "pos_weight")
+
+    def check(self, prediction: Any, target: Any) -> None:
+        super().check(prediction, target)
+        last, weights = tuple(prediction.shape[-1:]), self.pos_weight
+        if isinstance(weights, tuple) and last != (len(weights),):
+            raise ShapeError(
+                f"prediction.shape[-1:] == ({len(weights)},), the number of pos_weight: "
+                f"{last} != ({len(weights)},)"
+            )
 
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
         if self.label_smoothing:
             target = label_smoothing(target, self.label_smoothing, axis=None)
+        weight = self.pos_weight
+        if isinstance(weight, tuple):
+            weight = along(-1, weight, prediction)
         if self.logits:
             # Near the largest number, where infinity times 0 is 0 again.
             far = 0.5 * float(xp.finfo(prediction.dtype).max)
             prediction = xp.clip(prediction, -far, far)
-            return (1.0 - target) * prediction - log_sigmoid(prediction)
+            factor = 1.0 if weight is None else 1.0 + (weight - 1.0) * target
+            return (1.0 - target) * prediction - factor * log_sigmoid(prediction)
         yes = weighted_log(xp, target, prediction, self.epsilon)
+        yes = yes if weight is None else weight * yes
         return -yes - weighted_log_of_rest(xp, 1.0 - target, prediction, self.epsilon)
 
 
@@ -233,13 +231,3 @@ def _check(loss: CrossEntropyLoss | BinaryCrossEntropyLoss) -> None:
     probabilities(loss, "label_smoothing")
     if loss.epsilon is not None:
         non_negative(loss, "epsilon")
-
-
-def _class_weights(loss: CrossEntropyLoss, given: Any) -> tuple[float, ...]:
-    try:
-        weights = tuple(map(float, given)) if not isinstance(given, str) else ()
-    except (TypeError, ValueError, OverflowError):
-        weights = ()
-    if not weights or not all(0 <= weight < math.inf for weight in weights):
-        refuse(loss, "class_weights is a sequence of finite numbers >= 0", given)
-    return weights

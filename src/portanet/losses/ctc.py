@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +26,16 @@ class CTCLoss(Loss):
     each sample, filled up at its end with negative numbers; or a tuple ``(labels, steps)`` with,
     for each sample, how many of the steps count, an array of integers of shape (N,).
 
-    The loss is infinite, with derivatives of 0, where the labels need more steps than there are. A
+    The loss is infinite, with derivatives of 0, where the labels need more steps than there are; it
+    is 0 there with `zero_infinity`. A
     label that is the blank, and a negative number before a label, give NaN.
 
     Parameters
     ----------
     blank : int, default 0
         The class that stands for nothing; a negative one counts from the last class.
+    zero_infinity : bool, default False
+        Whether samples count for nothing whose labels need more steps than there are.
     reduction : {"mean", "sum", "none"}, default "mean"
         Over the samples. (PyTorch's mean divides each by the number of its labels first.)
 
@@ -60,11 +64,13 @@ class CTCLoss(Loss):
     """
 
     blank: int = 0
+    zero_infinity: bool = False
     reduction: Reduction = "mean"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.integers(self, "blank", minimum=None)
+        checks.flags(self, "zero_infinity")
 
     def check(self, prediction: Any, target: Any) -> None:
         checks.real_floating("prediction", prediction)
@@ -93,7 +99,8 @@ class CTCLoss(Loss):
 
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
         labels, steps = _split(target)
-        return ctc_loss(prediction, labels, steps, blank=self.blank)
+        values = ctc_loss(prediction, labels, steps, blank=self.blank)
+        return xp.where(values == math.inf, 0.0, values) if self.zero_infinity else values
 
 
 def _split(target: Any) -> tuple[Any, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet.checks import axis_of, flags, integers, non_negative, positive, probabilities
-from portanet.functional import label_smoothing, log_softmax
+from portanet.functional import label_smoothing, lgamma, log_softmax
 from portanet.functional.losses.reductions import times_log
 from portanet.losses._base import Loss, Reduction, check_pair, parts
 from portanet.losses._classes import weighted_log
@@ -84,13 +84,15 @@ class PoissonLoss(Loss):
 
     ``prediction - target * log(prediction + epsilon)`` for each element, where the prediction is
     the expected count; with `log_input` it is its logarithm, and the loss
-    ``exp(prediction) - target * prediction``. The logarithm of the factorial of the target, which
-    does not depend on the prediction, is left out.
+    ``exp(prediction) - target * prediction``. With `full` the logarithm of the factorial of the
+    target, ``lgamma(target + 1)``, is added, which does not depend on the prediction.
 
     Parameters
     ----------
     log_input : bool, default False
         Whether the prediction is the logarithm of the expected count.
+    full : bool, default False
+        Whether to add the logarithm of the factorial.
     epsilon : float, optional
         Keeps the logarithm finite; by default the machine epsilon of the prediction's dtype.
     reduction : {"mean", "sum", "none"}, default "mean"
@@ -106,19 +108,22 @@ class PoissonLoss(Loss):
     """
 
     log_input: bool = False
+    full: bool = False
     epsilon: float | None = None
     reduction: Reduction = "mean"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        flags(self, "log_input")
+        flags(self, "log_input", "full")
         if self.epsilon is not None:
             non_negative(self, "epsilon")
 
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
         if self.log_input:
-            return xp.exp(prediction) - times_log(target, prediction)
-        return prediction - weighted_log(xp, target, prediction, self.epsilon)
+            values = xp.exp(prediction) - times_log(target, prediction)
+        else:
+            values = prediction - weighted_log(xp, target, prediction, self.epsilon)
+        return values + lgamma(target + 1.0) if self.full else values
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,6 +114,47 @@ class HuberLoss(Loss):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SmoothL1Loss(Loss):
+    """Absolute error, rounded near the target.
+
+    With ``r = prediction - target``: ``r**2 / (2 * beta)`` where ``abs(r) < beta``, else
+    ``abs(r) - beta / 2``. It is `HuberLoss` divided by `beta`: far from the target the slope is 1
+    whatever `beta` is.
+
+    Parameters
+    ----------
+    beta : float, default 1
+        Where the parabola becomes a line, above 0.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        Over all elements.
+
+    References
+    ----------
+    .. [1] R. Girshick, "Fast R-CNN", ICCV 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> loss = pn.SmoothL1Loss(beta=2.0, reduction="none")
+    >>> print(loss(np.asarray([1.0, 10.0]), np.asarray([0.0, 0.0])))
+    [0.25 9.  ]
+    """
+
+    beta: float = 1.0
+    reduction: Reduction = "mean"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "beta")
+
+    def values(self, xp: Any, prediction: Any, target: Any) -> Any:
+        residual = prediction - target
+        slope = xp.minimum(xp.maximum(residual / self.beta, -1.0), 1.0)
+        return slope * (residual - 0.5 * self.beta * slope)
+
+
+@dataclass(frozen=True, kw_only=True)
 class MSLELoss(Loss):
     """Squared error of logarithms, ``log((prediction + epsilon) / (target + epsilon))**2``.
 

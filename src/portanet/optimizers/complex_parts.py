@@ -11,8 +11,7 @@ Array = Any
 
 def is_complex(x: Array) -> bool:
     """Whether `x` is complex."""
-    backend = backend_of(x)
-    return backend.is_floating(x.dtype) and not backend.is_real(x.dtype)
+    return backend_of(x).is_complex(x.dtype)
 
 
 def as_real(x: Array) -> Array:

@@ -188,9 +188,10 @@ def update(state: OptimizerState, ps: Tree, grads: Tree) -> tuple[OptimizerState
 def _has_complex(xs: list[Any]) -> bool:
     """Whether one of the arrays is complex; as a rule they are all of one dtype."""
     first = xs[0].dtype
-    if all(x.dtype is first for x in xs):
-        return is_complex(xs[0])
-    return any(map(is_complex, xs))
+    for x in xs:
+        if x.dtype is not first:
+            return any(map(is_complex, xs))
+    return is_complex(xs[0])
 
 
 def _as_array(x: Any) -> Any:

@@ -77,6 +77,11 @@ class Box:
             return self
         raise TracedValueError("a traced array cannot change its device: move the inputs instead")
 
+    @classmethod
+    def takes(cls, function: Any) -> bool:
+        """Whether a function of the library, not of the standard, asks these boxes what to do."""
+        return False
+
     def entry(self, plain: Any) -> Any:
         """Return what this box shows of the plain array inside it."""
         return plain
@@ -135,6 +140,10 @@ class Box:
         self.value, self.note = result.value, result.note
 
 
+SEQUENCES = (list, tuple)
+_MAY_HOLD_GUESTS = (Box, list, tuple)
+
+
 def settle(x: Box) -> None:
     """Let nobody write into an array any more: something else holds it, or looks at its memory."""
     if x.settled is not None:
@@ -161,14 +170,17 @@ def taken_out(x: Any) -> Any:
 
     A list of which nothing is a guest is returned itself.
     """
-    if type(x) is Key:
-        return seen(taken_out(x.value))
     if isinstance(x, Box):
-        return taken_out(x.value) if x.guest else x
-    if isinstance(x, tuple | list):
-        parts = [taken_out(part) for part in x]
-        if any(new is not old for new, old in zip(parts, x, strict=True)):
-            return getattr(type(x), "_make", type(x))(parts)
+        if x.guest:
+            return taken_out(x.value)
+        return seen(taken_out(x.value)) if type(x) is Key else x
+    if isinstance(x, SEQUENCES):
+        for place, part in enumerate(x):
+            if isinstance(part, _MAY_HOLD_GUESTS):
+                parts = [*x[:place], *map(taken_out, x[place:])]
+                if any(map(operator.is_not, parts, x)):
+                    return getattr(type(x), "_make", type(x))(parts)
+                break
     return x
 
 

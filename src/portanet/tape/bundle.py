@@ -81,7 +81,7 @@ class Several(Rule):
         self.arbitrary = arbitrary or (lambda x, **_: None)
 
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
-        results = _unpack(primitive.xp, result)
+        results = unpacked(primitive.xp, result)
         undetermined = self.arbitrary(*args, **kwargs)
         if undetermined is not None and undetermined[0] in cotangent.parts:
             raise NoDerivativeError(f"{primitive.name}: {undetermined[1]}")
@@ -90,7 +90,7 @@ class Several(Rule):
 
     def jvp(self, primitive, tangents, result, args, kwargs, argnums):
         xp = primitive.xp
-        results = _unpack(xp, result)
+        results = unpacked(xp, result)
         directions = list(self.formulas[1](xp, tangents[0], results, *args, **kwargs))
         undetermined = self.arbitrary(*args, **kwargs)
         if undetermined is not None:
@@ -110,12 +110,13 @@ def bundled(card: Card, compute: Callable[..., Any], xp: Any) -> Callable[..., A
             return compute(x, **options)
         bundle = primitive(x, **options)
         kind: Any = type(_tuple(bundle))
-        return getattr(kind, "_make", kind)(_unpack(xp, bundle))
+        return getattr(kind, "_make", kind)(unpacked(xp, bundle))
 
     return function
 
 
-def _unpack(xp: Any, bundle: Any) -> tuple[Any, ...]:
+def unpacked(xp: Any, bundle: Any) -> tuple[Any, ...]:
+    """Return the results in a bundle, each an array of its own."""
     return tuple(xp.part(bundle, i) for i in range(len(_tuple(bundle))))
 
 

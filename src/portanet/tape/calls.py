@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.errors import NoDerivativeError
-from portanet.tape.box import Box, strip
+from portanet.tape.box import SEQUENCES, Box, strip
 from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
 from portanet.tape.rule import Constant
@@ -24,7 +24,7 @@ def has_box(tree: Any) -> bool:
     """Whether there is a traced array among arguments, also inside lists and tuples."""
     if isinstance(tree, Box):
         return True
-    return isinstance(tree, list | tuple) and any(map(has_box, tree))
+    return isinstance(tree, SEQUENCES) and any(map(has_box, tree))
 
 
 def _has_box(args: tuple[Any, ...], options: dict[str, Any]) -> bool:
@@ -106,7 +106,7 @@ def of_types(raw: Callable[..., Any]) -> Callable[..., Any]:
 
 def strip_all(x: Any) -> Any:
     """Strip an array, or those in a list; what has nothing to strip returns itself."""
-    if not isinstance(x, list | tuple):
+    if not isinstance(x, SEQUENCES):
         return strip(x)
     parts = [strip_all(part) for part in x]
     if all(new is old for new, old in zip(parts, x, strict=True)):

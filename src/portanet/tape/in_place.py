@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet.errors import DTypeError, ShapeError
-from portanet.tape.box import Box, at_hand
+from portanet.tape.box import Box, at_hand, device_of
 
 _OPERATORS = {
     "add": ("add", "+"),
@@ -65,9 +65,9 @@ def _check_cast(plain: Callable[..., Any], a: Box, b: Any, sign: str) -> None:
     """Refuse dtypes that the library refuses to write into each other."""
     raw = a.xp.raw
     if hasattr(b, "dtype"):
-        b = raw.ones((1, 1), dtype=b.dtype, device=b.device)
+        b = raw.ones((1, 1), dtype=b.dtype, device=device_of(b))
     try:
-        plain(raw.ones((1, 1), dtype=a.dtype, device=a.device), b)
+        plain(raw.ones((1, 1), dtype=a.dtype, device=device_of(a)), b)
     except TypeError as error:
         kind = getattr(b, "dtype", type(b).__name__)
         raise DTypeError(

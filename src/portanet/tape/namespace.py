@@ -165,7 +165,7 @@ class Namespace:
         if name in TYPES:
             return of_types(raw)
         if card.rule is UNKNOWN:
-            return refusing(self, card, raw)
+            return raw if self.box.takes(raw) else refusing(self, card, raw)
         if isinstance(card.rule, Constant):
             return constant(self, card, raw, card.rule.signature)
         if isinstance(card.rule, Several):

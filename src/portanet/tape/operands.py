@@ -51,7 +51,7 @@ class Operands:
         """Whether the library takes a list or a number where the standard has an array."""
         try:
             self._xp.raw.add(self._xp.raw.ones(1), [1.0])
-        except TypeError:
+        except (TypeError, ValueError):
             return False
         return True
 

@@ -180,10 +180,8 @@ class Refusal(Trace):
 def settle_all(arrays: Iterable[Any]) -> None:
     """Let nobody write into any of the traced arrays among `arrays`, those of a key included."""
     for x in arrays:
-        if type(x) is Key:
-            settle_all(x.value)
-        elif isinstance(x, Box):
-            settle(x)
+        if isinstance(x, Box):
+            settle_all(x.value) if type(x) is Key else settle(x)
 
 
 def call(primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -205,7 +203,7 @@ def run(function: Callable[..., Any], inputs: Sequence[Any]) -> list[Any]:
     NumPy hides what a traced array says to ``z[0] = x`` behind an error of its own: that is undone.
     """
     try:
-        return [taken_out(y) for y in function(*inputs)]
+        return taken_out(list(function(*inputs)))
     except ValueError as error:
         hidden = error.__cause__
         if isinstance(hidden, TracedValueError):

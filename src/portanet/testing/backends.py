@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,13 @@ _VALUES = {"float64": (1e-13, 1e-14), "float32": (1e-5, 1e-6)}
 """How closely values agree: a hundred roundings."""
 _SLOPES = (1e-4, 1e-5)
 """How closely derivatives in float32 agree with those in float64: a thousand roundings."""
+
+_ATTRIBUTES = ("dtype", "mT", "ndim", "shape", "size")
+"""What every array shows; its device is asked of the adapter."""
+_OPERATORS = {
+    "+": "add", "-": "sub", "*": "mul", "/": "truediv", "//": "floordiv", "%": "mod",
+    "**": "pow", "@": "matmul",
+}  # fmt: skip
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "arithmetic": lambda xp, x: (x + 1.5) * x / (x * x + 2.0) - x**3,
@@ -44,6 +52,7 @@ def check_backend(backend: str | type[Backend]) -> None:
     - The main functions of its namespace compute what NumPy does; their derivatives in both
       modes and to second order are those of finite differences, and float32 stays float32.
     - What a result does not depend on has a zero derivative; complex gradients descend.
+    - The operators of its arrays leave traced ones of the tape on their right to these.
     - Random numbers are those of their key, in the dtype and on the device asked for.
     - A layer keeps its contract.
 
@@ -73,27 +82,29 @@ def check_backend(backend: str | type[Backend]) -> None:
     reason = pn.backends.available().get(name, "not registered: call pn.backends.register")
     require(reason is None, f"backend {name!r} is {reason}")
     adapter = get_backend(name)
-    faults = [fault for check in _checks(adapter) if (fault := _fault_of(check)) is not None]
+    faults = [fault for part in _checks(adapter) if (fault := _fault_of(*part)) is not None]
     if faults:
         raise AssertionError("\n".join(f"backend {name!r}: {fault}" for fault in faults))
 
 
-def _checks(adapter: Backend) -> Iterator[Callable[[], None]]:
-    """Walk over the parts of the contract, each as a function that raises if it does not hold."""
-    yield lambda: _check_identity(adapter)
-    yield lambda: _check_names(adapter)
-    for device in adapter.devices():
-        yield lambda device=device: _check_transfer(adapter, device)
-        yield lambda device=device: _on(adapter, device, _check_draws)
+def _checks(adapter: Backend) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Walk over the parts of the contract: what each is of, and a function that raises."""
+    yield "arrays", lambda: _check_identity(adapter)
+    yield "names", lambda: _check_names(adapter)
+    for device in _devices(adapter):
+        yield "transfer", lambda device=device: _check_transfer(adapter, device)
+        yield "random numbers", lambda device=device: _on(adapter, device, _check_draws)
     for name, function in FUNCTIONS.items():
-        yield lambda name=name, function=function: _check_function(adapter, name, function)
-    yield lambda: _check_independence(adapter)
-    yield lambda: _check_complex(adapter)
+        yield name, lambda name=name, function=function: _check_function(adapter, name, function)
+    for symbol, name in () if adapter.differentiates_itself else _OPERATORS.items():
+        yield "operators", lambda s=symbol, n=name: _check_operator(adapter, s, n)
+    yield "independence", lambda: _check_independence(adapter)
+    yield "complex numbers", lambda: _check_complex(adapter)
     x = np.random.default_rng(0).normal(size=(4, 3))
     if _precision(adapter) == "float64":
-        yield lambda: check_layer(pn.Dense(3, 2, pn.tanh), x, backends=[adapter.name])
+        yield "Dense", lambda: check_layer(pn.Dense(3, 2, pn.tanh), x, backends=[adapter.name])
     else:
-        yield lambda: _check_dense(adapter, x.astype(np.float32))
+        yield "Dense", lambda: _check_dense(adapter, x.astype(np.float32))
 
 
 def _on(adapter: Backend, device: Any, check: Callable[[Backend, Any], None]) -> None:
@@ -101,14 +112,14 @@ def _on(adapter: Backend, device: Any, check: Callable[[Backend, Any], None]) ->
         check(adapter, device)
 
 
-def _fault_of(check: Callable[[], None]) -> str | None:
+def _fault_of(what: str, check: Callable[[], None]) -> str | None:
     """Return what does not hold, None if it does; whatever an adapter raises is a fault of it."""
     try:
         check()
     except AssertionError as error:
         return str(error)
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return f"{what}: {type(error).__name__}: {error}"
     return None
 
 
@@ -116,9 +127,17 @@ def _precision(adapter: Backend) -> str:
     """Return the widest dtype of ``"float64"`` and ``"float32"`` that the library has."""
     try:
         adapter.from_numpy(np.ones(1))
-    except (TypeError, ValueError):
+    except Exception:  # the part of the contract about transfer says what is wrong
         return "float32"
     return "float64"
+
+
+def _devices(adapter: Backend) -> list[Any]:
+    """Return the devices of an adapter, none if it cannot tell: its names are checked before."""
+    try:
+        return list(adapter.devices())
+    except Exception:
+        return []
 
 
 def _square(y: Any) -> Any:
@@ -140,13 +159,15 @@ def _check_dense(adapter: Backend, x: np.ndarray) -> None:
 
 
 def _check_identity(adapter: Backend) -> None:
-    x = adapter.from_numpy(np.ones(2, np.float32))
+    x = adapter.from_numpy(np.ones((2, 2), np.float32))
     kind = f"{type(x).__module__}.{type(x).__qualname__}"
     require(
         adapter.holds(type(x)) and backend_of(x) is adapter,
         f"{kind} is not recognised as one of its arrays: modules is {adapter.modules}",
     )
     require(array_namespace(x) is adapter.xp, "xp changes from one use to the next")
+    missing = [name for name in _ATTRIBUTES if not hasattr(x, name)]
+    require(not missing, f"{kind} lacks attributes of the standard: {', '.join(missing)}")
     if not isinstance(x, np.ndarray):
         try:
             array_namespace(x, np.ones(2))
@@ -245,6 +266,20 @@ def _check_function(adapter: Backend, name: str, function: Callable[..., Any]) -
     expected = pn.jvp(lambda x: function(numpy, x), (_X,), (_X,))[1]
     assert_same_kind(pushed, alone(x), f"{name}: forward derivative")
     assert_close(pushed, expected, *_SLOPES, f"{name}: forward derivative, beside NumPy's")
+
+
+def _check_operator(adapter: Backend, symbol: str, name: str) -> None:
+    """An array leaves an operator to a traced array on its right."""
+    x = adapter.from_numpy(np.ones((2, 2), np.float32))
+    try:
+        pn.jvp(lambda y: getattr(operator, name)(x, y), (x,), (x,))
+    except Exception as error:
+        raise AssertionError(
+            f"x {symbol} y of an array and a traced one raises {type(error).__name__}: {error}. "
+            "An operator leaves what it does not know to its right operand by NotImplemented; "
+            "where the library's raises, its box can be a subclass of the array, which Python "
+            "asks first: tape.Namespace(..., box=...)"
+        ) from error
 
 
 def _check_independence(adapter: Backend) -> None:

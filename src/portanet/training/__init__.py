@@ -5,6 +5,7 @@ from portanet.training import callbacks, metrics
 from portanet.training.evaluate import evaluate, predict
 from portanet.training.fit import fit
 from portanet.training.history import History
+from portanet.training.learning_rate import LearningRateTest, learning_rate_test
 from portanet.training.minimization.minimize import minimize
 from portanet.training.minimization.progress import Minimum
 from portanet.training.minimization.scipy_objective import ScipyObjective, scipy_objective
@@ -17,6 +18,7 @@ from portanet.training.steps import train_steps
 
 __all__ = [
     "History",
+    "LearningRateTest",
     "Minimum",
     "MixedPrecision",
     "Run",
@@ -28,6 +30,7 @@ __all__ = [
     "compute_gradients",
     "evaluate",
     "fit",
+    "learning_rate_test",
     "metrics",
     "minimize",
     "mixed_precision",

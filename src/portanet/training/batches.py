@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 from portanet.data import DataLoader
@@ -37,7 +37,7 @@ class Batches:
         self._loader: DataLoader | None = None
         self._begun = 0
         self._epoch: int | None = None
-        self._over = False
+        self._over = True
         if isinstance(data, DataLoader):
             loader = data.apart() if apart else data
             self._loader = loader if place is None else loader.on_device(place)
@@ -69,7 +69,7 @@ class Batches:
                 f"the first epoch, give what can be iterated again"
             )
 
-    def _of_epoch(self, first: int) -> Iterator[Any]:
+    def _of_epoch(self, first: int) -> Generator[Any]:
         if self._loader is None:
             rest = itertools.islice(self._data, first, None)
             yield from rest if self._place is None else map(self._place, rest)
@@ -78,6 +78,9 @@ class Batches:
         self._epoch, self._over = self._loader.state()["epoch"], False
         yield from batches
         self._over = True
+
+    def close(self) -> None:
+        """End what makes batches ahead."""
 
     def state(self, batch: int) -> dict[str, Any]:
         """Return where an epoch is of which `batch` batches have been used; 0 is before the next.

@@ -17,6 +17,7 @@ from portanet.training.history import History
 from portanet.training.interrupts import Interrupts
 from portanet.training.metrics.base import named
 from portanet.training.objective import Objective
+from portanet.training.portions import Portions
 from portanet.training.progress import Progress
 from portanet.training.run import VALIDATION, Run
 from portanet.training.state import TrainState, check_state
@@ -30,6 +31,7 @@ def fit(
     data: Any,
     *,
     epochs: int = 1,
+    steps_per_epoch: int | None = None,
     validation: Any = None,
     metrics: Any = (),
     callbacks: Any = (),
@@ -55,7 +57,10 @@ def fit(
         a list of batches or a torch ``DataLoader``; or a tuple or a dict of arrays, which is one
         batch. Batches are moved to the device of `ts`.
     epochs : int, default 1
-        How often to go through the data.
+        How often to go through the data, or through so many batches of them as the next says.
+    steps_per_epoch : int, optional
+        How many batches an epoch has, for data without an end, or so many that one does not wait
+        for it: an epoch goes on where the last one stopped, and data that end begin again.
     validation : like `data`, optional
         What the model is evaluated on, under names that begin with ``validation_``.
     metrics : list of Metric, or dict of them by name, optional
@@ -106,7 +111,11 @@ def fit(
     epochs = checks.integer("fit: epochs", epochs, 0)
     checks.flag_of("fit: progress", progress)
     measured, place = named(metrics), place_of(ts)
-    source = Batches(data, place)
+    if steps_per_epoch is None:
+        source = Batches(data, place)
+    else:
+        steps = checks.integer("fit: steps_per_epoch", steps_per_epoch, 1)
+        source = Portions(data, place, steps)
     objective = Objective(loss, bool(measured))
     objective = objective if isinstance(loss, Loss) else loss
     held_out = None
@@ -126,6 +135,7 @@ def fit(
         _keep_at_hand(error, run)
         raise
     finally:
+        source.close()
         for bar in shown_progress:
             bar.close()
     return run.ts, run.history

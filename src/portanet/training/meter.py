@@ -127,6 +127,12 @@ class Meter:
 
 def _samples(data: Any) -> int:
     """Return the number of samples of a batch, 1 where its arrays have no axes."""
+    first = data
+    while type(first) is tuple and first:  # such as (x, target), without taking the tree apart
+        first = first[0]
+    shape = getattr(first, "shape", ())
+    if shape:
+        return int(shape[0])
     for leaf in trees.leaves(data):
         shape = getattr(leaf, "shape", ())
         if shape:

@@ -11,7 +11,7 @@ from portanet.data import MaskedBatch
 from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.functional.indices import as_indices
 from portanet.interface import array_namespace
-from portanet.losses import CrossEntropyLoss, InfoNCELoss, Loss
+from portanet.losses import CrossEntropyLoss, InfoNCELoss, Loss, NLLLoss
 
 PREDICTION = "prediction"
 """What the statistics of a loss call the prediction."""
@@ -72,7 +72,7 @@ def masked_loss(loss: Loss, prediction: Any, target: Any, mask: Any) -> Any:
             "instead of pad=True"
         )
     xp = array_namespace(mask)
-    if isinstance(loss, CrossEntropyLoss) and xp.isdtype(target.dtype, "integral"):
+    if isinstance(loss, CrossEntropyLoss | NLLLoss) and xp.isdtype(target.dtype, "integral"):
         ignored = _IGNORED if loss.ignore_index is None else loss.ignore_index
         kept = xp.reshape(mask, (-1,) + (1,) * (len(target.shape) - 1))
         labels = xp.where(kept, as_indices(target), ignored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from numbers import Integral
 from typing import Any
 
 from portanet import optimizers, trees
-from portanet.core import parameter_count, state_count
+from portanet.core import Layer, parameter_count, state_count
 from portanet.errors import ArgumentError, HyperparameterError, shown
 from portanet.optimizers import OptimizerState, Rule
+from portanet.plots.table import table
 from portanet.trees import Tree, register_tree
 
 
@@ -150,6 +152,14 @@ class TrainState:
         )
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rule, model = html.escape(str(self.optimizer)), self.model
+        shown = model._repr_html_() if isinstance(model, Layer) else html.escape(str(model))
+        return (
+            f"{shown}{table(self.parameters)._repr_html_()}"
+            f"<div>optimizer: {rule}, step: {self.step}</div>"
+        )
 
 
 del TrainState.optimizer_state  # the default, which would be found in the place of `__getattr__`

@@ -88,6 +88,12 @@ LOSSES = {
     "BinaryFocalLoss, logits": LossCase(
         lambda: pn.BinaryFocalLoss(gamma=1.5, logits=True), several(floats(2), _signs)
     ),
+    "BinaryCrossEntropyLoss, positive weights": LossCase(
+        lambda: pn.BinaryCrossEntropyLoss(pos_weight=(3.0, 0.5)), _BINARY
+    ),
+    "BinaryCrossEntropyLoss, logits, positive weight": LossCase(
+        lambda: pn.BinaryCrossEntropyLoss(logits=True, pos_weight=3.0), _LOGITS
+    ),
     "CTCLoss": LossCase(lambda: pn.CTCLoss(blank=-1, reduction="none"), _alignment, True, False),
     "CosineEmbeddingLoss": LossCase(
         lambda: pn.CosineEmbeddingLoss(margin=-0.5, reduction="none"),
@@ -112,6 +118,19 @@ LOSSES = {
     ),
     "KLDivergenceLoss": LossCase(lambda: pn.KLDivergenceLoss(label_smoothing=0.1), _CLASSES),
     "MSLELoss": LossCase(lambda: pn.MSLELoss(), several(_positive, _positive)),
+    "MultiMarginLoss": LossCase(
+        lambda: pn.MultiMarginLoss(margin=0.7, power=2, class_weights=(0.5, 2.0, 1.0, 0.0)),
+        _LABELS,
+        of_arrays=False,
+    ),
+    "NLLLoss": LossCase(
+        lambda: pn.NLLLoss(class_weights=(0.5, 2.0, 1.0, 0.0), ignore_index=-1),
+        _OFF_CLASS,
+        of_arrays=False,
+    ),
+    "PoissonLoss, full": LossCase(lambda: pn.PoissonLoss(full=True), several(_positive, _positive)),
+    "SmoothL1Loss": LossCase(lambda: pn.SmoothL1Loss(beta=0.3), _NUMBERS),
+    "SoftMarginLoss": LossCase(lambda: pn.SoftMarginLoss(), several(floats(2), _signs)),
     "PoissonLoss": LossCase(lambda: pn.PoissonLoss(), several(_positive, _positive)),
     "SiameseContrastiveLoss": LossCase(
         lambda: pn.SiameseContrastiveLoss(margin=2.0), several(_positive, _probability)

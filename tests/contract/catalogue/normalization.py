@@ -14,6 +14,9 @@ LAYERS = {
     "BatchNorm, three axes": LayerCase(
         lambda: pn.BatchNorm(3, momentum=0.3), floats(2, 3), NO_VALUES, TRAIN
     ),
+    "BatchNorm, average of all batches": LayerCase(
+        lambda: pn.BatchNorm(3, momentum=None), floats(2, 3), NO_VALUES, TRAIN
+    ),
     "BatchNorm, not affine, no statistics": LayerCase(
         lambda: pn.BatchNorm(3, affine=False, track_stats=False),
         floats(2, 3),

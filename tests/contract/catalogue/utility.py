@@ -17,6 +17,8 @@ LAYERS = {
     "ReverseSequence of lengths": LayerCase(
         lambda: pn.ReverseSequence(-1), several(floats(2, 4), lambda rng, n: rng.integers(0, 5, n))
     ),
+    "PReLU": LayerCase(lambda: pn.PReLU(), floats(3)),
+    "PReLU, a slope a channel": LayerCase(lambda: pn.PReLU(2), floats(3, 2)),
     "NoOp": LayerCase(lambda: pn.NoOp(), floats(3)),
     "WrappedFunction": LayerCase(lambda: pn.WrappedFunction(pn.softmax), floats(3)),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -44,6 +45,8 @@ class NumPyBackend(TapeBackend):
             from portanet.backends.numpy import scipy
 
             scipy.register()
+        if "einops._backends" in sys.modules:
+            importlib.import_module("portanet.backends.numpy.einops")
         self._modules = count
 
     @cached_property

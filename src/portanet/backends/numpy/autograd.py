@@ -6,7 +6,8 @@ of its trace, and a node, whose class builds the node of the result. That is eno
 - the value of any of our boxes is an `_Operand`: a plain array, for a batch its first entry,
   which is traced once more, in a trace without a past;
 - so autograd computes a plain result and hands it, still wrapped, to `_Call`, the class of our
-  nodes, which calls the primitive on the boxes as one of ours;
+  nodes, which calls the primitive on the boxes: NumPy's function with several results and what
+  SciPy was taught as themselves, any other as one of ours with the derivatives that autograd has;
 - the box that autograd is about to make of the result is looked up by type: `_Result` gives ours.
 
 Nothing changes for arrays that autograd itself traces.
@@ -16,22 +17,23 @@ from __future__ import annotations
 
 import functools
 import itertools
-import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
+import autograd.builtins
 import autograd.core
+import autograd.numpy
 import numpy as np
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import Box as AutogradBox
 from autograd.tracer import notrace_primitives
 
 from portanet import tape
+from portanet.backends.numpy.autograd_rules import called, name_of
+from portanet.backends.numpy.scipy import is_taught
 from portanet.errors import NoDerivativeError, TracedValueError
 from portanet.tape.batched import Batched
-from portanet.tape.ops.card import Card
-from portanet.tape.primitive import Primitive
-from portanet.tape.rule import Rule, cast, conj, fit
+from portanet.tape.numpy.table import BODIES
 from portanet.tape.writing import classes
 from portanet.tracing.record.record import recorded_box
 
@@ -49,7 +51,18 @@ def register(xp: tape.Namespace) -> None:
     notrace_primitives.update({_Call: untraced, _Answer: untraced})
     AutogradBox.type_mappings[_Result] = lambda value, trace, call: call.result
     kinds = (box, xp.batch_box, recorded_box(xp), xp.guest_box)
-    AutogradBox.types.update(itertools.chain([_Operand], *map(classes, kinds)))
+    ours = list(itertools.chain.from_iterable(map(classes, kinds)))
+    AutogradBox.types.update([_Operand, *ours])
+    AutogradBox.type_mappings.update(dict.fromkeys(ours, _boxed))
+
+
+def _boxed(value: Any, trace: Any, node: Any) -> Any:
+    """Return the traced array that a primitive returns, instead of a box of autograd."""
+    if type(node) is _Call:
+        return node.result
+    if type(node) is _Answer:
+        return value
+    _refuse_nesting("autograd's derivative")
 
 
 def _plain(x: Any) -> Any:
@@ -67,7 +80,7 @@ class _Answer:
         self, ans: Any, fun: Any, args: Any, kwargs: Any, argnums: Any, parents: Sequence[Any]
     ) -> None:
         if not all(type(parent) is _Answer for parent in parents):
-            _refuse_nesting(fun)
+            _refuse_nesting(name_of(fun))
 
 
 _root = object.__new__(_Answer)
@@ -89,10 +102,6 @@ class _Result(ArrayBox):
     __slots__ = ()
 
 
-class _SeveralResults(NoDerivativeError):
-    """A primitive that returns a tuple was called on one of our boxes."""
-
-
 class _Call:
     """The node of our boxes: the box itself, or the result of a primitive."""
 
@@ -102,22 +111,17 @@ class _Call:
         self, ans: Any, fun: Any, args: Sequence[Any], kwargs: dict[str, Any],
         argnums: Sequence[int], parents: Sequence[_Call],
     ) -> None:  # fmt: skip
-        if not isinstance(ans, ArrayBox):
-            raise _SeveralResults(
-                f"autograd's {_name(fun)} returns several arrays, which only autograd can "
-                "differentiate: use the function of pn.array_namespace(x)"
-            )
-        if type(ans._node) is not _Answer or type(ans._value) is ArrayBox:
-            _refuse_nesting(fun)
-        xp = parents[0].result.xp
-        values = [x._value if type(x) is _Operand else x for x in args]
-        compute = _Computed(fun, values, ans._value)
+        traced = list(args)
         for i, parent in zip(argnums, parents, strict=True):
-            values[i] = parent.result
-        primitive = Primitive(Card(f"autograd's {_name(fun)}", _Rule(fun)), compute, xp, xp.box)
-        self.result = primitive(*values, **kwargs)
-        compute.forget()
-        ans.__class__ = _Result
+            traced[i] = parent.result
+        if _takes_boxes(fun, ans):
+            self.result = fun.fun(*traced, **kwargs)
+        else:
+            given = [x._value if type(x) is _Operand else x for x in args]
+            plain = _plain_result(fun, ans)
+            self.result = called(parents[0].result.xp, fun, plain, given, traced, kwargs)
+        if isinstance(ans, AutogradBox):
+            ans.__class__ = _Result
 
     @classmethod
     def of(cls, box: tape.Box) -> _Call:
@@ -126,83 +130,40 @@ class _Call:
         return call
 
 
-class _Computed:
-    """A primitive that knows its result for some arguments until it has been asked for it."""
-
-    __slots__ = ("_known", "fun")
-
-    def __init__(self, fun: Any, args: Sequence[Any], result: Any) -> None:
-        self.fun = fun
-        self._known: Any = tuple(args), result
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        known = self._known
-        if known is not None and all(map(operator.is_, args, known[0])):
-            self.forget()
-            return known[1]
-        return self.fun(*args, **kwargs)
-
-    def forget(self) -> None:
-        self._known = None
+def _takes_boxes(fun: Any, ans: Any) -> bool:
+    """Whether the function inside a primitive is to be called with traced arrays itself."""
+    if is_taught(fun.fun) or fun is autograd.builtins.make_sequence:
+        return True
+    several = isinstance(ans, AutogradBox) and not isinstance(ans, ArrayBox)
+    known = isinstance(fun.fun, np.ufunc) or fun.fun in BODIES
+    return several and known and fun in _of_numpy()
 
 
-class _Rule(Rule):
-    """The derivatives that were registered with autograd for one primitive."""
+@functools.cache
+def _of_numpy() -> frozenset[Any]:
+    """The primitives that autograd makes of NumPy's functions."""
+    homes = autograd.numpy, autograd.numpy.linalg, autograd.numpy.fft
+    return frozenset(f for home in homes for f in vars(home).values() if hasattr(f, "fun"))
 
-    def __init__(self, fun: Any) -> None:
-        self.fun = fun
 
-    def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
-        xp = primitive.xp
-        g = conj(xp, cotangent)
-        try:
-            parts = list(self._pull(result, args, kwargs, argnums)(g))
-        except _SeveralResults:  # the rule works on tuples, as that of odeint does
-            parts = [self._whole(xp, i, kwargs)(g, result, *args) for i in argnums]
-        return [fit(xp, conj(xp, part), args[i]) for i, part in zip(argnums, parts, strict=True)]
-
-    def jvp(self, primitive, tangents, result, args, kwargs, argnums):
-        xp = primitive.xp
-        maker = autograd.core.primitive_jvps.get(self.fun)
-        if maker is None:
-            return self._transposed(xp, tangents, result, args, kwargs, argnums)
-        return cast(xp, maker(argnums, tangents, result, args, kwargs), result.dtype)
-
-    def _pull(self, result, args, kwargs, argnums):
-        try:
-            return autograd.core.primitive_vjps[self.fun](argnums, result, tuple(args), kwargs)
-        except (KeyError, NotImplementedError) as error:
-            raise NoDerivativeError(
-                f"{_name(self.fun)} has no derivative with respect to argument "
-                f"{', '.join(map(str, argnums))}: register one with autograd.extend.defvjp"
-            ) from error
-
-    def _whole(self, xp, argnum, kwargs):
-        """Return a pullback as one primitive, which records and batches but has no derivative."""
-
-        def pulled(g, result, *args):
-            (part,) = self._pull(result, args, kwargs, (argnum,))(g)
-            return part
-
-        return Primitive(Card(f"autograd's pullback of {_name(self.fun)}"), pulled, xp, xp.box)
-
-    def _transposed(self, xp, tangents, result, args, kwargs, argnums):
-        """Compute the tangent by the pullback, which is linear: its own pullback pushes forward."""
-        pull = self._pull(result, args, kwargs, argnums)
-        zero = xp.zeros_like(result)
-        _, push = tape.vjp(
-            lambda g: [conj(xp, part) for part in pull(conj(xp, g))], [zero], lambda x: xp.box
+def _plain_result(fun: Any, ans: Any) -> Any:
+    """Return what autograd has computed, refusing what it has traced itself."""
+    if isinstance(ans, tape.Box):
+        raise TracedValueError(
+            f"{name_of(fun)} uses an array that is being differentiated but is not among its "
+            "positional arguments, so that its derivative would be lost: give it as one"
         )
-        (tangent,) = push(list(tangents))
-        return cast(xp, tangent, result.dtype)
+    if type(ans._node) is not _Answer or type(ans._value) in AutogradBox.types:
+        _refuse_nesting(name_of(fun))
+    if isinstance(ans._value, dict):
+        raise NoDerivativeError(
+            f"{name_of(fun)} returns a dict, which only autograd can differentiate: return a tuple"
+        )
+    return ans._value
 
 
-def _name(fun: Any) -> str:
-    return getattr(fun, "__name__", repr(fun))
-
-
-def _refuse_nesting(fun: Any) -> None:
+def _refuse_nesting(what: str) -> NoReturn:
     raise TracedValueError(
-        f"{_name(fun)} was given arrays that autograd differentiates and arrays that portanet "
+        f"{what} was given arrays that autograd differentiates and arrays that portanet "
         "does: take both derivatives with pn.grad, or both with autograd.grad"
     )

@@ -17,12 +17,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from portanet.tape import Box
-from portanet.tape.numpy import scipy_fft, scipy_functions, scipy_series
+from portanet.tape.numpy import scipy_fft, scipy_functions, scipy_odeint, scipy_series
+from portanet.tape.numpy.refusals import raise_refusal
 from portanet.tracing.call.lock import LongLock
 
 _FUNCTIONS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "scipy.special": scipy_functions.FUNCTIONS,
     "scipy.fft._realtransforms_backend": scipy_fft.FUNCTIONS,
+    "scipy.integrate._odepack_py": {"odeint": scipy_odeint.odeint},
     "scipy.integrate._quadrature": {"simpson": scipy_series.simpson},
     "scipy.signal._signaltools": {"detrend": scipy_series.detrend},
 }
@@ -52,18 +54,40 @@ def _entrance(*args: Any, _choose: Any, **options: Any) -> Any:
     return _choose(*args, **options)
 
 
+def is_taught(function: Any) -> bool:
+    """Whether a function takes traced arrays because it was taught to."""
+    return getattr(function, "__code__", None) is _entrance.__code__
+
+
+def _first_box(tree: Any) -> Any:
+    """Return a traced array among arguments, also inside lists, tuples and dicts, or None."""
+    for x in tree:
+        if isinstance(x, Box):
+            return x
+        if isinstance(x, list | tuple | dict):
+            found = _first_box(x.values() if isinstance(x, dict) else x)
+            if found is not None:
+                return found
+    return None
+
+
 def _teach(function: Any, body: Callable[..., Any]) -> None:
     """Let `function` hand calls with traced arrays to `body`."""
     own = types.FunctionType(
         function.__code__, function.__globals__, function.__name__, function.__defaults__
     )
     own.__kwdefaults__ = function.__kwdefaults__
+    rooms = [room for room in function.__module__.split(".") if not room.startswith("_")]
+    name = ".".join((*rooms, function.__name__))
 
     def choose(*args: Any, **options: Any) -> Any:
-        for x in (*args, *options.values()):
-            if isinstance(x, Box):
-                return body(x.xp, *args, **options)
-        return own(*args, **options)
+        box = _first_box((*args, *options.values()))
+        if box is None:
+            return own(*args, **options)
+        try:
+            return body(box.xp, *args, **options)
+        except Exception as error:
+            raise_refusal(name, own, error, args, options)
 
     function.__signature__ = inspect.signature(function)
     function.__kwdefaults__ = {"_choose": choose}

@@ -117,9 +117,15 @@ class TorchBackend(Backend):
         return np.array(x.resolve_conj().resolve_neg().numpy(force=True))
 
     def receive(self, x: Array, source: Backend, device: Any) -> Array:
-        if source.name == "cupy" and device.type == "cuda":
-            return self._torch.from_dlpack(x).to(device)
+        shared = source.cuda_export(x) if device.type == "cuda" else None
+        if shared is not None:
+            return self._torch.from_dlpack(shared).to(device)
         return super().receive(x, source, device)
+
+    def cuda_export(self, x: Array) -> Any:
+        if x.device.type != "cuda" or x.requires_grad:
+            return None
+        return x.resolve_conj().resolve_neg()
 
     def transfer(self, x: Array, device: Any) -> Array:
         return x.to(device)

@@ -37,7 +37,7 @@ def identity(x: Any) -> Any:
     return x
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: d * xp.astype(x > 0, d.dtype)))
+@kernel(rule=Elementwise(lambda xp, d, y, x: d * xp.astype(x > 0, d.dtype)), fresh=True)
 def relu(x: Any) -> Any:
     """Rectifier, ``max(x, 0)``. NaN is kept; the derivative at 0 is 0.
 
@@ -104,6 +104,45 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """
     xp = array_namespace(x)
     return xp.maximum(x, 0.0) + negative_slope * xp.minimum(x, 0.0)
+
+
+def _prelu_scale(xp: Any, d: Any, y: Any, x: Any, slope: Any) -> Any:
+    above = xp.astype(x > 0, d.dtype)
+    return d * (above + slope * (1.0 - above))
+
+
+@kernel(rule=Elementwise(_prelu_scale, lambda xp, d, y, x, slope: d * xp.minimum(x, 0.0)))
+def prelu(x: Any, slope: Any, /) -> Any:
+    """Parametric rectifier: `x` where it is positive, else ``slope * x`` [1]_.
+
+    Parameters
+    ----------
+    x : array
+        Real floating point numbers of any shape.
+    slope : array
+        Of a shape that broadcasts against that of `x`, such as (channels,). The derivative by `x`
+        at 0 is the slope.
+
+    Returns
+    -------
+    array
+        The shape and dtype of `x`.
+
+    References
+    ----------
+    .. [1] K. He, X. Zhang, S. Ren, J. Sun, "Delving Deep into Rectifiers: Surpassing Human-Level
+       Performance on ImageNet Classification", ICCV 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portanet import functional
+    >>> print(functional.prelu(np.asarray([[-1.0, -1.0], [0.0, 2.0]]), np.asarray([0.25, 0.5])))
+    [[-0.25 -0.5 ]
+     [ 0.    2.  ]]
+    """
+    xp = array_namespace(x, slope)
+    return xp.maximum(x, 0.0) + slope * xp.minimum(x, 0.0)
 
 
 def rrelu(x: Any, key: random.Key, lower: float = 1 / 8, upper: float = 1 / 3) -> Any:

@@ -80,7 +80,7 @@ def _batch(
     return rule(trace, primitive, values, batched, kwargs)
 
 
-@kernel(rule=_LinearRule(), batching=_batch)
+@kernel(rule=_LinearRule(), batching=_batch, fresh=True)
 def linear(x: Any, weight: Any, bias: Any = None, /) -> Any:
     """Apply the linear map ``y = x Wᵀ + b`` to the last axis of `x`.
 

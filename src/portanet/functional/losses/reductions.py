@@ -33,6 +33,7 @@ class _MeanSquaredError(Rule):
 @kernel(
     rule=_MeanSquaredError(),
     batching=through(lambda xp, x, y: xp.mean((x - y) * (x - y))),
+    fresh=True,
 )
 def mean_squared_error(prediction: Any, target: Any, /) -> Any:
     """Mean of the squares of all differences of two arrays.
@@ -62,6 +63,7 @@ def mean_squared_error(prediction: Any, target: Any, /) -> Any:
 @kernel(
     rule=Multilinear(lambda xp, g, x, y: g * conj(xp, y), lambda xp, g, x, y: g * conj(xp, x)),
     batching=through(lambda xp, x, y: xp.sum(x * y)),
+    fresh=True,
 )
 def inner_product(x: Any, y: Any, /) -> Any:
     """Sum of the products of all entries of two arrays, ``sum(x * y)``; nothing is conjugated.

@@ -11,9 +11,20 @@ from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.functional.half import in_float32
 from portanet.interface import array_namespace, device_of
 
+_MODES = "linear", "nearest"
+_PADDINGS = "zeros", "border", "reflection"
+
 
 @in_float32
-def grid_sample(x: Any, grid: Any, /, *, padding: str = "zeros", align_corners: bool = True) -> Any:
+def grid_sample(
+    x: Any,
+    grid: Any,
+    /,
+    *,
+    mode: str = "linear",
+    padding: str = "zeros",
+    align_corners: bool = True,
+) -> Any:
     """Read images at the places of a grid, linearly between their entries [1]_.
 
     Parameters
@@ -23,8 +34,12 @@ def grid_sample(x: Any, grid: Any, /, *, padding: str = "zeros", align_corners: 
     grid : array, shape ``(N, *places, d)``
         For each place its d coordinates, from -1 to 1 over the image; the first one counts along
         the last axis of space, as in (x, y) of an image of rows.
-    padding : {"zeros", "border"}
-        What there is outside of the image: zeros, or its nearest entry.
+    mode : {"linear", "nearest"}
+        Whether a place between entries is read linearly, or from the nearest one, which has no
+        derivative by the grid; halves go to the even entry.
+    padding : {"zeros", "border", "reflection"}
+        What there is outside of the image: zeros, its nearest entry, or the image in a mirror at
+        -1 and 1.
     align_corners : bool
         Whether -1 and 1 are the centres of the outermost entries, and not their outer edges.
 
@@ -35,7 +50,7 @@ def grid_sample(x: Any, grid: Any, /, *, padding: str = "zeros", align_corners: 
     Raises
     ------
     ArgumentError
-        If `padding` is neither.
+        If `mode` or `padding` is none of these.
     ShapeError, DTypeError, DeviceError, BackendMismatchError
         If the arrays do not fit together.
 
@@ -53,8 +68,10 @@ def grid_sample(x: Any, grid: Any, /, *, padding: str = "zeros", align_corners: 
     >>> functional.grid_sample(image, places)[0, :, 0]
     array([1.5, 1. ])
     """
-    if padding not in ("zeros", "border"):
-        raise ArgumentError(f"padding is 'zeros' or 'border': got {shown(padding)}")
+    for name, given, options in (("mode", mode, _MODES), ("padding", padding, _PADDINGS)):
+        if given not in options:
+            listed = ", ".join(map(repr, options))
+            raise ArgumentError(f"{name} is one of {listed}: got {shown(given)}")
     _check(x, grid)
     xp, space = array_namespace(x, grid), x.shape[1:-1]
     axes = []
@@ -64,7 +81,12 @@ def grid_sample(x: Any, grid: Any, /, *, padding: str = "zeros", align_corners: 
             place = (place + 1.0) * (0.5 * (size - 1))
         else:
             place = (place + 1.0) * (0.5 * size) - 0.5
-        axes.append(_neighbours(xp, place, size, padding))
+        if padding == "reflection":
+            edge = 0.0 if align_corners else -0.5
+            place = _reflected(xp, place, edge, size - 1.0 - edge)
+        if padding != "zeros":
+            place = xp.clip(place, 0.0, size - 1.0)
+        axes.append(_neighbours(xp, place, size, mode))
     rows = xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
     first = _first_rows(xp, x, grid)
     total = None
@@ -80,13 +102,23 @@ def grid_sample(x: Any, grid: Any, /, *, padding: str = "zeros", align_corners: 
     return total
 
 
-def _neighbours(xp: Any, place: Any, size: int, padding: str) -> list[tuple[Any, Any]]:
-    """Return the two entries beside each place along one axis, and how much of each counts."""
-    if padding == "border":
-        place = xp.clip(place, 0.0, size - 1.0)
+def _reflected(xp: Any, place: Any, low: float, high: float) -> Any:
+    """Return where places lie that are thrown back at both ends."""
+    span = high - low
+    if span == 0:
+        return xp.full_like(place, low)
+    turns = (place - low) / (2.0 * span)
+    return low + 2.0 * span * xp.abs(turns - xp.floor(turns + 0.5))
+
+
+def _neighbours(xp: Any, place: Any, size: int, mode: str) -> list[tuple[Any, Any]]:
+    """Return the entries beside each place along one axis, and how much of each counts."""
+    if mode == "nearest":
+        place = xp.round(place)
     low = xp.floor(place)
+    sides = ((low, low + 1.0 - place), (low + 1.0, place - low))
     found = []
-    for at, share in ((low, low + 1.0 - place), (low + 1.0, place - low)):
+    for at, share in sides[:1] if mode == "nearest" else sides:
         inside = xp.logical_and(at >= 0.0, at <= size - 1.0)
         index = xp.astype(xp.clip(at, 0.0, size - 1.0), xp.arange(1).dtype)
         found.append((xp.where(inside, share, xp.zeros_like(share)), index))

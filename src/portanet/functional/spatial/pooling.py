@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from portanet import checks
@@ -20,6 +21,7 @@ def max_pool(
     stride: Sizes | None = None,
     padding: Padding = 0,
     dilation: Sizes = 1,
+    ceil_mode: bool = False,
 ) -> Any:
     """Largest entry of each window.
 
@@ -31,6 +33,9 @@ def max_pool(
         By default the window's size: windows that touch.
     padding, dilation : as in `conv`
         What is padded never is the largest.
+    ceil_mode : bool, default False
+        Whether a last window counts that begins in the input, or in the padding before it, and
+        reaches over its end: the sizes are then rounded up.
 
     Returns
     -------
@@ -45,7 +50,7 @@ def max_pool(
     >>> print(functional.max_pool(x, 2)[0, :, 0])
     [3. 5.]
     """
-    return window_max(x, shape=_pooled(x, window, stride, padding, dilation))
+    return window_max(x, shape=_pooled(x, window, stride, padding, dilation, ceil_mode))
 
 
 @in_float32
@@ -56,6 +61,7 @@ def mean_pool(
     stride: Sizes | None = None,
     padding: Padding = 0,
     dilation: Sizes = 1,
+    ceil_mode: bool = False,
     count_padding: bool = True,
 ) -> Any:
     """Mean of each window.
@@ -63,7 +69,8 @@ def mean_pool(
     Parameters
     ----------
     x : array, shape ``(N, *spatial, C)``
-    window, stride, padding, dilation : as in `max_pool`
+    window, stride, padding, dilation, ceil_mode : as in `max_pool`
+        The mean of a window that reaches over the end is that of the entries it has.
     count_padding : bool, default True
         Whether padded zeros count as entries.
 
@@ -79,13 +86,15 @@ def mean_pool(
     >>> print(functional.mean_pool(x, 2)[0, :, 0])
     [2.  3.5]
     """
-    shape = _pooled(x, window, stride, padding, dilation)
+    given = _pooled(x, window, stride, padding, dilation)
+    shape = _rounded_up(given) if ceil_mode else given
     total = window_sum(x, shape=shape)
-    if count_padding or shape.padded == shape.spatial:
+    whole = given.padded if count_padding else given.spatial
+    if shape.padded == whole:
         return total / math.prod(shape.window)
     xp = array_namespace(x)
-    ones = xp.ones((1, *shape.spatial, 1), dtype=x.dtype, device=device_of(x))
-    return total / window_sum(ones, shape=shape)
+    ones = xp.ones((1, *whole, 1), dtype=x.dtype, device=device_of(x))
+    return total / window_sum(ones, shape=_around(shape, given, whole))
 
 
 @in_float32
@@ -97,6 +106,7 @@ def lp_pool(
     stride: Sizes | None = None,
     padding: Padding = 0,
     dilation: Sizes = 1,
+    ceil_mode: bool = False,
 ) -> Any:
     """The p-norm of each window, ``(Σ |x|^p)^(1/p)``.
 
@@ -104,7 +114,7 @@ def lp_pool(
     ----------
     x : array, shape ``(N, *spatial, C)``
         Real floating point numbers.
-    window, stride, padding, dilation : as in `max_pool`
+    window, stride, padding, dilation, ceil_mode : as in `max_pool`
         Padded zeros count as entries.
     p : float, default 2
         At least 1.
@@ -127,7 +137,7 @@ def lp_pool(
     >>> print(functional.lp_pool(x, 2)[0, :, 0])
     [5. 5.]
     """
-    shape = _pooled(x, window, stride, padding, dilation)
+    shape = _pooled(x, window, stride, padding, dilation, ceil_mode)
     return root_of_sum(x, p, lambda powers: window_sum(powers, shape=shape))
 
 
@@ -145,7 +155,12 @@ def root_of_sum(x: Any, p: float, total: Any) -> Any:
 
 
 def _pooled(
-    x: Any, window: Sizes, stride: Sizes | None, padding: Padding, dilation: Sizes
+    x: Any,
+    window: Sizes,
+    stride: Sizes | None,
+    padding: Padding,
+    dilation: Sizes,
+    ceil_mode: bool = False,
 ) -> Geometry:
     checks.images(x)
     shape = geometry(tuple(x.shape[1:-1]), window, stride, padding, dilation)
@@ -154,4 +169,24 @@ def _pooled(
             raise HyperparameterError(
                 f"padding < the window's extent: {max(before, after)} >= {extent}"
             )
-    return shape
+    return _rounded_up(shape) if ceil_mode else shape
+
+
+def _rounded_up(shape: Geometry) -> Geometry:
+    """Return the windows of `shape` and those that begin inside and reach over the end."""
+    padding = []
+    axes = zip(shape.spatial, shape.padding, shape.extent, shape.stride, strict=True)
+    for n, (before, after), extent, step in axes:
+        count = -(-(before + n + after - extent) // step) + 1
+        if (count - 1) * step >= before + n:
+            count -= 1
+        padding.append((before, max(after, (count - 1) * step + extent - before - n)))
+    return replace(shape, padding=tuple(padding))
+
+
+def _around(shape: Geometry, given: Geometry, whole: tuple[int, ...]) -> Geometry:
+    """Return the windows of `shape` over what counts: the input, or it with its own padding."""
+    if whole == given.spatial:
+        return shape
+    surplus = tuple((0, n - m) for n, m in zip(shape.padded, whole, strict=True))
+    return replace(shape, spatial=whole, padding=surplus)

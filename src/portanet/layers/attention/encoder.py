@@ -8,6 +8,7 @@ from typing import Any
 from portanet import checks
 from portanet.core import Layer
 from portanet.layers.attention._transformer import TransformerLayer, parts_of
+from portanet.layers.attention.multi_head import of_keys
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,13 @@ class TransformerEncoderLayer(TransformerLayer):
 
     def described(self) -> dict[str, Layer]:
         return self._with_parts({"attention": self._attention(self.causal, self.positions)})
+
+    @property
+    def takes_mask(self) -> bool:
+        return True
+
+    def masked_input(self, x: Any, mask: Any) -> Any:
+        return x, of_keys(mask)
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         x, mask = parts_of(x, ("x", "mask"))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from portanet import checks
-from portanet.core import Layer
+from portanet.core import Layer, call_resolved, last_size, sized_by_input
 from portanet.errors import ShapeError
 from portanet.functional import attention_weights, scaled_dot_product_attention
 from portanet.functional.sequences.attention import average
@@ -21,6 +21,7 @@ from portanet.layers.linear.dense import Dense
 from portanet.layers.regularization.dropout import Dropout
 
 
+@sized_by_input(features=lambda x: last_size(_parts(x)[0][0]))
 @dataclass(frozen=True)
 class MultiHeadAttention(Described):
     """Attention by several heads, each with its own linear maps of queries, keys and values [1]_.
@@ -28,7 +29,8 @@ class MultiHeadAttention(Described):
     Parameters
     ----------
     features : int
-        The size of the last axis of the queries, and of the output.
+        The size of the last axis of the queries, and of the output. With None it is that of the
+        input, see `portanet.resolve`.
     heads : int
         How many heads there are.
     key_features, value_features : int, optional
@@ -97,7 +99,7 @@ class MultiHeadAttention(Described):
     (3, 5, 8)
     """
 
-    features: int
+    features: checks.Size
     heads: int = 1
     _: KW_ONLY
     key_features: int | None = None
@@ -117,11 +119,13 @@ class MultiHeadAttention(Described):
     replaced: Mapping[str, Layer] | None = None
 
     def __post_init__(self) -> None:
-        checks.integers(self, "features", "heads")
+        checks.optional_integers(self, "features")
+        checks.integers(self, "heads")
         sizes = ("key_features", "value_features", "head_features", "value_head_features")
         given = (*sizes, "kv_heads", "out_features")
         checks.integers(self, *(name for name in given if getattr(self, name) is not None))
-        if self.head_features is None and self.features % self.heads:
+        waits = self.features is None
+        if self.head_features is None and not waits and self.features % self.heads:
             checks.refuse(self, f"features % heads == 0 for {self.heads} heads", self.features)
         if self.heads % (self.kv_heads or self.heads):
             checks.refuse(self, f"heads % kv_heads == 0 for {self.heads} heads", self.kv_heads)
@@ -135,6 +139,8 @@ class MultiHeadAttention(Described):
         self._check_replaced()
 
     def described(self) -> dict[str, Layer]:
+        if self.features is None:
+            return {}
         key_features = self.key_features or self.features
         value_features = self.value_features or key_features
         size, value_size = self._head_sizes
@@ -167,7 +173,16 @@ class MultiHeadAttention(Described):
             init_bias=self.init_bias,
         )
 
+    @property
+    def takes_mask(self) -> bool:
+        return True
+
+    def masked_input(self, x: Any, mask: Any) -> Any:
+        return x, x, x, of_keys(mask)
+
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+        if self.features is None:
+            return call_resolved(self, x, ps, st)
         inputs, mask = _parts(x)
         states = dict(checks.require_tree(st, "st"))
         heads = []
@@ -220,6 +235,12 @@ class MultiHeadAttention(Described):
         groups = self.kv_heads or self.heads
         keys, values = ((batch, length, groups, size) for size in self._head_sizes)
         return {**st, "cache": Cache.empty(keys, values, like)}
+
+
+def of_keys(mask: Any) -> Any:
+    """Return which entries of sequences count, (N, L), as a mask of keys for all queries."""
+    xp = array_namespace(mask)
+    return xp.expand_dims(mask, axis=(1, 2))
 
 
 def _parts(x: Any) -> tuple[tuple[Any, Any, Any], Any]:

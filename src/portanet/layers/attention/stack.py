@@ -67,6 +67,13 @@ class TransformerStack(Described):
         layers: dict[str, Layer] = {f"layer_{i}": self.layer for i in range(1, self.depth + 1)}
         return layers if self.norm is None else {**layers, "norm": self.norm}
 
+    @property
+    def takes_mask(self) -> bool:
+        return self.layer.takes_mask
+
+    def masked_input(self, x: Any, mask: Any) -> Any:
+        return self.layer.masked_input(x, mask)
+
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         if isinstance(x, tuple | list) and not x:
             raise ShapeError("x is an array, or a tuple that begins with it: got an empty one")

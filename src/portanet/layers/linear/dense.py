@@ -99,7 +99,8 @@ class Dense(Layer):
             bias = ps["bias"] if self.use_bias else None
             like = weight if bias is None else bias
             fits = (
-                type(x) is type(weight) is type(like)
+                (type(x) is type(weight) or type(x).settled is type(weight))
+                and type(weight) is type(like)
                 and x.dtype is weight.dtype is like.dtype
                 and (type(x) is np.ndarray or x.device == weight.device == like.device)
                 and x.shape[-1] == self.in_features

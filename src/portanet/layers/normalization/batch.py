@@ -12,6 +12,7 @@ from portanet import checks
 from portanet.core import Layer, call_resolved, last_size, sized_by_input
 from portanet.errors import ShapeError
 from portanet.functional import batch_norm, identity, instance_norm
+from portanet.interface import array_namespace
 from portanet.layers.normalization._affine import affine_parameters, initial_affine
 
 
@@ -37,9 +38,10 @@ class BatchNorm(Layer):
         Whether running statistics are kept. Without them the batch's are used in both modes.
     epsilon : float
         Added to the variance.
-    momentum : float
+    momentum : float or None
         How much of a running statistic one batch replaces:
-        ``running = (1 - momentum) * running + momentum * batch``.
+        ``running = (1 - momentum) * running + momentum * batch``. With None it is the average of
+        all batches so far.
     init_scale, init_bias : initializer, optional
         By default ones and zeros.
 
@@ -48,9 +50,10 @@ class BatchNorm(Layer):
     Input and output: real floating array of shape (N, ..., features).
 
     Parameter tree: ``scale`` and ``bias``, both (features,), or empty. State tree:
-    ``running_mean`` and ``running_var``, both (features,), where they are tracked, and
-    ``training``. The running variance averages the unbiased variance of the batches. The running
-    statistics carry no derivative; beside an input of 16 bits they may be in float32.
+    ``running_mean`` and ``running_var``, both (features,), where they are tracked; with a momentum
+    of None also ``batches``, how many there were, an int32 of shape (1,); and ``training``. The
+    running variance averages the unbiased variance of the batches. The running statistics carry no
+    derivative; beside an input of 16 bits they may be in float32.
 
     Raises
     ------
@@ -88,7 +91,7 @@ class BatchNorm(Layer):
     affine: bool = True
     track_stats: bool = True
     epsilon: float = 1e-5
-    momentum: float = 0.1
+    momentum: float | None = 0.1
     init_scale: Callable[..., np.ndarray] | None = None
     init_bias: Callable[..., np.ndarray] | None = None
 
@@ -128,9 +131,10 @@ class InstanceNorm(Layer):
         Whether running statistics are kept, for test mode.
     epsilon : float
         Added to the variance.
-    momentum : float
+    momentum : float or None
         How much of a running statistic one batch replaces:
-        ``running = (1 - momentum) * running + momentum * batch``.
+        ``running = (1 - momentum) * running + momentum * batch``. With None it is the average of
+        all batches so far.
     init_scale, init_bias : initializer, optional
         By default ones and zeros.
 
@@ -141,7 +145,8 @@ class InstanceNorm(Layer):
 
     Parameter tree: ``scale`` and ``bias``, both (features,), or empty. State tree: ``training``
     and, where statistics are tracked, ``running_mean`` and ``running_var``, both (features,),
-    which average the means and the unbiased variances of the samples. They carry no derivative;
+    which average the means and the unbiased variances of the samples; with a momentum of None also
+    ``batches``, how many there were, an int32 of shape (1,). They carry no derivative;
     beside an input of 16 bits they may be in float32.
 
     Raises
@@ -178,7 +183,7 @@ class InstanceNorm(Layer):
     affine: bool = False
     track_stats: bool = False
     epsilon: float = 1e-5
-    momentum: float = 0.1
+    momentum: float | None = 0.1
     init_scale: Callable[..., np.ndarray] | None = None
     init_bias: Callable[..., np.ndarray] | None = None
 
@@ -205,15 +210,18 @@ def _check(layer: BatchNorm | InstanceNorm) -> None:
     checks.optional_functions(layer, "init_scale", "init_bias")
     checks.flags(layer, "affine", "track_stats")
     checks.non_negative(layer, "epsilon")
-    checks.probabilities(layer, "momentum")
+    if layer.momentum is not None:
+        checks.probabilities(layer, "momentum")
 
 
 def _initial_statistics(layer: BatchNorm | InstanceNorm) -> dict[str, Any]:
     if not layer.track_stats:
         return {"training": True}
+    count = {} if layer.momentum is not None else {"batches": np.zeros(1, np.int32)}
     return {
         "running_mean": np.zeros(layer.features, np.float32),
         "running_var": np.ones(layer.features, np.float32),
+        **count,
         "training": True,
     }
 
@@ -246,10 +254,17 @@ def normalized(
     variance = checks.member(st, "running_var", shape, "(features,)", "st")
     checks.same_or_wide("x", x, "running_mean", mean)
     checks.alike("st", "running_var", variance, "running_mean", mean)
-    y, mean, variance = normalize(
+    cumulative = layer.momentum is None
+    y, new_mean, new_variance = normalize(
         x, scale, bias, mean, variance,
-        training=training, momentum=layer.momentum, epsilon=layer.epsilon,
+        training=training, momentum=1.0 if cumulative else layer.momentum, epsilon=layer.epsilon,
     )  # fmt: skip
+    if training and cumulative:
+        count = checks.member(st, "batches", (1,), "(1,)", "st") + 1
+        share = 1.0 / array_namespace(mean).astype(count, mean.dtype)
+        new_mean = mean + share * (new_mean - mean)
+        new_variance = variance + share * (new_variance - variance)
+        st = {**st, "batches": count}
     if training:
-        st = {**st, "running_mean": mean, "running_var": variance}
+        st = {**st, "running_mean": new_mean, "running_var": new_variance}
     return layer.activation(y), st

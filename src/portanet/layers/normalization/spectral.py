@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from portanet import checks
-from portanet.core import Layer
+from portanet.core import Layer, call_resolved, sized_by_input
 from portanet.functional import spectral_norm
 from portanet.layers.normalization._reparametrized import check, output_axis, weights
 from portanet.random import replicate
 
 
+@sized_by_input()
 @dataclass(frozen=True)
 class SpectralNorm(Layer):
     """A layer whose weights are divided by their largest singular value [1]_.
@@ -25,7 +27,7 @@ class SpectralNorm(Layer):
     Parameters
     ----------
     layer : Layer
-        The layer that uses the weights.
+        The layer that uses the weights; a size of it that is None is that of the input.
     names : str or sequence of str
         Which of its parameters are divided.
     axis : int, optional
@@ -80,6 +82,13 @@ class SpectralNorm(Layer):
         checks.integers(self, "iterations")
         checks.positive(self, "epsilon")
 
+    @property
+    def unresolved(self) -> tuple[str, ...]:
+        return self.layer.unresolved
+
+    def with_sizes_of(self, x: Any) -> Layer:
+        return dataclasses.replace(self, layer=self.layer.with_sizes_of(x))
+
     def initial_parameters(self, rng: np.random.Generator) -> dict[str, Any]:
         ps = self.layer.initial_parameters(rng)
         weights(self, ps)
@@ -95,6 +104,8 @@ class SpectralNorm(Layer):
         return {**st, "training": True}
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+        if self.unresolved:
+            return call_resolved(self, x, ps, st)
         iterations = self.iterations if checks.flag(st, "training") else 0
         new, vectors = {}, {}
         for name in self.names:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from portanet import checks
-from portanet.core import Layer
+from portanet.core import Layer, call_resolved, sized_by_input
 from portanet.functional import weight_norm
 from portanet.functional.normalization.weights import norms
 from portanet.layers.normalization._reparametrized import check, output_axis, weights
 
 
+@sized_by_input()
 @dataclass(frozen=True)
 class WeightNorm(Layer):
     """A layer whose weights are trained as norms and directions [1]_.
@@ -23,7 +25,7 @@ class WeightNorm(Layer):
     Parameters
     ----------
     layer : Layer
-        The layer that uses the weights.
+        The layer that uses the weights; a size of it that is None is that of the input.
     names : str or sequence of str
         Which of its parameters are split so.
     axis : int, optional
@@ -71,6 +73,13 @@ class WeightNorm(Layer):
     def __post_init__(self) -> None:
         check(self)
 
+    @property
+    def unresolved(self) -> tuple[str, ...]:
+        return self.layer.unresolved
+
+    def with_sizes_of(self, x: Any) -> Layer:
+        return dataclasses.replace(self, layer=self.layer.with_sizes_of(x))
+
     def initial_parameters(self, rng: np.random.Generator) -> dict[str, Any]:
         ps = self.layer.initial_parameters(rng)
         split = weights(self, ps)
@@ -86,6 +95,8 @@ class WeightNorm(Layer):
         return self.layer.initial_states(rng)
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
+        if self.unresolved:
+            return call_resolved(self, x, ps, st)
         new = {}
         for name in self.names:
             v, g = checks.entry(ps, f"{name}_v"), checks.entry(ps, f"{name}_g")

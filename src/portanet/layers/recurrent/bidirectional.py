@@ -108,6 +108,13 @@ class BidirectionalRNN(Described):
         backward = None if backward == forward else backward
         return dataclasses.replace(self, cell=forward, backward_cell=backward, replaced=None)
 
+    @property
+    def takes_mask(self) -> bool:
+        return True
+
+    def masked_input(self, x: Any, mask: Any) -> Any:
+        return x, None, mask
+
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         x, carry, mask = input_parts(x)
         outputs, ends, states = [], [], {}

@@ -87,6 +87,13 @@ class Recurrence(Container):
             checks.refuse(self, "cell is a layer", self.cell)
         checks.flags(self, "return_sequence", "return_carry", "time_first", "reverse")
 
+    @property
+    def takes_mask(self) -> bool:
+        return True
+
+    def masked_input(self, x: Any, mask: Any) -> Any:
+        return x, None, mask
+
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         if self.cell.unresolved:
             return self._resolved(x, ps, st)

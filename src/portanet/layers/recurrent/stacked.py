@@ -102,6 +102,13 @@ class StackedRecurrence(Described):
             return None
         return dataclasses.replace(self, cells=cells, replaced=None)
 
+    @property
+    def takes_mask(self) -> bool:
+        return True
+
+    def masked_input(self, x: Any, mask: Any) -> Any:
+        return x, None, mask
+
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         y, carry, mask = input_parts(x)
         ends, states = [], {}

@@ -25,6 +25,9 @@ class MaxPool(Layer):
         Entries around the input, which never are the largest.
     dilation : int or tuple of int
         The steps between the entries of a window.
+    ceil_mode : bool
+        Whether a last window counts that begins in the input, or in the padding before it, and
+        reaches over its end: the sizes of the output are then rounded up.
 
     Notes
     -----
@@ -55,6 +58,7 @@ class MaxPool(Layer):
     stride: Sizes | None = None
     padding: Padding = 0
     dilation: Sizes = 1
+    ceil_mode: bool = False
 
     def __post_init__(self) -> None:
         _check_windows(self)
@@ -69,7 +73,7 @@ class MeanPool(Layer):
 
     Parameters
     ----------
-    window, stride, dilation : as in `MaxPool`
+    window, stride, dilation, ceil_mode : as in `MaxPool`
     padding : int, tuple of int or of pairs, "same" or "valid"
         The zeros around the input.
     count_padding : bool
@@ -103,6 +107,7 @@ class MeanPool(Layer):
     stride: Sizes | None = None
     padding: Padding = 0
     dilation: Sizes = 1
+    ceil_mode: bool = False
     count_padding: bool = True
 
     def __post_init__(self) -> None:
@@ -120,7 +125,7 @@ class LPPool(Layer):
 
     Parameters
     ----------
-    window, stride, dilation : as in `MaxPool`
+    window, stride, dilation, ceil_mode : as in `MaxPool`
     p : float
         At least 1.
     padding : int, tuple of int or of pairs, "same" or "valid"
@@ -161,6 +166,7 @@ class LPPool(Layer):
     stride: Sizes | None = None
     padding: Padding = 0
     dilation: Sizes = 1
+    ceil_mode: bool = False
 
     def __post_init__(self) -> None:
         _check_windows(self)
@@ -176,6 +182,7 @@ def _check_windows(layer: Any) -> None:
     names = ("dilation",) if layer.stride is None else ("stride", "dilation")
     _windows.each_axis(layer, rank, *names)
     _windows.padding(layer, rank)
+    checks.flags(layer, "ceil_mode")
 
 
 def check_power(layer: Any) -> None:
@@ -192,4 +199,5 @@ def _checked(layer: Any, x: Any) -> Any:
 
 
 def _options(layer: Any) -> dict[str, Any]:
-    return {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation}
+    names = ("stride", "padding", "dilation", "ceil_mode")
+    return {name: getattr(layer, name) for name in names}

@@ -10,7 +10,8 @@ import numpy as np
 from portanet.errors import DTypeError, TracedValueError
 from portanet.tape.box import Box
 from portanet.tape.numpy import ufuncs
-from portanet.tape.numpy.operands import array, refuse_out
+from portanet.tape.numpy.operands import array, function_name, refuse_out
+from portanet.tape.numpy.refusals import raise_refusal
 from portanet.tape.numpy.shapes import reshape, transpose
 from portanet.tape.numpy.table import BODIES, BY_NAME, check_out, refuse_function
 
@@ -23,15 +24,26 @@ class NumPyBox(Box):
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
         if options.pop("out", None) is not None:
             refuse_out(ufunc)
-        if method == "__call__" and not options:
-            return ufuncs.function_of(self.xp, ufunc)(*args)
-        return ufuncs.call(self.xp, ufunc, method, args, options)
+        try:
+            if method == "__call__" and not options:
+                return ufuncs.function_of(self.xp, ufunc)(*args)
+            return ufuncs.call(self.xp, ufunc, method, args, options)
+        except Exception as error:
+            own = getattr(ufunc, method)
+            raise_refusal(function_name(ufunc), own, error, args, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         body = BODIES.get(function) or refuse_function(function)
         if options or len(args) > 1:
             check_out(body, args, options, function)
-        return body(self.xp, *args, **options)
+        try:
+            return body(self.xp, *args, **options)
+        except Exception as error:
+            raise_refusal(function_name(function), function, error, args, options)
+
+    @classmethod
+    def takes(cls, function: Any) -> bool:
+        return isinstance(function, np.ufunc) or function in BODIES
 
     def astype(
         self, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True,
@@ -83,12 +95,15 @@ class NumPyBox(Box):
 
 
 def _method(name: str) -> Callable[..., Any]:
-    body = BY_NAME[name]
+    body, full_name = BY_NAME[name], f"numpy.ndarray.{name}"
 
     def method(self: NumPyBox, *args: Any, **options: Any) -> Any:
         if options or len(args) > 1:
-            check_out(body, (self, *args), options, f"numpy.ndarray.{name}")
-        return body(self.xp, self, *args, **options)
+            check_out(body, (self, *args), options, full_name)
+        try:
+            return body(self.xp, self, *args, **options)
+        except Exception as error:
+            raise_refusal(full_name, _own_method(name), error, (self, *args), options)
 
     return method
 
@@ -101,6 +116,10 @@ for _name in (
     setattr(NumPyBox, _name, _method(_name))
 for _name in ("conj", "conjugate"):
     setattr(NumPyBox, _name, lambda self: self.xp.conj(self) if self.dtype.kind == "c" else self)
+
+
+def _own_method(name: str) -> Callable[..., Any]:
+    return lambda x, *args, **options: getattr(x, name)(*args, **options)
 
 
 def _in_place(name: str, instead: str) -> Callable[..., NoReturn]:

@@ -13,10 +13,15 @@ from portanet.tape.numpy.operands import array, concrete, flat, refuse
 from portanet.tape.rule import is_complex
 
 _BY_INDEX = {"edge", "reflect", "symmetric", "wrap"}
+_OPTIONS = {
+    "constant": {"constant_values"}, "reflect": {"reflect_type"}, "symmetric": {"reflect_type"},
+}  # fmt: skip
 
 
 def pad(xp: Any, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     widths = _widths(pad_width, array.ndim)
+    if kwargs and (left := kwargs.keys() - _OPTIONS.get(mode, set())):
+        refuse(f"numpy.pad with mode={mode!r} and {sorted(left)}", "leave them out")
     if mode in ("constant", "empty"):
         values = np.broadcast_to(kwargs.get("constant_values", 0), (array.ndim, 2))
         for axis, ends in enumerate(zip(widths, values, strict=True)):

@@ -19,6 +19,9 @@ from portanet.tape.ops.table import card_of
 NOT_GIVEN: Any = np._NoValue
 """What NumPy's signatures have in the place of an argument that was left out."""
 
+HARMLESS = frozenset({"casting", "order", "subok"})
+"""The options of universal functions that change no number of a result."""
+
 
 def array(xp: Any, x: Any) -> Any:
     """Return an operand as an array: a traced one as it is, a list of traced ones stacked."""

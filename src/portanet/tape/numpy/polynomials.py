@@ -28,7 +28,7 @@ _CONVOLUTION = Multilinear(
 
 
 def convolve(xp: Any, a: Any, v: Any, mode: str = "full") -> Any:
-    a, v = flat(xp, a), flat(xp, v)
+    a, v = _vector(xp, a), _vector(xp, v)
     if a.shape[0] < v.shape[0]:
         a, v = v, a
     if not v.shape[0]:
@@ -42,10 +42,20 @@ def convolve(xp: Any, a: Any, v: Any, mode: str = "full") -> Any:
 
 
 def correlate(xp: Any, a: Any, v: Any, mode: str = "valid") -> Any:
-    a, v = flat(xp, a), flat(xp, v)
+    a, v = array(xp, a), array(xp, v)
+    if a.ndim != 1 or v.ndim != 1:
+        raise ShapeError(f"numpy.correlate takes vectors: ndim = {a.ndim}, {v.ndim}")
     n, m = a.shape[0], v.shape[0]
     full = convolve(xp, a, conj(xp, xp.flip(v)))
     return _cut(full, mode, max(n, m), min(n, m), (m - 1) // 2 if n >= m else n // 2)
+
+
+def _vector(xp: Any, x: Any) -> Any:
+    """Return an operand as a vector, a number as one of one element."""
+    x = array(xp, x)
+    if x.ndim > 1:
+        raise ShapeError(f"numpy.convolve takes vectors: ndim = {x.ndim} > 1")
+    return flat(xp, x)
 
 
 def _cut(full: Any, mode: str, n: int, m: int, start: int) -> Any:

@@ -131,6 +131,8 @@ def _several(name: str, one: Callable[..., Any]) -> Callable[..., Any]:
         sizes = None if s is None else (s,) if isinstance(s, int) else tuple(s)
         if axes is None:
             count = x.ndim if sizes is None else len(sizes)
+            if count > x.ndim:
+                raise ArgumentError(f"scipy.fft.{name}: len(s) <= x.ndim: {count} > {x.ndim}")
             axes = range(x.ndim - count, x.ndim)
         axes = (axes,) if isinstance(axes, int) else tuple(axes)
         sizes = sizes or (None,) * len(axes)

@@ -9,7 +9,16 @@ import numpy as np
 
 from portanet.errors import ArgumentError
 from portanet.tape.box import strip
-from portanet.tape.numpy.operands import NOT_GIVEN, along, array, constant, flat, strictly_along
+from portanet.tape.numpy.operands import (
+    HARMLESS,
+    NOT_GIVEN,
+    along,
+    array,
+    constant,
+    flat,
+    refuse,
+    strictly_along,
+)
 
 
 def take(
@@ -75,6 +84,8 @@ def clip(
     xp: Any, a: Any, a_min: Any = NOT_GIVEN, a_max: Any = NOT_GIVEN, out: Any = None, *,
     min: Any = NOT_GIVEN, max: Any = NOT_GIVEN, **kwargs: Any,
 ) -> Any:  # fmt: skip
+    if left := kwargs.keys() - HARMLESS:
+        refuse(f"numpy.clip with {sorted(left)}", "choose with np.where afterwards")
     low, high = (new if old is NOT_GIVEN else old for old, new in ((a_min, min), (a_max, max)))
     bounds = [None if b is NOT_GIVEN or b is None else _weak(xp, b) for b in (low, high)]
     a = array(xp, a)

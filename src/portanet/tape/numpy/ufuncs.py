@@ -12,6 +12,7 @@ import numpy as np
 from portanet.errors import ShapeError, TracedValueError
 from portanet.tape.numpy import elementwise, special
 from portanet.tape.numpy.operands import (
+    HARMLESS,
     NOT_GIVEN,
     array,
     axes,
@@ -140,8 +141,7 @@ def call(xp: Any, ufunc: Any, method: str, args: Any, options: dict[str, Any]) -
 
 
 def _with_options(xp: Any, ufunc: Any, *args: Any, dtype: Any = None, **options: Any) -> Any:
-    harmless = {"casting", "order", "subok"}
-    left = {k for k, v in options.items() if k not in harmless and not (k == "where" and v is True)}
+    left = {k for k, v in options.items() if k not in HARMLESS and not (k == "where" and v is True)}
     if left:
         refuse(f"{function_name(ufunc)} with {sorted(left)}", "choose with np.where afterwards")
     if dtype is not None:

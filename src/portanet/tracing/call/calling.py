@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portanet import trees
-from portanet.interface import is_array
+from portanet.interface import backend_of, is_array
 from portanet.tracing.call.arguments import Static
 from portanet.tracing.write.trees import Unknown, sorted_keys
 
@@ -81,9 +81,18 @@ class _MatcherWriter:
             shape, dtype = tuple(value.shape), self._constant(value.dtype)
             condition += f" and {name}.shape == {shape!r} and {name}.dtype is {dtype}"
             if type(value).__module__ != "numpy":
-                condition += f" and {name}.device == {self._constant(value.device)}"
+                condition += f" and {self._device(name, value)}"
         self._require(condition)
         self.inputs.append(name)
+
+    def _device(self, name: str, value: Any) -> str:
+        """Return the condition on a device: by the attribute, where the adapter says the same."""
+        backend = backend_of(value)
+        device = backend.device_of(value)
+        same = self._constant(device)
+        if getattr(value, "device", None) == device:
+            return f"{name}.device == {same}"
+        return f"{self._constant(backend.device_of)}({name}) == {same}"
 
     def _require(self, condition: str) -> None:
         self.lines.append(f"if not ({condition}): return None")

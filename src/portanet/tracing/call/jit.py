@@ -224,6 +224,13 @@ class Jitted:
         replay = self._look_up(args, kwargs, run=False)[0]
         return "# run as it is\n" if replay is None else replay.text()
 
+    def program(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the recorded program for these arguments; None if the function runs as it is.
+
+        That of a library with a compiler of its own is None too.
+        """
+        return getattr(self._look_up(args, kwargs, run=False)[0], "program", None)
+
     def explain(self, *args: Any, **kwargs: Any) -> str:
         """Return what the program for these arguments does and holds, as text.
 

@@ -7,6 +7,8 @@ import os
 from typing import Any
 
 from portanet.errors import ArgumentError, BackendNotAvailableError, shown
+from portanet.plots._figure import silent_figure
+from portanet.plots.curves import saved_curves
 from portanet.training.callbacks.base import Callback
 from portanet.training.history import History
 from portanet.training.run import VALIDATION, Run
@@ -119,7 +121,7 @@ def _writer(folder: str) -> Any:
 class Plot(Callback):
     """Draws the history as curves into a picture after each epoch.
 
-    What was measured in training and in validation is in one drawing.
+    As `portanet.plots.curves`: what was measured in training and in validation is in one drawing.
 
     Parameters
     ----------
@@ -143,23 +145,7 @@ class Plot(Callback):
         self._path = checked_path("Plot", path)
 
     def on_start(self, run: Run) -> None:
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise BackendNotAvailableError(
-                "Plot needs the package matplotlib: pip install matplotlib"
-            ) from error
-        self._figure = Figure
+        silent_figure("Plot", 1.0, 1.0)
 
     def on_epoch(self, run: Run) -> None:
-        history = run.history
-        names = list(dict.fromkeys(n.removeprefix(VALIDATION) for n in _numbers(history)))
-        figure = self._figure(figsize=(6.4, 3.2 * len(names)), layout="constrained")
-        epochs = range(1, history.epochs + 1)
-        for name, axes in zip(names, figure.subplots(len(names), squeeze=False)[:, 0], strict=True):
-            for source, label in ((name, "training"), (f"{VALIDATION}{name}", "validation")):
-                if source in history:
-                    axes.plot(epochs, history[source], marker=".", label=label)
-            axes.set(xlabel="epoch", ylabel=name)
-            axes.legend()
-        figure.savefig(self._path)
+        saved_curves(run.history, self._path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from portanet.core import Layer
 from portanet.layers.wrappers.precision import Precision, is_floating, wide_paths
 
 
+@final
 @dataclass(frozen=True)
 class MixedPrecision(Layer):
     """The model of a training state that `mixed_precision` made.
