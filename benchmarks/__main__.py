@@ -16,6 +16,7 @@ from benchmarks import (
     overhead,
     programs,
     training,
+    workers,
 )
 from benchmarks.report import machine
 
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "physics": derivatives.physics,
     "import": imports.imports,
     "constants": cost_model.cost_model,
+    "scaling": workers.scaling,
 }
 
 

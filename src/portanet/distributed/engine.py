@@ -11,6 +11,10 @@ OPERATIONS = ("sum", "mean", "max", "min")
 """How the messages of several workers become one."""
 
 
+GATHERED_BYTES = 2**16
+"""Up to so many bytes of all workers, one message to each is faster by MPI than two of a block."""
+
+
 class Engine(ABC):
     """Messages between the processes of one group, each of which calls the same methods in turn.
 

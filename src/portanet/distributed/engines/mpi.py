@@ -15,7 +15,7 @@ import numpy as np
 mpi4py.rc.initialize, mpi4py.rc.finalize = False, True  # an import alone starts nothing
 from mpi4py import MPI  # noqa: E402
 
-from portanet.distributed.engine import Engine  # noqa: E402
+from portanet.distributed.engine import GATHERED_BYTES, Engine  # noqa: E402
 from portanet.distributed.launchers import report  # noqa: E402
 from portanet.errors import DistributedError  # noqa: E402
 
@@ -23,9 +23,6 @@ _COMBINE = {"sum": np.add, "mean": np.add, "max": np.maximum, "min": np.minimum}
 
 _SECONDS_FOR_REPORTS = 0.5
 """How long `mpirun` has for passing on what failing workers print; it drops the rest."""
-
-_GATHERED_BYTES = 2**16
-"""Up to so many bytes of all workers, one message to each is faster than two of a part."""
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -70,7 +67,7 @@ class MPIEngine(Engine):
 
     @_explained
     def allreduce(self, message: np.ndarray, operation: str) -> np.ndarray:
-        if message.nbytes * self.workers <= _GATHERED_BYTES:
+        if message.nbytes * self.workers <= GATHERED_BYTES:
             rows = np.empty((self.workers, message.size), message.dtype)
             self._group.Allgather(_bytes(message), _bytes(rows))
             return _combined(rows, operation)
