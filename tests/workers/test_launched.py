@@ -23,8 +23,8 @@ def test_training_by_mpi():
 
 def test_torch_between_two():
     pytest.importorskip("torch")
-    done = started_by_torch("training.py", 2, "torch", "torch", "joined", "normalized", "measured")
-    done.check("joined", "normalized", "measured")
+    done = started_by_torch("training.py", 2, "torch", "torch", "joined", "normalized")
+    done.check("joined", "normalized")
 
 
 @needs_mpi
@@ -67,6 +67,7 @@ def test_a_worker_with_another_model_is_refused():
     assert "layer_1.bias float32 (5,) != layer_1.bias float32 (4,)" in done.errors
 
 
+@sweep
 @needs_mpi
 def test_one_worker_stops_all():
     done = started_by_mpi("failing.py", 2, "mpi", "numpy", "stop")
@@ -75,11 +76,10 @@ def test_one_worker_stops_all():
     assert done.errors.count("stopped in epoch 3") == 1  # the first worker alone shows progress
 
 
-def test_a_worker_of_torch_that_raises_ends_all():
+def test_a_worker_of_torch_that_is_killed_ends_all():
     pytest.importorskip("torch")
-    done = started_by_torch("failing.py", 2, "torch", "torch", "raise")
+    done = started_by_torch("failing.py", 2, "torch", "torch", "kill")
     assert done.code != 0
-    assert "ZeroDivisionError: one over none" in done.errors
     assert "DistributedError: torch.distributed failed on worker 0 of 2" in done.errors
 
 
@@ -129,7 +129,7 @@ def test_training_by_torch(library, count):
 
 
 @sweep
-@pytest.mark.parametrize("how", ["kill", "model", "seed"])
+@pytest.mark.parametrize("how", ["raise", "model", "seed"])
 def test_a_worker_of_torch_that_fails_ends_all(how):
     pytest.importorskip("torch")
     done = started_by_torch("failing.py", 2, "torch", "torch", how)

@@ -181,7 +181,7 @@ def synchronize(tree: Tree, root: int = 0) -> Tree:
     >>> _ = pn.distributed.initialize()
     >>> ps, st = pn.distributed.synchronize(pn.setup(0, pn.Dense(2, 1)))
     >>> ps["weight"].shape
-    (2, 1)
+    (1, 2)
     """
     engine = current()
     root = _checked_root("synchronize", root, engine)

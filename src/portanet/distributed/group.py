@@ -74,7 +74,8 @@ def initialize(engine: str | Engine | None = None, *, timeout: float = 300.0) ->
     """
     seconds = checks.number("initialize: timeout", timeout)
     name = engine.name if isinstance(engine, Engine) else engine
-    if not (name is None or isinstance(engine, Engine) or name in _ENGINES):
+    known_name = isinstance(name, str) and name in _ENGINES
+    if not (name is None or isinstance(engine, Engine) or known_name):
         raise ArgumentError(
             f"initialize: engine is one of {list(_ENGINES)}, None or an Engine: got {shown(engine)}"
         )
