@@ -135,3 +135,15 @@ def test_a_worker_of_torch_that_fails_ends_all(how):
     done = started_by_torch("failing.py", 2, "torch", "torch", how)
     assert done.code != 0
     assert "DistributedError" in done.errors
+
+
+@sweep
+def test_parameters_spread_over_a_mesh_of_jax():
+    pytest.importorskip("jax")
+    alone("sharded.py", "jax").check("spread")
+
+
+@sweep
+def test_parameters_spread_over_processes_of_torch():
+    pytest.importorskip("torch")
+    started_by_torch("sharded.py", 2, "torch").check("spread")
