@@ -15,6 +15,7 @@ from benchmarks import (
     loop,
     overhead,
     programs,
+    standard,
     training,
     workers,
 )
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "functions": functions.functions,
     "jacobian": derivatives.jacobian,
     "physics": derivatives.physics,
+    "standard": standard.standard,
     "import": imports.imports,
     "constants": cost_model.cost_model,
     "scaling": workers.scaling,

@@ -26,6 +26,7 @@ SECONDS = 470.0  # of the eight minutes, less what starting takes
 MEASURING = 1.0  # seconds for the times of one contender
 # Folders of tests in the order of their worth, with the seconds that each may take.
 TESTS = {
+    "tests/backends/test_cupy_rows.py tests/tracing/test_fused_rows.py": 60.0,
     "tests/backends": 40.0,
     "tests/tape/test_rules.py tests/autodiff": 50.0,
     "tests/contract": 60.0,
@@ -35,6 +36,8 @@ TESTS = {
 }
 
 
+OURS, THEIRS = ("portanet on CuPy, jit", "portanet on CuPy"), ("torch eager", "torch.compile")
+PAIRS = [(own, other) for own in OURS for other in THEIRS]
 COUNTED = ("tutorial", "MLP 128", "transformer block", "LeNet", "physics", "LSTM")
 
 
@@ -78,6 +81,7 @@ def rehearsal(everything: bool = False) -> Iterator[Step]:
 def first_steps() -> Iterator[Step]:
     yield Step("machine", 60.0, machine)
     yield Step("proof", 60.0, proof)
+    yield Step("proof of rows", 60.0, proof_of_rows)
 
 
 def machine(_: float) -> dict[str, Any]:
@@ -101,6 +105,33 @@ def proof(_: float) -> dict[str, Any]:
     for g in found:
         np.testing.assert_allclose(g, [3.0, 12.0, 27.0], rtol=1e-6)
     return {"gradient": found[0].tolist(), "of": str(type(gradient(x)))}
+
+
+def proof_of_rows(_: float) -> dict[str, Any]:
+    """Hold kernels with reductions against NumPy: softmaxes, norms, a loss with its gradient."""
+    rng, host, device = np.random.default_rng(0), pn.cpu_device(), pn.device("cupy")
+    loss = pn.CrossEntropyLoss(logits=True)
+    functions = {
+        "softmax": pn.softmax,
+        "log_softmax": pn.log_softmax,
+        "layer_norm": pn.functional.layer_norm,
+        "rms_norm": pn.functional.rms_norm,
+    }
+    found: dict[str, Any] = {}
+    for dtype in ("float32", "float16", "float64"):
+        near = 16 * float(np.finfo(dtype).eps)
+        x = rng.normal(size=(300, 257)).astype(dtype)
+        there = device(x)
+        for name, function in functions.items():
+            for run in (function, pn.jit(function)):
+                np.testing.assert_allclose(host(run(there)), function(x), near, near, err_msg=name)
+        small, labels = x[:40, :7], np.arange(40) % 7
+        step = pn.jit(pn.value_and_grad(loss))
+        got, wanted = step(*device((small, labels))), pn.value_and_grad(loss)(small, labels)
+        for y, expected in zip(host(got), wanted, strict=True):
+            np.testing.assert_allclose(y, expected, near, near)
+        found[dtype] = "agrees"
+    return found
 
 
 def run_tests(what: Sequence[str], seconds: float, on_torch: bool = False) -> dict[str, Any]:
@@ -140,19 +171,29 @@ def _measured(contender: Contender, workload: Any, seconds: float, _: float) -> 
 
 
 def summary(found: dict[str, dict[str, Any]]) -> str:
-    """Return the times in milliseconds, one row a workload; in brackets the launches."""
+    """Return the times in milliseconds, one row a workload, and what they are beside torch's."""
     names = [contender.name for contender in CONTENDERS]
-    rows = []
+    rows, quotients = [], []
     for workload in WORKLOADS:
-        cells = [found.get(f"{workload}: {name}", {}) for name in names]
-        if any(cells):
-            rows.append([workload, *(_cell(cell) for cell in cells)])
-    return table(["milliseconds (launches, waits)", *names], rows)
+        cells = {name: found.get(f"{workload}: {name}", {}) for name in names}
+        if any(cells.values()):
+            rows.append([workload, *map(_cell, cells.values())])
+            quotients.append([workload, *_quotients(cells)])
+    heads = [f"{own} ÷ {other}" for own, other in PAIRS]
+    times = table(["milliseconds (launches, waits; MiB)", *names], rows)
+    return f"{times}\n\n{table(['times', *heads], quotients)}"
 
 
 def _cell(found: dict[str, Any]) -> str:
-    counted = [str(found[key]) for key in ("launches", "waits") if key in found]
-    return f"{found['ms']} ({', '.join(counted)})" if "ms" in found else ""
+    counted = ", ".join(str(found[key]) for key in ("launches", "waits") if key in found)
+    memory = f"; {found['MiB']} MiB" if "MiB" in found else ""
+    return f"{found['ms']} ({counted}{memory})" if "ms" in found else ""
+
+
+def _quotients(cells: dict[str, dict[str, Any]]) -> Iterator[str]:
+    for own, other in PAIRS:
+        ours, theirs = cells[own].get("ms"), cells[other].get("ms")
+        yield f"{ours / theirs:.2f}" if ours and theirs else ""
 
 
 if __name__ == "__main__":

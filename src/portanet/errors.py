@@ -14,6 +14,7 @@ __all__ = [
     "BackendMismatchError",
     "BackendNotAvailableError",
     "CallbackError",
+    "CheckpointError",
     "ChildNameError",
     "DTypeError",
     "DeviceError",
@@ -25,6 +26,7 @@ __all__ = [
     "ParameterTreeError",
     "PortanetError",
     "ShapeError",
+    "StorageError",
     "TracedValueError",
 ]
 __dir__ = listing(__all__)
@@ -109,6 +111,17 @@ class NonFiniteError(PortanetError, FloatingPointError):
 
 class CallbackError(PortanetError, RuntimeError):
     """A callback of training that failed; what it raised is the cause."""
+
+
+class CheckpointError(PortanetError, ValueError):
+    """A checkpoint that is not there, is damaged, or of a version that is not known here."""
+
+
+class StorageError(PortanetError, OSError):
+    """A checkpoint that the system did not write or read, such as on a full disk.
+
+    The attribute `errno` is that of its cause.
+    """
 
 
 class TracedValueError(PortanetError, TypeError):

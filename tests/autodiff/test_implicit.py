@@ -284,3 +284,21 @@ class TestRefusals:
         p = pn.Param(raw.asarray(B))
         with pytest.raises(AttributeError, match="_array"):
             pn.gradient(lambda: raw.sum(p), pn.params(p))
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "rms_norm", "linear", "softmax"])
+def test_functions_take_a_param_in_the_place_of_any_array(backend, name):
+    x = backend.asarray(np.arange(6.0).reshape(2, 3))
+    scale, weight = backend.asarray(np.asarray([0.5, -1.0, 2.0])), backend.asarray(np.ones((4, 3)))
+    f = getattr(pn.functional, name)
+    given = {"layer_norm": (x, scale, scale), "rms_norm": (x, scale), "linear": (x, weight)}
+    args = given.get(name, (x,))
+    expected = f(*args)
+    pn.testing.assert_close(f(*map(pn.Param, args)), expected, rtol=1e-12)
+    for i in range(1, len(args)):
+        mixed = (*args[:i], pn.Param(args[i]), *args[i + 1 :])
+        pn.testing.assert_close(f(*mixed), expected, rtol=1e-12)
+    param = pn.Param(args[-1])
+    found = pn.gradient(lambda: backend.xp.sum(f(*args[:-1], param) ** 2), pn.params(param))[param]
+    explicit = pn.grad(lambda p: backend.xp.sum(f(*args[:-1], p) ** 2))(args[-1])
+    pn.testing.assert_close(found, explicit, rtol=1e-12)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import portanet as pn
-from portanet.errors import TracedValueError
+from portanet.errors import NoDerivativeError, TracedValueError
 
 fft = pytest.importorskip("scipy.fft")
 integrate = pytest.importorskip("scipy.integrate")
@@ -68,6 +68,35 @@ def test_simpson(count):
 def test_detrend():
     for options in ({}, {"type": "constant"}, {"axis": 0}):
         agrees(lambda x, o=options: signal.detrend(x, **o), X)
+
+
+NUMERATOR, DENOMINATOR = np.asarray([0.5, -0.2, 0.7]), np.asarray([2.0, -0.6, 0.3, 0.1])
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+def test_filters(axis):
+    agrees(lambda x: signal.lfilter(NUMERATOR, DENOMINATOR, x, axis), X)
+    agrees(lambda b: signal.lfilter(b, DENOMINATOR, X, axis=axis), NUMERATOR)
+    agrees(lambda a: signal.lfilter(NUMERATOR, a, X, axis=axis), DENOMINATOR)
+    agrees(lambda x: signal.lfilter(x[0, :3] + 2, x[1], x, axis), X)
+    agrees(lambda x: signal.lfilter([1.0], [1.0, 0.5, 0.3, 0.2, 0.1, 0.1, 0.1, 0.1], x, axis), X)
+
+
+def test_filters_of_higher_order_and_of_complex_numbers():
+    def energy(x):
+        return np.sum(np.abs(signal.lfilter(x[:2], x[2:4], x)) ** 2)
+
+    x = np.asarray([0.4, 1.2, 2.0, 0.5, -0.3, 0.9])
+    v = np.cos(np.arange(6.0))
+    slope = (pn.grad(energy)(x + 1e-6 * v) - pn.grad(energy)(x - 1e-6 * v)) / 2e-6
+    np.testing.assert_allclose(pn.hvp(energy, x, v), slope, rtol=1e-6)
+    z = x + 1j * v
+    pn.testing.check_rule(lambda z: np.abs(signal.lfilter(z[:2], z[2:4], z)) ** 2, z)
+
+
+def test_a_filter_that_is_not_at_rest_is_refused():
+    with pytest.raises(NoDerivativeError, match=r"scipy\.signal\.lfilter with zi"):
+        pn.grad(lambda x: np.sum(signal.lfilter([1.0], [1.0, 0.5], x, zi=[1.0])[0]))(X[0])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from pathlib import Path
 
 import cupy
@@ -13,7 +14,8 @@ from numpy.testing import assert_array_equal
 from standin import __file__ as folder
 
 pytestmark = pytest.mark.gpu
-TABLE = json.loads((Path(folder).parent / "cupy" / "release.json").read_text())
+RELEASE = f"release-{os.environ.get('PORTANET_TEST_CUPY', '14')}.json"
+TABLE = json.loads((Path(folder).parent / "cupy" / RELEASE).read_text())
 STANDS_IN = Path(folder).parent in Path(cupy.__file__).parents
 only_here = pytest.mark.skipif(not STANDS_IN, reason="of the stand-in alone")
 X = cupy.asarray(np.asarray([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
@@ -44,7 +46,7 @@ def test_names_and_parameters_are_those_of_the_release(module):
 def test_arrays_have_no_other_names():
     ours = {name for name in dir(cupy.ndarray) if not name.startswith("_")}
     assert ours <= {*TABLE["cupy.ndarray"]}
-    assert len(ours) > 60
+    assert len(ours) >= 60
 
 
 REFUSED = {

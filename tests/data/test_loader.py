@@ -289,3 +289,12 @@ def test_nothing_given_is_changed(shuffle):
     for batch in DataLoader(x, 4, shuffle=shuffle, rng=0):
         batch += 1.0
     np.testing.assert_array_equal(x, X)
+
+
+def test_what_a_table_and_a_transform_should_be():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"a": [1.0, 2.0]})
+    with pytest.raises(ArgumentError, match=r"got a DataFrame: take its to_numpy\(\)"):
+        pn.data.DataLoader((table, np.ones(2)), 1)
+    with pytest.raises(ArgumentError, match=r"transform\(rng, batch\)"):
+        pn.data.DataLoader(np.ones(4), 2, rng=0, transform=lambda batch: batch)

@@ -7,7 +7,7 @@ import pytest
 
 import portanet as pn
 from portanet import functional
-from portanet.errors import HyperparameterError
+from portanet.errors import DTypeError, HyperparameterError
 
 POSITIVE = np.concatenate([np.geomspace(1e-10, 1e10, 61), np.linspace(0.1, 20.0, 200), [1.0, 2.0]])
 NEGATIVE = -np.linspace(0.03, 11.93, 137)
@@ -90,3 +90,14 @@ def test_float32_is_kept(backend):
 def test_a_wrong_order_is_refused(backend):
     with pytest.raises(HyperparameterError, match="n is an integer >= 0: got -1"):
         functional.polygamma(-1, backend.asarray(np.ones(2)))
+
+
+@pytest.mark.parametrize("name", ["lgamma", "digamma", "trigamma", "erf", "erfc"])
+@pytest.mark.parametrize("dtype", ["int32", "bool"])
+def test_integers_are_refused(backend, name, dtype):
+    """They have no place for the result; the same on every library, recorded or not."""
+    x = backend.asarray(np.asarray([1, 0, 1]).astype(dtype))
+    f = (lambda x: functional.polygamma(1, x)) if name == "trigamma" else getattr(functional, name)
+    for call in (f, pn.jit(f)):
+        with pytest.raises(DTypeError, match=rf"x\.dtype is floating: {dtype}: convert it with"):
+            call(x)

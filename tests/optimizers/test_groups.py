@@ -344,3 +344,93 @@ def test_a_warm_up_of_no_steps_is_none():
     assert [warmup(0), warmup(7)] == [0.3, 0.3]
     both = schedules.Sequence((warmup, schedules.ExponentialDecay(1.0, 0.5)), (0,))
     assert [both(0), both(1)] == [1.0, 0.5]
+
+
+SEPARABLE = {  # what is done with some entries does not depend on the others
+    "groups": opt.Groups({is_matrix: opt.Adam(0.02), "layer_3": opt.SGD(0.1)}, opt.RMSProp(0.01)),
+    "masked": opt.chain(opt.Adam(0.01), opt.Masked(opt.WeightDecay(0.01), is_matrix)),
+    "momentum": opt.Groups({"layer_1": opt.SGD(0.1, momentum=0.9)}, opt.SGD(0.1)),
+    "scheduled": opt.Groups(
+        {is_matrix: opt.Scheduler(opt.Adam(), lr=opt.schedules.ExponentialDecay(0.1, decay=0.9))},
+        opt.Lion(0.01),
+    ),
+    "clipped alone": opt.Groups(
+        {is_matrix: opt.chain(opt.ClipGradient(0.01), opt.Adam(0.02))}, opt.AdaGrad(0.1)
+    ),
+}
+TOGETHER = {
+    "clipped together": opt.chain(
+        opt.ClipGlobalNorm(0.1), opt.Groups({is_matrix: opt.Adam(0.02)}, opt.SGD(0.1))
+    ),
+    "whole matrices": opt.Groups({is_matrix: opt.Muon(0.02)}, opt.Adam(0.01)),
+    "whole arrays": opt.Groups({is_matrix: opt.chain(opt.ClipNorm(0.1), opt.SGD(0.1))}, opt.Adam()),
+}
+
+
+@pytest.mark.parametrize("name", [*SEPARABLE, *TOGETHER])
+def test_recorded_steps_of_groups_are_those_of_each_array_bit_for_bit(name):
+    rng = np.random.default_rng(0)
+    shapes = {"weight": (3, 4), "bias": (4,)}
+
+    def draw():
+        return {
+            f"layer_{i}": {
+                part: rng.normal(size=shape).astype(np.float32) for part, shape in shapes.items()
+            }
+            for i in (1, 2, 3)
+        }
+
+    def loss(model, ps, st, gradients):
+        pairs = zip(trees.leaves(ps), trees.leaves(gradients), strict=True)
+        return sum(np.sum(x * g) for x, g in pairs), st, {}
+
+    start = pn.training.TrainState(lambda x, ps, st: x, draw(), {}, (SEPARABLE | TOGETHER)[name])
+    states = {jit: start for jit in (True, False)}
+    for step in range(30):
+        if step == 10:
+            states = {
+                jit: opt.adjust(ts, lr=0.005, path="layer_2.bias") for jit, ts in states.items()
+            }
+        if step == 15:
+            states = {jit: opt.freeze(ts, "layer_2.bias") for jit, ts in states.items()}
+        if step == 20:
+            states = {jit: opt.thaw(ts) for jit, ts in states.items()}
+        gradients = draw()
+        for jit, ts in states.items():
+            states[jit] = pn.training.train_step(loss, gradients, ts, jit=jit)[2]
+    one, other = (trees.leaves(ts.to_state_dict()) for ts in states.values())
+    rtol = 0.0 if name in SEPARABLE else 1e-5  # of sums, which a program may take in another order
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+        assert getattr(a, "dtype", None) == getattr(b, "dtype", None)
+    assert states[True].optimizer_state.rules == states[False].optimizer_state.rules
+
+
+def test_parameters_of_two_dtypes_are_kept_in_two_vectors():
+    ps = {"a": np.ones(3, np.float32), "b": np.ones(2), "c": np.full(2, 2.0, np.float32)}
+
+    def loss(model, ps, st, data):
+        return np.sum(ps["a"] ** 2) + np.sum(ps["c"]) * 1.0 + np.sum(ps["b"]).astype("f4"), st, {}
+
+    found = []
+    for jit in (True, False):
+        ts = pn.training.TrainState(lambda x, ps, st: x, ps, {}, opt.Adam(0.1))
+        for _ in range(5):
+            _, _, ts = pn.training.train_step(loss, (), ts, jit=jit)
+        assert ("flat" in vars(ts)) is jit
+        found.append(ts.parameters)
+    for name, x in ps.items():
+        np.testing.assert_array_equal(found[0][name], found[1][name])
+        assert found[0][name].dtype == x.dtype
+
+
+@pytest.mark.parametrize("name", SEPARABLE)
+def test_separable_groups_are_kept_flat_between_steps(name):
+    model = pn.Chain(pn.Dense(2, 5, pn.tanh), pn.Dense(5, 5, pn.tanh), pn.Dense(5, 1))
+    x = np.ones((4, 2), np.float32)
+    ts = pn.training.TrainState(model, *pn.setup(0, model), SEPARABLE[name])
+    for _ in range(2):
+        _, _, ts = pn.training.train_step(pn.MSELoss(), (x, x[:, :1]), ts)
+    assert isinstance(vars(ts)["flat"].vector, tuple)
+    _, ts = pn.training.train_steps(pn.MSELoss(), [(x, x[:, :1])] * 3, ts, donate=True)
+    assert ts.step == 5

@@ -1,4 +1,4 @@
-"""Write ``cupy/release.json``: what the CuPy that is installed here names, and how it is called.
+"""Write ``cupy/release-14.json``: what the CuPy installed here names, and how it is called.
 
 CuPy imports without a GPU. In an environment with the release wanted, and without this folder on
 the path, which ``-P`` sees to::
@@ -78,7 +78,8 @@ def main() -> None:
     table = {"version": cupy.__version__, **{name: described(name) for name in MODULES}}
     methods = sorted(n for n in dir(cupy.ndarray) if not n.startswith("_"))
     table["cupy.ndarray"] = methods
-    target = Path(__file__).parent / "cupy" / "release.json"
+    major = cupy.__version__.partition(".")[0]
+    target = Path(__file__).parent / "cupy" / f"release-{major}.json"
     target.write_text(json.dumps(table, indent=1) + "\n")
 
 

@@ -18,18 +18,18 @@ import numpy as np
 import nvidia.cuda_runtime
 from cupy_backends.cuda.libs import nvrtc
 from tracing import test_fused as fused
+from tracing import test_fused_rows as rows
 
 from portanet.backends.cupy import convolution, indices, random
 from portanet.tracing.plan.fused_words import C_TYPES
 
-HEAD = """
-#include <cupy/complex.cuh>
-#include <cupy/carray.cuh>
-#include <cupy/atomics.cuh>
-#include <cupy/math_constants.h>
-#include <cupy/float16.cuh>
-"""
 INCLUDED = Path(cupy.__file__).parent / "_core" / "include"
+HEADERS = "complex.cuh carray.cuh atomics.cuh math_constants.h float16.cuh"
+HEAD = "".join(
+    f"#include <cupy/{name}>\n"
+    for name in HEADERS.split()
+    if (INCLUDED / "cupy" / name).exists()  # CuPy 13 has no float16.cuh
+)
 PLACES = (
     INCLUDED,
     *(INCLUDED / "cupy" / "_cccl" / part for part in ("libcudacxx", "cub", "thrust")),
@@ -39,9 +39,9 @@ OPTIONS = ("-std=c++17", "--fmad=false", "--gpu-architecture=compute_80")
 SCALARS = {"check", "high", "low", "size", "wraps"}
 
 
-def compiled(source: str) -> str:
+def compiled(source: str, head: str = HEAD) -> str:
     """Return the PTX of a source; what the compiler says of it is raised."""
-    program = nvrtc.createProgram(HEAD + source, "kernel.cu", (), ())
+    program = nvrtc.createProgram(head + source, "kernel.cu", (), ())
     try:
         nvrtc.compileProgram(program, (*OPTIONS, *(f"-I{place}" for place in PLACES)))
     except Exception as error:
@@ -80,6 +80,16 @@ def fused_kernels() -> Iterator[Any]:
     yield from adapter._elementwise.values()
 
 
+def row_kernels() -> Iterator[str]:
+    """Yield the sources of kernels of rows, of programs made at random, which need no header."""
+    for dtype in fused.FLOATS:
+        adapter = fused.KernelsOnHost()
+        for seed in range(30):
+            made = rows.Made(seed)
+            rows.planned(made, [x.astype(dtype) for x in made.inputs], adapter)
+        yield from (text.code for text in adapter.row_texts)
+
+
 def sources() -> Iterator[str]:
     """Yield what is compiled, as functions whose preambles stand before them."""
     for i, kernel in enumerate(fused_kernels()):
@@ -101,6 +111,7 @@ def main() -> None:
     """Compile all of it; the first fault ends this."""
     with np.errstate(all="ignore"):
         count = sum(compiled(source).count(".entry") for source in sources())
+        count += sum(compiled(source, "").count(".entry") for source in row_kernels())
     print(f"CUDA's compiler takes {count} kernels, for CuPy {cupy.__version__}")
 
 

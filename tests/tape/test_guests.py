@@ -26,6 +26,21 @@ def foreign(x):
     return xp.sum(out * weights, axis=0) * xp.where(xp.isfinite(x), 1.0, 0.0)
 
 
+def branching(x):
+    """A function as a library writes it: conditions by operators, beside the arrays themselves."""
+    xp = array_api_compat.array_namespace(x)
+    low, high = x < 0.0, x >= 1.0
+    array_api_compat.array_namespace(x, low, high, ~low & (x != 0.5))
+    y = xp.where(low | high, x * x, xp.exp(x))
+    return xp.where(low, -y, y)
+
+
+def branching_plainly(x):
+    xp = pn.array_namespace(x)
+    y = xp.where(xp.logical_or(x < 0.0, x >= 1.0), x * x, xp.exp(x))
+    return xp.where(x < 0.0, -y, y)
+
+
 VERBS = {
     "grad": lambda f: pn.grad(lambda x: np.sum(f(x) * W))(X),
     "jit of grad": lambda f: pn.jit(pn.grad(lambda x: np.sum(f(x) * W)))(X),
@@ -49,6 +64,34 @@ def plainly(x):
     y = x * x + xp.exp(x)
     scale = np.asarray([2.0, 0.0, 0.0]) + 0.0
     return (xp.stack([x * x, xp.exp(x)]).sum(axis=0) + scale) * np.arange(1.0, 4.0) + 0.0 * y
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_comparisons_are_at_home_once_a_library_has_asked(name):
+    found, expected = VERBS[name](branching), VERBS[name](branching_plainly)
+    for a, e in zip(pn.trees.leaves(found), pn.trees.leaves(expected), strict=True):
+        assert type(a) is type(e)
+        np.testing.assert_allclose(a, e, rtol=1e-12)
+
+
+def test_a_comparison_is_a_plain_array_until_then_and_can_be_used_as_one_after():
+    plain = np.arange(3.0)
+
+    def f(x):
+        assert type(x > 0) is np.ndarray
+        array_api_compat.array_namespace(x)
+        mask = x > 0
+        assert isinstance(mask, Box)
+        assert plain[mask].tolist() == [0.0, 2.0]
+        assert (np.asarray([True, True, False]) & mask).tolist() == [True, False, False]
+        assert mask.any()
+        assert not mask.all()
+        assert [i for i in range(3) if x[i] > 0] == [0, 2]
+        assert float(np.sum(mask)) == 2.0
+        return np.sum(x * mask + x[mask].sum())
+
+    np.testing.assert_array_equal(pn.grad(f)(X), [4.0, 0.0, 4.0])
+    assert type(X > 0) is np.ndarray
 
 
 @pytest.mark.parametrize("name", VERBS)

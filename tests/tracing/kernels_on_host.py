@@ -19,20 +19,26 @@ class KernelsOnHost(CuPyBackend):
     Attributes
     ----------
     launches : int
-    texts : list
+    texts, row_texts : list
         What kernels were made of.
     """
 
     def __init__(self):
         self.launches = 0
+        self.row_texts = []
 
     @property
     def texts(self):
         return list(self._elementwise)
 
     def elementwise_kernel(self, text):
-        kernel = super().elementwise_kernel(text)
+        return self._on_host(super().elementwise_kernel(text))
 
+    def row_kernel(self, text, shape):
+        self.row_texts.append(text)
+        return self._on_host(super().row_kernel(text, shape))
+
+    def _on_host(self, kernel):
         def launch(*args):
             self.launches += 1
             there = [cupy.asarray(x) if isinstance(x, np.ndarray | np.generic) else x for x in args]

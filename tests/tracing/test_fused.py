@@ -374,3 +374,14 @@ def test_want_of_memory_is_no_failure_of_the_kernel():
     program = fused.with_kernels(chain("sin", "exp"), backend)
     with pytest.raises(MemoryError, match="4 GB"):
         program.operations[0].primitive.compute(X)
+
+
+def test_what_two_operations_call_is_defined_once(cupy):
+    """The helpers of ``clip`` are those of ``maximum`` and ``minimum``."""
+    x = values("float32")
+    first, second = operation("clip", x, -1.0, 2.0)[0], operation("maximum", x, 0.5)[0]
+    second = Operation(second.primitive, [first.result, 0.5], {}, second.result)
+    program = fused.with_kernels(Program(first.operands, [first, second], [second.result]), cupy)
+    (call,) = program.operations
+    np.testing.assert_array_equal(call.primitive.compute(x), np.maximum(np.clip(x, -1, 2), 0.5))
+    assert call.primitive._kernel is not None

@@ -15,8 +15,8 @@ import pytest
 import portanet as pn
 from portanet.tracing.call.lock import LongLock
 from portanet.tracing.call.recent import Recent
-from portanet.training.flat import LAYOUTS
 from portanet.training.known import STEPS
+from portanet.training.layout import LAYOUTS
 from portanet.training.rules import DIVIDED
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 
 import portanet as pn
@@ -87,3 +88,41 @@ def test_a_branch_on_a_value_is_refused_on_torch():
     for _ in range(2):
         with pytest.raises(TracedValueError, match=r"inside pn.jit has another value in each call"):
             jitted(torch.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mode", "given", "copies"),
+    [
+        (False, None, "default", False),
+        (False, "max-autotune", "max-autotune", False),
+        (True, None, "reduce-overhead", True),
+        (True, "default", "default", False),
+        (True, "max-autotune", "max-autotune", True),
+        (True, "max-autotune-no-cudagraphs", "max-autotune-no-cudagraphs", False),
+    ],
+)
+def test_the_mode_of_the_compiler(monkeypatch, cuda, mode, given, copies):
+    """What CUDA graphs give is copied: they write into the same memory again."""
+    torch = pytest.importorskip("torch")
+    from portanet.backends.torch import compile
+
+    asked = []
+
+    def compiled(function, *, dynamic, mode):
+        asked.append(mode)
+        return lambda *inputs: kept
+
+    kept = [torch.ones(3)]
+    monkeypatch.setattr(compile, "_on_cuda", lambda inputs: cuda)
+    monkeypatch.setattr(compile, "_missing", lambda inputs: None)
+    monkeypatch.setattr(torch, "compile", compiled)
+    y = pn.jit(lambda x: x + 0.0, mode=mode)(torch.ones(3))
+    assert asked == [given]
+    assert (y.data_ptr() != kept[0].data_ptr()) is copies
+
+
+def test_modes_are_refused_by_name():
+    torch = pytest.importorskip("torch")
+    for x, mode, known in ((np.ones(3), "default", "no modes"), (torch.ones(3), "fast", "default")):
+        with pytest.raises(pn.errors.ArgumentError, match=f"pn.jit: mode is one of .*{known}"):
+            pn.jit(lambda x: x, mode=mode)(x)

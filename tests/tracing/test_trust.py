@@ -153,8 +153,13 @@ class Fault(Exception):
     pass
 
 
+FAULTY = """
 def fail(*_, **__):
     raise Fault("in the planner")
+"""
+place = {"__name__": "portanet.tracing.plan", "Fault": Fault}
+exec(FAULTY, place)
+fail = place["fail"]
 
 
 @pytest.mark.parametrize("place", ["optimized", "Writer", "record"])
@@ -177,6 +182,25 @@ def test_a_replay_that_fails_gives_way_to_the_function(monkeypatch):
         np.testing.assert_array_equal(jitted(X), X * 2.0)
     for _ in range(2):
         np.testing.assert_array_equal(jitted(X), X * 2.0)
+
+
+REFUSING = """
+def f(x):
+    if hasattr(x, "owner"):
+        raise ValueError("no lazy arrays")
+    return 2 * x
+"""
+
+
+def test_what_another_library_refuses_to_record_is_no_fault_of_ours():
+    other = {"__name__": "other.arrays"}
+    exec(REFUSING, other)
+    jitted = pn.jit(lambda x: other["f"](x) + 1.0)
+    text = r"runs as it is: other does not take the arrays of a recording: ValueError: no lazy"
+    with pytest.warns(UserWarning, match=text) as seen:
+        np.testing.assert_array_equal(jitted(X), X * 2.0 + 1.0)
+    assert "report" not in str(seen[0].message)
+    np.testing.assert_array_equal(jitted(X), X * 2.0 + 1.0)
 
 
 def test_errors_of_the_user_are_the_same_in_every_call():

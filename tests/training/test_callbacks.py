@@ -109,6 +109,10 @@ def test_metrics_say_what_is_better():
     ]
 
 
+def best(metric):
+    return pn.io.Checkpointer("unused", best=metric, mode="min")
+
+
 @pytest.mark.parametrize(
     ("callback", "message"),
     [
@@ -116,7 +120,8 @@ def test_metrics_say_what_is_better():
         (lambda: callbacks.EarlyStopping(monitor="acuracy"), r"one of \['loss', 'matrix'\]"),
         (lambda: callbacks.EarlyStopping(monitor="matrix"), "is neither"),
         (lambda: callbacks.ReduceOnPlateau(), "needs validation data"),
-        (lambda: callbacks.Checkpoint("x", monitor="validation_loss"), "needs validation data"),
+        (lambda: callbacks.Checkpoint(best("validation_loss")), "needs validation data"),
+        (lambda: callbacks.Checkpoint(best("matrix")), "is neither"),
     ],
 )
 def test_what_is_monitored_has_to_be_there(callback, message):
@@ -313,8 +318,7 @@ def test_plots(tmp_path):
         (lambda: callbacks.Checkpoint("x", every=0), "every is an integer >= 1"),
         (lambda: callbacks.Checkpoint("x", every_steps=1.5), "every_steps is an integer"),
         (lambda: callbacks.Checkpoint("x", resume=1), "resume is True or False"),
-        (lambda: callbacks.Checkpoint("x", resume=True, monitor="loss"), "two callbacks"),
-        (lambda: callbacks.Checkpoint(None), "path names a file"),
+        (lambda: callbacks.Checkpoint(None), "path is a str or an os.PathLike"),
         (lambda: callbacks.CSVLogger(3), "path names a file"),
         (lambda: callbacks.TensorBoard(None), "path names a file"),
     ],

@@ -406,6 +406,15 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
         (lambda: fit(fresh(), LOSS, loader(), validation=[]), ArgumentError, "validation has"),
         (lambda: fit(fresh(), LOSS, loader(), validation=3), ArgumentError, "validation is"),
         (lambda: fit(fresh(), LOSS, [X]), ShapeError, "pair"),
+        (lambda: fit(fresh(), LOSS, [X, LABELS]), ShapeError, "a list is one of batches"),
+        (lambda: fit(fresh(), LOSS, [(X, LABELS, X)]), ShapeError, "a tuple of 3: a loss of your"),
+        (lambda: fit(fresh(), LOSS, (X.tolist(), LABELS)), ArgumentError, "convert it first"),
+        (lambda: fit(fresh(), type(LOSS), loader()), ArgumentError, "got the class CrossEntropy"),
+        (
+            lambda: fit(fresh(), LOSS, (X, LABELS.astype(np.float32))),
+            ShapeError,
+            "labels are integers, convert them",
+        ),
         (
             lambda: fit(fresh(), LOSS, loader(), steps_per_epoch=0),
             HyperparameterError,
@@ -416,6 +425,37 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
 def test_what_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_metric_that_is_measured_nowhere_is_refused():
+    def bare(model, ps, st, data):
+        value, st, _ = LOSS(model, ps, st, data)
+        return value, st, {}
+
+    options = {"metrics": [metrics.Accuracy()]}
+    with pytest.raises(ArgumentError, match=r"\['accuracy'\] are measured in validation, or where"):
+        fit(fresh(), bare, loader(), **options)
+    _, history = fit(fresh(), bare, loader(), validation=(X, LABELS), **options)
+    assert "accuracy" not in history
+    assert "validation_accuracy" in history
+
+
+def test_a_model_that_the_batch_does_not_fit_says_what_metrics_need():
+    def loss(model, ps, st, data):
+        value, st, _ = LOSS(model, ps, st, (data["x"], data["y"]))
+        return value, st, {}
+
+    data = {"x": X, "y": LABELS}
+    with pytest.raises(PortanetError):
+        fit(fresh(), loss, data, validation=data, metrics=[metrics.Accuracy()])
+
+    def other(model, ps, st, data):
+        return loss(model, ps, st, {"x": data[0][0], "y": data[1]})
+
+    pairs = ((X, X), LABELS)
+    with pytest.raises(PortanetError) as caught:
+        fit(fresh(), other, pairs, validation=pairs, metrics=[metrics.Accuracy()], jit=False)
+    assert "the statistics of the loss have no 'prediction'" in " ".join(caught.value.__notes__)
 
 
 def test_models_are_described_not_changed():

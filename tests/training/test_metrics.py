@@ -12,6 +12,7 @@ import portanet as pn
 from portanet.errors import ArgumentError, HyperparameterError, IndexRangeError, ShapeError
 from portanet.training import metrics
 from portanet.training.meter import Meter
+from portanet.training.metrics.naming import named
 
 RNG = np.random.default_rng(0)
 SCORES = RNG.normal(size=(101, 5)).astype(np.float32)
@@ -40,6 +41,24 @@ ZERO = {"zero_division": 0}
 OVER = {"average": "none"}
 CASES = {
     "accuracy": (metrics.Accuracy(), SCORES, LABELS, of_classes("accuracy_score")),
+    "mean squared error": (
+        metrics.MeanSquaredError(),
+        NUMBERS,
+        TARGETS,
+        lambda: oracle.mean_squared_error(TARGETS, NUMBERS),
+    ),
+    "root mean squared error": (
+        metrics.MeanSquaredError(root=True),
+        NUMBERS,
+        TARGETS,
+        lambda: oracle.root_mean_squared_error(TARGETS.ravel(), NUMBERS.ravel()),
+    ),
+    "a function": (
+        metrics.MeanOf(lambda prediction, target: abs(prediction - target)),
+        NUMBERS,
+        TARGETS,
+        lambda: oracle.mean_absolute_error(TARGETS, NUMBERS),
+    ),
     "top 2": (
         metrics.TopKAccuracy(k=2),
         SCORES,
@@ -195,11 +214,48 @@ def test_what_is_refused(call, error, message):
 def test_names():
     listed = [metrics.F1Score(), metrics.TopKAccuracy(), metrics.ROCAUC(), metrics.R2Score()]
     names = ["f1_score", "top_5_accuracy", "roc_auc", "r2"]
-    assert list(metrics.base.named(listed)) == names
-    assert list(metrics.base.named(metrics.MeanAbsoluteError())) == ["mean_absolute_error"]
+    assert list(named(listed)) == names
+    assert list(named(metrics.MeanAbsoluteError())) == ["mean_absolute_error"]
     both = [metrics.Accuracy(), metrics.Accuracy(threshold=0.5)]
     with pytest.raises(ArgumentError, match="a name of its own"):
-        metrics.base.named(both)
+        named(both)
     for wrong in (3, "accuracy", ["accuracy"], {"loss": metrics.Accuracy()}, [metrics.Accuracy]):
         with pytest.raises(ArgumentError):
-            metrics.base.named(wrong)
+            named(wrong)
+
+
+def test_functions_are_metrics():
+    def far(prediction, target):
+        return abs(prediction - target)[:, 0] > 1.0
+
+    x = np.zeros((10, 1), np.float32)
+    target = np.linspace(0.0, 2.0, 10, dtype=np.float32)[:, None]
+    model = pn.Chain(lambda x: 0.0 * x)
+    ts = pn.training.TrainState(model, {"layer_1": {}}, {"layer_1": {}}, pn.optimizers.SGD(0.1))
+    loader = pn.data.DataLoader((x, target), 4, pad=True)
+    found = pn.training.evaluate(ts, pn.MSELoss(), loader, metrics=[far])
+    assert found["far"] == 0.5
+    found = pn.training.evaluate(ts, pn.MSELoss(), loader, metrics={"share": far})
+    assert found["share"] == 0.5
+    with pytest.raises(ShapeError, match="an array with an entry for each sample"):
+        pn.training.evaluate(
+            ts, pn.MSELoss(), (x, target), metrics=[lambda p, t: abs(p - t).mean()]
+        )
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (metrics.Accuracy, r"got the class Accuracy: make one with Accuracy\(\)"),
+        ("accuracy", "a metric is one such as .* or a function of a prediction and a target"),
+        (lambda prediction: prediction, "a function of a prediction and a target"),
+    ],
+)
+def test_what_is_no_metric(given, text):
+    with pytest.raises(ArgumentError, match=text):
+        pn.training.evaluate(
+            pn.training.TrainState(pn.NoOp(), {"x": np.ones(1)}, {}, pn.optimizers.SGD(0.1)),
+            pn.MSELoss(),
+            (np.ones((2, 1)), np.ones((2, 1))),
+            metrics=[given],
+        )

@@ -11,6 +11,7 @@ import portanet as pn
 from portanet import errors, trees
 from portanet.training import TrainState, minimize, scipy_objective
 from portanet.training.minimization.line_search import Probe, StrongWolfe
+from portanet.training.minimization.recorded import _functions
 
 optimize = pytest.importorskip("scipy.optimize")
 
@@ -267,6 +268,69 @@ def test_the_search_fulfils_the_strong_conditions_of_wolfe(seed):
 def test_bad_options(options, text):
     with pytest.raises(errors.ArgumentError, match=text):
         minimize(state({"x": START}), rosenbrock, None, **options)
+
+
+def test_equal_losses_are_recorded_once():
+    """As in `train_step`: equal values share a program, what changes around a loss is seen."""
+    pn.training.clear_steps()
+    scale = [1.0]
+
+    def loss_of(power):
+        def loss(model, ps, st, data):
+            x, y = data
+            prediction, st = model(x, ps, st)
+            return scale[0] * np.mean(np.abs(prediction - y) ** power), st, {}
+
+        return loss
+
+    x = np.linspace(-1.0, 1.0, 20)[:, None]
+
+    def run(loss, hidden=4, data=None):
+        """Return the values, and how many functions were recorded."""
+        model = pn.Chain(pn.Dense(1, hidden, pn.tanh), pn.Dense(hidden, 1))
+        ps, st = pn.setup(0, model, dtype="float64")
+        ts = pn.training.TrainState(model, ps, st, pn.optimizers.Adam())
+        before = {known: known.run.recordings for known in list(_functions)}
+        data = (x, np.sin(x)) if data is None else data
+        _, minimum = pn.training.minimize(ts, loss, data, max_steps=5)
+        return minimum.values, sum(k.run.recordings - before.get(k, 0) for k in _functions)
+
+    square = loss_of(2)
+    first, count = run(square)
+    assert count == 1
+    for loss in (square, loss_of(2)):
+        again, count = run(loss)
+        assert np.array_equal(again, first)
+        assert count == 0
+    assert run(loss_of(4))[1] == 1
+    assert run(square, hidden=5)[1] == 1
+    assert run(square, data=(x[:7], np.cos(x[:7])))[1] == 1  # of another shape
+    others, count = run(square, data=(x, np.cos(x)))
+    assert count == 0
+    assert not np.array_equal(others, first)
+    scale[0] = 3.0
+    tripled, count = run(square)
+    np.testing.assert_allclose(tripled[0], 3.0 * first[0], rtol=1e-12)
+    assert count == 1
+    pn.training.clear_steps()
+    assert run(square)[1] == 1
+
+
+def test_an_objective_of_scipy_sees_what_changes_around_its_loss():
+    scale = [1.0]
+
+    def loss(model, ps, st, data):
+        x, y = data
+        prediction, st = model(x, ps, st)
+        return scale[0] * np.mean((prediction - y) ** 2), st, {}
+
+    model, x = pn.Dense(1, 1), np.ones((3, 1))
+    ts = pn.training.TrainState(model, *pn.setup(0, model, dtype="float64"), pn.optimizers.Adam())
+    objective = pn.training.scipy_objective(loss, ts, (x, 2 * x))
+    value, gradient = objective(objective.start)
+    scale[0] = 5.0
+    more, steeper = objective(objective.start)
+    np.testing.assert_allclose([more, *steeper], [5 * value, *(5 * gradient)])
 
 
 def test_bad_losses_and_states():

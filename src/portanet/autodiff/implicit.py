@@ -23,9 +23,10 @@ class _Unwrapping:
     """The trace that a parameter seems to be in: it hands every call on with the arrays inside."""
 
     level = float("inf")
+    asked = False  # of an array inside, its own trace is
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        return call(primitive, [_unwrap(x) for x in args], kwargs)
+        return call(primitive, [unwrap(x) for x in args], kwargs)
 
 
 class Param(Box):
@@ -73,7 +74,7 @@ class Param(Box):
             raise TracedValueError(
                 "a Param cannot be replaced while it is being differentiated: do it afterwards"
             )
-        self._stored = _unwrap(value)
+        self._stored = unwrap(value)
 
     @property
     def xp(self) -> Any:
@@ -100,16 +101,16 @@ class Param(Box):
         return float(self.value)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **options: Any) -> Any:
-        return getattr(ufunc, method)(*map(_unwrap, args), **options)
+        return getattr(ufunc, method)(*map(unwrap, args), **unwrap(options))
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        return function(*map(_unwrap, args), **options)
+        return function(*map(unwrap, args), **unwrap(options))
 
     @classmethod
     def __torch_function__(
         cls, function: Any, types: Any, args: Any = (), options: Any = None
     ) -> Any:
-        return function(*map(_unwrap, args), **(options or {}))
+        return function(*map(unwrap, args), **unwrap(options or {}))
 
 
 @functools.cache
@@ -120,23 +121,26 @@ def _kind(array: type, box: type[Box]) -> type[Param]:
     return type("Param", (Param, array), {"__module__": __name__})
 
 
-def _unwrap(x: Any) -> Any:
+def unwrap(x: Any) -> Any:
+    """Return the array inside a `Param`, also inside a list, tuple or dict; others as they are."""
     if isinstance(x, Param):
         return x.value
-    return type(x)(map(_unwrap, x)) if type(x) in (list, tuple) else x
+    if type(x) is dict:
+        return {name: unwrap(part) for name, part in x.items()}
+    return type(x)(map(unwrap, x)) if type(x) in (list, tuple) else x
 
 
 def _delegate(name: str) -> None:
     compute = getattr(operator, name)
 
     def forward(self: Param, other: Any) -> Any:
-        return compute(self.value, _unwrap(other))
+        return compute(self.value, unwrap(other))
 
     def reflected(self: Param, other: Any) -> Any:
         return compute(other, self.value)
 
     def replacing(self: Param, other: Any) -> Param:
-        self.value = compute(self.value, _unwrap(other))
+        self.value = compute(self.value, unwrap(other))
         return self
 
     setattr(Param, f"__{name}__", forward)
@@ -224,7 +228,7 @@ def bound(function: Callable[[], Any], names: Params) -> Callable[[Sequence[Any]
         inside = {id(p): x for p, x in zip(names, arrays, strict=True)}
         token = _bindings.set({**_bindings.get(), **inside})
         try:
-            return _unwrap(function())
+            return unwrap(function())
         finally:
             _bindings.reset(token)
 

@@ -3,7 +3,7 @@
 An error states the relation that does not hold, and what to do about it.
 """
 
-from portanet.checks.arguments import flag_of, function_of, integer, number
+from portanet.checks.arguments import flag_of, function_of, integer, number, pair, takes
 from portanet.checks.arrays import ArrayCheck, is_of_array, require_array
 from portanet.checks.calls import checked, raise_refusal
 from portanet.checks.hyperparameters import (
@@ -87,6 +87,7 @@ __all__ = [
     "optional_functions",
     "optional_integers",
     "optional_sizes",
+    "pair",
     "pairs",
     "positive",
     "positives",
@@ -104,5 +105,6 @@ __all__ = [
     "same_shape",
     "shape_of",
     "sizes",
+    "takes",
     "to_reshape",
 ]

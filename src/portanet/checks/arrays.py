@@ -58,7 +58,8 @@ class ArrayCheck:
     def __call__(self, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
         """Raise `BackendMismatchError` for what is no array, or of another library.
 
-        Return the array whose backend computes with all of them, None if that is the first.
+        Return the array whose backend computes with all of them, None if that is the first. A
+        `Param` among them is such, for its library is not in its class.
         """
         kinds = tuple(map(type, args))
         if options and not self.names.isdisjoint(options):
@@ -69,11 +70,12 @@ class ArrayCheck:
         for name, x in found:
             require_array(f"{self.name}: {name}", x)
         backend_of(*(x for _, x in found))
-        leader = next((x for _, x in found if takes_over(x, found[0][1])), None)
-        # A Param's library is not in its class.
-        if leader is None and all(is_array(x) for _, x in found):
-            self.seen.add(kinds)
-        return leader
+        for leads in (lambda x: takes_over(x, found[0][1]), lambda x: not is_array(x)):
+            leader = next((x for _, x in found if leads(x)), None)
+            if leader is not None:
+                return leader
+        self.seen.add(kinds)
+        return None
 
 
 def given_arrays(

@@ -114,6 +114,11 @@ class DataLoader:
         if rng is None and (shuffle or transform is not None):
             what = "shuffle" if shuffle else "transform"
             raise HyperparameterError(f"DataLoader: {what} needs rng, a seed or a generator")
+        if transform is not None and not checks.takes(transform, 2):
+            raise ArgumentError(
+                f"DataLoader: transform is a function transform(rng, batch): {shown(transform)} "
+                f"does not take two arguments"
+            )
         self._source = source_of(data, collate)
         samples = len(self._source)
         if samples == 0:

@@ -106,8 +106,10 @@ def source_of(data: Any, collate: Callable[[Sequence[Any]], Any] | None) -> Sour
         return ArraySource(data)
     indexed = hasattr(data, "__len__") and hasattr(data, "__getitem__")
     if not indexed or isinstance(data, str | bytes | dict | tuple):
+        tables = [x for x in trees.leaves(data) if hasattr(x, "to_numpy") and not is_array(x)]
         raise ArgumentError(
-            f"DataLoader: data is an array, a tuple or dict of arrays, or a dataset with "
-            f"len(data) and data[i]: got {shown(data)}"
+            "DataLoader: data is an array, a tuple or dict of arrays, or a dataset with "
+            "len(data) and data[i]: got "
+            + (f"a {type(tables[0]).__name__}: take its to_numpy()" if tables else shown(data))
         )
     return SampleSource(data, collate)

@@ -61,7 +61,9 @@ def in_float32(function: F) -> F:
     @functools.wraps(function)
     def computed(*args: Any, **options: Any) -> Any:
         x = args[0] if args else options.get(first)
-        if not is_half(x) or name in backend_of(x).wide_kernels:
+        if not is_half(x):
+            return function(*args, **options)
+        if name in backend_of(x).wide_kernels and not isinstance(x, Box):
             return function(*args, **options)
         wide = {key: widened(value) for key, value in options.items()}
         return rounded(function(*map(widened, args), **wide), x)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from portanet import checks, tape
+from portanet.autodiff.implicit import unwrap
 from portanet.interface import adapter_of, backend_of, is_array
 from portanet.tape.ops.batching import Batching
 from portanet.tape.ops.card import UNKNOWN, Card
@@ -76,8 +77,9 @@ def _dispatching(function: Body, card: Card) -> Body:
     def find(x: Any) -> Body:
         checks.require_array(f"{function.__name__}: {parameters[0].name}", x)
         body = _choose(function, x, card, alone)
-        if is_array(x):
-            bodies[type(x)] = body
+        if not is_array(x):
+            return _unwrapping(body)
+        bodies[type(x)] = body
         return body
 
     def dispatch_one(x: Any) -> Any:
@@ -115,7 +117,7 @@ def _dispatching(function: Body, card: Card) -> Body:
 def _choose(generic: Body, x: Any, card: Card, alone: bool) -> Body:
     """Return the body for the type of `x`; `alone` if there is no other argument."""
     backend = adapter_of(x) or backend_of(x)
-    plain = backend.native(card) or generic
+    plain = backend.native(card) or backend.following(generic)
     ruled = card.rule is not UNKNOWN
     xp = backend.xp
     if not isinstance(xp, tape.Namespace):
@@ -125,6 +127,15 @@ def _choose(generic: Body, x: Any, card: Card, alone: bool) -> Body:
     if ruled:
         return xp.primitive(card, plain, generic)
     return generic if plain is generic else _for_plain_arrays(plain, generic)
+
+
+def _unwrapping(body: Body) -> Body:
+    """Return a body that is called with the arrays inside of any `Param`."""
+
+    def unwrapped(*args: Any, **options: Any) -> Any:
+        return body(*map(unwrap, args), **unwrap(options))
+
+    return unwrapped
 
 
 def _for_plain_arrays(native: Body, generic: Body) -> Body:

@@ -7,12 +7,12 @@ import importlib.util
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from portanet import tape
-from portanet.errors import BackendNotAvailableError, DeviceError
+from portanet.errors import ArgumentError, BackendNotAvailableError, DeviceError
 from portanet.interface import host_random
 from portanet.interface.functions import Functions
 from portanet.once import once
@@ -21,6 +21,7 @@ from portanet.tape.rule import Rule
 
 Array = Any
 Function = Callable[..., Sequence[Array]]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Backend(Functions):
@@ -46,6 +47,8 @@ class Backend(Functions):
     fuses : bool
         Whether ``"calls"`` does chains of elementwise operations by single kernels, which
         ``elementwise_kernel`` makes of a `portanet.tracing.plan.fused.Text`.
+    compile_modes : tuple of str
+        What users can ask of `compile` as its `mode`.
     compiles_slowly : bool
         Whether that takes so long that only functions given to `portanet.jit` are worth it.
     differentiates_itself : bool
@@ -76,6 +79,7 @@ class Backend(Functions):
     jit: ClassVar[str] = "none"
     wide_kernels: ClassVar[frozenset[str]] = frozenset()
     fuses: ClassVar[bool] = False
+    compile_modes: ClassVar[tuple[str, ...]] = ()
     compiles_slowly: ClassVar[bool] = False
     differentiates_itself: ClassVar[bool] = True
     hides_traces: ClassVar[bool] = False
@@ -175,6 +179,13 @@ class Backend(Functions):
         """Return a context in which `device` is the current one, if the library has such."""
         return nullcontext()
 
+    def following(self, function: F) -> F:
+        """Return a function of arrays that works on their device, if the library has a current one.
+
+        Here that is the function itself.
+        """
+        return function
+
     def receive(self, x: Array, source: Backend, device: Any) -> Array:
         """Return an array of the backend `source` as one of this library, on `device`."""
         moved = self.from_numpy(source.to_numpy(x), device)
@@ -204,6 +215,17 @@ class Backend(Functions):
     def normal(self, words: tuple[int, int], shape: tuple[int, ...], like: Array) -> Array:
         """Draw standard normal numbers with the dtype and on the device of `like`."""
         return self._draw(host_random.normal, words, shape, like)
+
+    def random_key_words(self, x: Any) -> tuple[str, np.ndarray] | None:
+        """Return the algorithm and the words of a random key of the library's own, None of others.
+
+        Here there are none.
+        """
+        return None
+
+    def random_key(self, algorithm: str, words: np.ndarray) -> Any:
+        """Return the library's random key of which `random_key_words` told."""
+        raise ArgumentError(f"backend {self.name!r} has no random keys of its own")
 
     def _draw(
         self,

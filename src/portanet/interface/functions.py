@@ -140,9 +140,12 @@ class Functions(DTypes):
         """Return a context in which arrays have their values also during `rehearse`."""
         return nullcontext()
 
-    def compile(self, function: Function, donated: Sequence[int] = ()) -> Function:
+    def compile(
+        self, function: Function, donated: Sequence[int] = (), mode: str | None = None
+    ) -> Function:
         """Return a function of lists of arrays and numbers as the library's compiler makes it.
 
-        The arrays of the lists at the positions `donated` may be overwritten.
+        The arrays of the lists at the positions `donated` may be overwritten. `mode` is one of
+        `compile_modes`, or None.
         """
         return function

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from portanet.errors import BackendMismatchError
-from portanet.interface.backend import Backend
+from portanet.interface.backend import Backend, F
 from portanet.interface.registry import by_type, load, names, namespaces
 from portanet.interface.stand_ins import present, standing
 from portanet.tape import Box, Namespace
@@ -112,6 +112,11 @@ def backend_of(*arrays: Any) -> Backend:
     if found is None:
         return load("numpy")
     return present(found) if standing else found
+
+
+def beside(x: Any, function: F) -> F:
+    """Return a function that works on the device of an array, whichever is the current one."""
+    return function if type(x) is np.ndarray else backend_of(x).following(function)
 
 
 def device_of(x: Any) -> Any:

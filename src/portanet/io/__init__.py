@@ -1,7 +1,8 @@
-"""Files: parameters and states on disk."""
+"""Files: parameters, states and whole training runs on disk."""
 
-from portanet.io import safetensors
+from portanet.io import npz, safetensors
+from portanet.io.checkpointer import Checkpointer
 from portanet.listing import listing
 
-__all__ = ["safetensors"]
+__all__ = ["Checkpointer", "npz", "safetensors"]
 __dir__ = listing(__all__)

@@ -18,7 +18,11 @@ _NAMES = {
     "U32": "uint32", "I32": "int32", "F32": "float32", "U64": "uint64", "I64": "int64",
     "F64": "float64", "C64": "complex64",
 }  # fmt: skip
-_KNOWN = frozenset((*_NAMES.values(), *_NARROW.values()))
+SAFETENSORS = frozenset((*_NAMES.values(), *_NARROW.values()))
+"""The dtypes of safetensors."""
+
+NPZ = SAFETENSORS | {"complex128"}
+"""Those of NumPy's files, of which the narrow ones are written as integers of their bits."""
 
 
 def of_code(name: str, code: str) -> np.dtype:
@@ -26,14 +30,22 @@ def of_code(name: str, code: str) -> np.dtype:
     if code in _NAMES:
         return np.dtype(_NAMES[code])
     if code in _NARROW:
-        return _narrow(_NARROW[code])
+        return narrow(_NARROW[code])
     raise DTypeError(
         f"{name!r} has dtype {code}, which no array library here has: "
         f"known are {', '.join((*_NAMES, *_NARROW))}"
     )
 
 
-def _narrow(name: str) -> np.dtype:
+def is_narrow(dtype: np.dtype) -> bool:
+    """Whether a dtype is none of NumPy's own."""
+    return dtype.name in _NARROW.values()
+
+
+def narrow(name: str) -> np.dtype:
+    """Return the dtype of `ml_dtypes` that is called `name`."""
+    if name not in _NARROW.values():
+        raise DTypeError(f"{name!r} is none of {', '.join(_NARROW.values())}")
     try:
         import ml_dtypes
     except ImportError as error:
@@ -43,11 +55,11 @@ def _narrow(name: str) -> np.dtype:
     return np.dtype(getattr(ml_dtypes, name))
 
 
-def check_known(name: str, dtype: str) -> None:
-    """Refuse a dtype that the format does not have."""
-    if dtype not in _KNOWN:
+def check_known(name: str, dtype: str, known: frozenset[str]) -> None:
+    """Refuse a dtype that a format does not have."""
+    if dtype not in known:
         raise DTypeError(
-            f"{name!r}: the format has no dtype {dtype}: it has {', '.join(sorted(_KNOWN))}"
+            f"{name!r}: the format has no dtype {dtype}: it has {', '.join(sorted(known))}"
         )
 
 
@@ -56,7 +68,7 @@ def on_host(x: Any) -> np.dtype:
     if isinstance(x.dtype, np.dtype):
         return x.dtype
     name = backend_of(x).dtype_name(x.dtype)
-    return _narrow(name) if name in _NARROW.values() else np.dtype(name)
+    return narrow(name) if name in _NARROW.values() else np.dtype(name)
 
 
 def holds(wanted: np.dtype, given: np.dtype) -> bool:
@@ -71,6 +83,6 @@ _DOUBLES = ("float64", "complex128")
 
 def kind(dtype: np.dtype) -> str:
     """Return what the numbers of a dtype are, whatever their width."""
-    if dtype.name in _NARROW.values():
+    if is_narrow(dtype):
         return "floating"
     return {"b": "bool", "i": "integer", "u": "integer", "f": "floating"}.get(dtype.kind, "complex")

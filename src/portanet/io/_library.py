@@ -125,7 +125,7 @@ def _library() -> Any:
         import safetensors
     except ImportError as error:
         raise BackendNotAvailableError(
-            'pn.io.safetensors needs the library safetensors: pip install "portanet[safetensors]"'
+            'files of safetensors need that library: pip install "portanet[safetensors]"'
         ) from error
     return safetensors
 

@@ -10,23 +10,18 @@ References
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
-from portanet import devices
 from portanet.core import Layer, setup
-from portanet.devices import Device
-from portanet.errors import ArgumentError
-from portanet.io import _entries, _leaves, _library
-from portanet.io._match import matched
-from portanet.io._replace import replace
+from portanet.io import _files
+from portanet.io._files import Path
+from portanet.io._formats import SAFETENSORS
+from portanet.io.matching import Only
 from portanet.listing import listing
 
 __all__ = ["load", "load_model", "metadata", "save", "save_model"]
 __dir__ = listing(__all__)
-
-Path = str | os.PathLike[str]
 
 
 def save(path: Path, tree: Any, metadata: Mapping[str, str] | None = None) -> None:
@@ -70,27 +65,10 @@ def save(path: Path, tree: Any, metadata: Mapping[str, str] | None = None) -> No
     ...     pn.io.safetensors.load(f"{folder}/a.safetensors")
     {'layer': {'weight': array([1., 1.])}}
     """
-    target = _library.checked_path(path)
-    leaves, empty = _entries.named(_entries.plain(tree))
-    notes = {**_checked_notes(metadata), **_entries.note(empty)}
-    arrays = {name: _leaves.stored(name, leaf) for name, leaf in leaves.items()}
-    replace(target, _library.content_of(arrays, notes))
+    _files.save(SAFETENSORS, path, tree, metadata)
 
 
-def _checked_notes(metadata: Any) -> Mapping[str, str]:
-    if metadata is None:
-        return {}
-    texts = isinstance(metadata, Mapping) and all(
-        isinstance(x, str) for pair in metadata.items() for x in pair
-    )
-    if not texts:
-        raise ArgumentError("metadata is a dict of str to str: convert its values with str or json")
-    if _entries.NOTE in metadata:
-        raise ArgumentError(f"metadata: {_entries.NOTE!r} is portanet's own: take another name")
-    return metadata
-
-
-def load(path: Path, like: Any = None, *, device: Any = None) -> Any:
+def load(path: Path, like: Any = None, *, device: Any = None, only: Only | None = None) -> Any:
     """Read a tree from a file.
 
     Parameters
@@ -104,6 +82,10 @@ def load(path: Path, like: Any = None, *, device: Any = None) -> Any:
     device : Device or str, optional
         Where the arrays go, such as ``"torch:cuda:0"``; otherwise where those of `like` are, or
         NumPy, on which bfloat16 and float8 are those of the package `ml_dtypes`.
+    only : str, list of str or callable, optional
+        Which entries of `like` are read; the others stay as they are in it, and those of the file
+        are not looked at. Dotted paths of entries or of parts, such as ``"parameters.encoder"``; or
+        a function ``only(path, x)`` that returns True or False.
 
     Returns
     -------
@@ -112,7 +94,8 @@ def load(path: Path, like: Any = None, *, device: Any = None) -> Any:
     Raises
     ------
     ParameterTreeError
-        If the file lacks entries of `like` or has others, by name; or if its names are no tree.
+        If the file lacks entries of `like` or has others, by name; or if its names are no tree; or
+        if `only` chooses nothing.
     ShapeError
         If arrays have other shapes than in `like`, by name.
     DTypeError
@@ -139,13 +122,7 @@ def load(path: Path, like: Any = None, *, device: Any = None) -> Any:
     >>> bool(np.all(again["weight"] == ps["weight"]))
     True
     """
-    place = _place(device)
-    source = _library.checked_path(path)
-    arrays, notes = _library.read(source)
-    if like is not None:
-        return matched(source, arrays, like, place, width=True)
-    placed = {name: _leaves.placed(name, x, place) for name, x in arrays.items()}
-    return _entries.nested(placed, _entries.noted(source, notes))
+    return _files.load(SAFETENSORS, path, like, device, only=only)
 
 
 def metadata(path: Path) -> dict[str, str]:
@@ -156,8 +133,7 @@ def metadata(path: Path) -> dict[str, str]:
     ArgumentError, BackendNotAvailableError, OSError
         As by `load`.
     """
-    notes = _library.read_metadata(_library.checked_path(path))
-    return {name: text for name, text in notes.items() if name != _entries.NOTE}
+    return _files.metadata(SAFETENSORS, path)
 
 
 def save_model(path: Path, ps: Any, st: Any, metadata: Mapping[str, str] | None = None) -> None:
@@ -198,13 +174,7 @@ def load_model(path: Path, model: Layer, *, device: Any = None) -> tuple[Any, An
     >>> again == st
     True
     """
-    place = _place(device)
-    source = _library.checked_path(path)
     ps, st = setup(0, model)
     like = {"parameters": ps, "states": st}
-    tree = matched(source, _library.read(source)[0], like, place, width=False)
+    tree = _files.load(SAFETENSORS, path, like, device, width=False)
     return tree["parameters"], tree["states"]
-
-
-def _place(device: Any) -> Device | None:
-    return device if device is None or isinstance(device, Device) else devices.device(device)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal, overload
 
 from portanet import trees
-from portanet.checks import one_of, real_floating, same_kind, same_shape
+from portanet.checks import one_of, pair, real_floating, same_kind, same_shape
 from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.functional.half import is_half, rounded, widened
-from portanet.interface import array_namespace
+from portanet.interface import array_namespace, beside
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -70,9 +70,9 @@ class Loss(ABC):
             return self._objective(prediction, target, *rest)
         self.check(prediction, target)
         first = prediction[0] if isinstance(prediction, tuple | list) else prediction
-        if self.widens and is_half(first):
-            return self._in_float32(first, prediction, target)
-        return self._reduced(first, prediction, target)
+        widens = self.widens and is_half(first)
+        compute = self._in_float32 if widens else self._reduced
+        return beside(first, compute)(first, prediction, target)
 
     def _in_float32(self, first: Any, prediction: Any, target: Any) -> Any:
         """Compute the loss of 16 bits, with the machine epsilon of those where it is used."""
@@ -96,11 +96,9 @@ class Loss(ABC):
         return xp.sum(values) if self.reduction == "sum" else values
 
     def _objective(self, model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, dict]:
-        if not isinstance(data, tuple | list) or len(data) != 2:
-            raise ShapeError(f"data is a pair (x, target): got a {type(data).__name__}")
+        x, target = pair("data", data)
         if not callable(model):
             raise ArgumentError(f"model is a layer: got {shown(model)}")
-        x, target = data
         answer = model(x, ps, st)
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise ArgumentError(f"model(x, ps, st) returns (y, st): got {type(answer).__name__}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ def is_label(target: Any) -> bool:
 def check_classes(axis: int, prediction: Any, target: Any) -> None:
     """The target holds probabilities like the prediction, or a label for each of its samples."""
     if not is_label(target):
-        check_pair("prediction", prediction, "target", target)
+        _check_distribution(axis, prediction, target)
         checks.axis_of("prediction", prediction, axis)
         return
     checks.real_floating("prediction", prediction)
@@ -44,6 +45,17 @@ def check_classes(axis: int, prediction: Any, target: Any) -> None:
             f"target.shape == prediction.shape without the axis of the {classes} classes: "
             f"{tuple(target.shape)} != {tuple(shape)}: integers are the labels of the samples"
         )
+
+
+def _check_distribution(axis: int, prediction: Any, target: Any) -> None:
+    try:
+        check_pair("prediction", prediction, "target", target)
+    except ShapeError as error:
+        shape = list(prediction.shape)
+        classes = shape.pop(axis) if -len(shape) <= axis < len(shape) else 1
+        if classes > 1 and tuple(target.shape) == tuple(shape):
+            error.message += ": labels are integers, convert them with xp.astype(target, xp.int32)"
+        raise
 
 
 def distribution(prediction: Any, target: Any, axis: int, smoothing: float = 0.0) -> Any:
@@ -150,8 +162,9 @@ def check_weights(weights: tuple[float, ...] | None, prediction: Any, axis: int)
 def as_weights(loss: Any, name: str) -> None:
     """The field is a sequence of finite numbers from 0 up; it becomes a tuple of floats."""
     given = getattr(loss, name)
+    ordered = not isinstance(given, str | bytes | Mapping | Set)
     try:
-        weights = tuple(map(float, given)) if not isinstance(given, str) else ()
+        weights = tuple(map(float, given)) if ordered else ()
     except (TypeError, ValueError, OverflowError):
         weights = ()
     if not weights or not all(0 <= weight < math.inf for weight in weights):

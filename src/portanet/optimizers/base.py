@@ -87,6 +87,11 @@ class Rule:
         """
         return self.elementwise
 
+    @property
+    def separable(self) -> bool:
+        """Whether the steps of some arrays, as one vector, do not depend on the other arrays."""
+        return self.elementwise
+
     def numbers(self) -> tuple[float, ...]:
         """Return the values of the varying hyperparameters."""
         return tuple(getattr(self, name) for name in self.varying)

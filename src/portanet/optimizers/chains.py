@@ -58,6 +58,10 @@ class OptimizerChain(Rule):
     def joinable(self) -> bool:
         return all(rule.joinable for rule in self.rules)
 
+    @property
+    def separable(self) -> bool:
+        return all(rule.separable for rule in self.rules)
+
     def numbers(self) -> tuple[float, ...]:
         return tuple(number for rule in self.rules for number in rule.numbers())
 

@@ -14,7 +14,7 @@ from portanet.errors import (
     ShapeError,
     shown,
 )
-from portanet.interface import array_namespace, backend_of, dtype_name, same_dtype
+from portanet.interface import array_namespace, backend_of, beside, dtype_name, same_dtype
 from portanet.optimizers.base import Rule, RuleState, apply_rules
 from portanet.optimizers.chains import OptimizerChain
 from portanet.optimizers.complex_parts import as_given, as_real, is_complex
@@ -167,6 +167,14 @@ def update(state: OptimizerState, ps: Tree, grads: Tree) -> tuple[OptimizerState
             active.append(index)
     if not active:
         return state, ps
+    return beside(xs[active[0]], _moved)(state, xs, gs, active)
+
+
+def _moved(
+    state: OptimizerState, xs: list[Any], gs: list[Any], active: list[int]
+) -> tuple[OptimizerState, Tree]:
+    """Take a step with the arrays at some places."""
+    structure = state.structure
     split = _has_complex([xs[index] for index in active])
     new_states, steps = apply_rules(
         [state.rules[index] for index in active],

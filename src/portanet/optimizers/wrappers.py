@@ -41,6 +41,10 @@ class Wrapper(Rule):
     def joinable(self) -> bool:
         return self.rule.joinable
 
+    @property
+    def separable(self) -> bool:
+        return self.rule.separable
+
     def numbers(self) -> tuple[float, ...]:
         return self.rule.numbers()
 

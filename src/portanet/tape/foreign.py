@@ -8,9 +8,10 @@ arrays where nothing is traced, which costs nothing.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
-from portanet.tape.box import taken_out
+from portanet.tape.box import Box, taken_out
 from portanet.tape.guests import adopted
 
 _EXTENSIONS = frozenset({"fft", "linalg", "special"})
@@ -63,11 +64,28 @@ class Foreign:
         if isinstance(member, type) or not callable(member):
             return member
 
+        creates = name in _CREATION
+        looks_inside = creates or name in _VIEWS
+
         @functools.wraps(member)
         def function(*args: Any, **options: Any) -> Any:
-            own = name in _CREATION or options.get("copy") is True
-            if name in _CREATION or name in _VIEWS:
+            if looks_inside:
                 args = tuple(map(taken_out, args))
-            return adopted(xp, member(*args, **options), own)
+            result = member(*args, **options)
+            if isinstance(result, Box):
+                return result
+            return adopted(xp, result, creates or options.get("copy") is True)
 
-        return function
+        return _for_arrays(function) if name == "asarray" else function
+
+
+def _for_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``asarray`` as it is asked for most: of what is an array already, and nothing else."""
+
+    @functools.wraps(function)
+    def asarray(x: Any, *args: Any, **options: Any) -> Any:
+        if isinstance(x, Box) and not args and all(value is None for value in options.values()):
+            return x
+        return function(x, *args, **options)
+
+    return asarray

@@ -75,6 +75,7 @@ class GuestTrace(Trace):
 
     def __init__(self) -> None:
         self.level = math.inf
+        self.asked = False
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         if primitive.shows:

@@ -15,7 +15,7 @@ from portanet.tape.box import Box, set_arithmetic
 from portanet.tape.bundle import Several, bundled
 from portanet.tape.calls import composite, constant, of_types, refusing
 from portanet.tape.foreign import Foreign
-from portanet.tape.guests import Guest
+from portanet.tape.guests import Guest, adopted
 from portanet.tape.in_place import set_in_place
 from portanet.tape.operands import Operands
 from portanet.tape.ops.card import UNKNOWN, Card
@@ -114,6 +114,10 @@ class Namespace:
     def _arrays(self) -> tuple[type, ...]:
         array = type(self.raw.empty(0))
         return (array, np.generic) if array is np.ndarray else (array,)
+
+    def at_home(self, x: Any) -> Any:
+        """Return a plain result as an array of this namespace."""
+        return adopted(self, x, own_memory=True)
 
     def is_plain(self, x: Any) -> bool:
         """Whether `x` is an array of the library, and no traced one; a number of NumPy is."""

@@ -31,13 +31,15 @@ _FIRST, _SECOND, _BOTH, _ALL = (0,), (1,), (0, 1), (0, 1, 2)
 class Trace:
     """The base of the two modes."""
 
-    __slots__ = ("level",)
+    __slots__ = ("asked", "level")
 
     keeps_rules = False
     """Whether operations with derivatives of their own are kept whole, for traces to come."""
 
     def __init__(self) -> None:
         self.level: float = next(_order)
+        self.asked = False
+        """Whether a foreign library has asked for the namespace: all is to be of it from then."""
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Run a primitive that has this trace's boxes among its arguments."""
@@ -165,6 +167,7 @@ class Refusal(Trace):
 
     def __init__(self, message: str) -> None:
         self.level = math.inf
+        self.asked = False
         self.message = message
 
     def process(self, primitive: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

@@ -68,8 +68,8 @@ def check_backend(backend: str | type[Backend]) -> None:
 
     Notes
     -----
-    A library without float64 is proved in float32: its values to the precision of that, its
-    derivatives to that of finite differences in it.
+    A library without float64 is proved in float32: its values and its derivatives are those of
+    NumPy in float64, to a hundred and a thousand roundings.
 
     Examples
     --------

@@ -43,6 +43,12 @@ class Batches:
             self._loader = loader if place is None else loader.on_device(place)
         elif is_tree_of_arrays(data):
             self._data, self._place = [data if place is None else place(data)], None
+        elif isinstance(data, tuple):
+            wrong = next((x for x in data if not is_tree_of_arrays(x)), data)
+            raise ArgumentError(
+                f"{what} is a tuple of arrays as one batch, or a list of batches: got a tuple with "
+                f"{shown(wrong)}: convert it first, for example with numpy.asarray"
+            )
         elif not isinstance(data, Iterable) or isinstance(data, str | bytes | Mapping):
             raise ArgumentError(
                 f"{what} is a DataLoader, a tuple of arrays as one batch, or an iterable of "

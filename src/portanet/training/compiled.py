@@ -10,11 +10,12 @@ from portanet import optimizers, trees
 from portanet.errors import ArgumentError, TracedValueError
 from portanet.interface import backend_of, is_array
 from portanet.optimizers import OptimizerState
-from portanet.training.flat import Flat, Layout
+from portanet.training.flat import Flat
 from portanet.training.gradients import gradients
 from portanet.training.known import STEPS, Known
+from portanet.training.layout import Layout, Layouts
 from portanet.training.precision.loss_scale import is_scaled, overflowed, tolerant
-from portanet.training.rules import RuleSet, divided, with_numbers
+from portanet.training.rules import RuleSet, divided
 from portanet.training.state import TrainState
 
 _DONATED = (0, 2)  # the parameters and the optimizer's state, of both kinds of step
@@ -100,13 +101,12 @@ def recorded_result(known: Known, *args: Any) -> Any:
     return done
 
 
-def _flat(loss: Any, model: Any, layout: Layout) -> Callable[..., Any]:
+def _flat(loss: Any, model: Any, layout: Layout | Layouts) -> Callable[..., Any]:
     def step(vector: Any, states: Any, rule_state: Any, numbers: Any, data: Any) -> Any:
         parameters = layout.parameters(vector)
         grads, value, states, stats = gradients(loss, model, parameters, states, data)
-        rule = with_numbers(layout.rule, numbers)
-        rule_state, change = rule.apply(rule_state, vector, layout.ravel(grads))
-        return value, stats, states, vector - change, rule_state
+        vector, rule_state = layout.moved(vector, rule_state, numbers, layout.ravel(grads))
+        return value, stats, states, vector, rule_state
 
     return step
 

@@ -13,12 +13,13 @@ from portanet.data.part import part_of
 from portanet.data.source import is_tree_of_arrays
 from portanet.devices import get_device
 from portanet.distributed import DistributedLoader
-from portanet.errors import ArgumentError, shown
+from portanet.errors import ArgumentError, PortanetError, shown
 from portanet.interface import array_namespace, is_array
 from portanet.training.batches import Batches
 from portanet.training.forward import forward, forward_with_loss
 from portanet.training.meter import Meter
-from portanet.training.metrics.base import Metric, named, to_numpy
+from portanet.training.metrics.base import Metric, to_numpy
+from portanet.training.metrics.naming import named
 from portanet.training.objective import Objective
 from portanet.training.state import TrainState, check_state
 
@@ -72,7 +73,7 @@ def evaluate(
     data : DataLoader, tuple of arrays, or iterable of batches
         A tuple or a dict of arrays is one batch. Batches are moved to the device of `ts`. Of a
         `portanet.distributed.DistributedLoader` all workers get the result of all samples.
-    metrics : list of Metric, or dict of them by name, optional
+    metrics : list of Metric or functions, or dict of them by name, optional
         Such as ``[pn.training.metrics.Accuracy()]``. A loss that is a function gives the prediction
         as an entry ``"prediction"`` of its statistics; without it the model is called once more on
         the input of a batch ``(x, target)``.
@@ -162,7 +163,14 @@ def predict(ts: TrainState, data: Any, *, batch_size: int = 256, jit: bool | Non
 def _outputs(run: Any, ps: Any, st: Any, batches: Batches) -> Iterator[Any]:
     for batch in batches:
         x, mask = taken_apart(batch)
-        y = run(x, ps, st)
+        try:
+            y = run(x, ps, st)
+        except PortanetError as error:
+            if isinstance(x, tuple):
+                error.add_note(
+                    "predict calls the model with what the data give: leave the targets out"
+                )
+            raise
         if mask is not None:
             count = int(to_numpy(mask).sum())
             y = trees.map_leaves(lambda part, count=count: part[:count, ...], y)

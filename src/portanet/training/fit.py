@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from portanet import checks
 from portanet.distributed import DistributedLoader
 from portanet.distributed.group import current
-from portanet.errors import CallbackError, PortanetError
+from portanet.errors import ArgumentError, CallbackError, PortanetError
 from portanet.losses import Loss
 from portanet.training.agreement import check_start, row_of_first, stop_alike
 from portanet.training.batches import Batches
@@ -15,7 +16,8 @@ from portanet.training.callbacks.base import Callback, as_callbacks
 from portanet.training.evaluate import Evaluator, place_of
 from portanet.training.history import History
 from portanet.training.interrupts import Interrupts
-from portanet.training.metrics.base import named
+from portanet.training.metrics.base import Metric
+from portanet.training.metrics.naming import named
 from portanet.training.objective import Objective
 from portanet.training.portions import Portions
 from portanet.training.progress import Progress
@@ -63,7 +65,7 @@ def fit(
         for it: an epoch goes on where the last one stopped, and data that end begin again.
     validation : like `data`, optional
         What the model is evaluated on, under names that begin with ``validation_``.
-    metrics : list of Metric, or dict of them by name, optional
+    metrics : list of Metric or functions, or dict of them by name, optional
         Such as ``[pn.training.metrics.Accuracy()]``, measured in validation, and in training while
         the parameters change. There a loss that is a function has to give the prediction as an
         entry ``"prediction"`` of its statistics.
@@ -128,7 +130,7 @@ def fit(
     run.callbacks = [callback for callback in called if leads or not callback.writes]
     shared = isinstance(validation, DistributedLoader)
     evaluator = Evaluator(ts.model, loss, measured, jit, shared)
-    loop = _Loop(run, source, held_out, evaluator, {"jit": jit, "ad": ad})
+    loop = _Loop(run, source, held_out, evaluator, {"jit": jit, "ad": ad}, measured)
     try:
         loop.run_all()
     except BaseException as error:
@@ -159,12 +161,14 @@ class _Loop:
         held_out: Batches | None,
         evaluator: Evaluator,
         options: dict[str, Any],
+        metrics: Mapping[str, Metric],
     ) -> None:
         self._run = run
         self._source = source
         self._held_out = held_out
         self._evaluator = evaluator
         self._options = options
+        self._metrics = metrics
         self._after_step = [c for c in run.callbacks if type(c).on_step is not Callback.on_step]
 
     def run_all(self) -> None:
@@ -204,6 +208,7 @@ class _Loop:
         if self._held_out is not None:
             found = self._evaluator(run.ts, self._held_out)
             row.update({f"{VALIDATION}{name}": value for name, value in found.items()})
+        self._check_measured(row)
         interrupts.waits = True
         if run.together:
             row = row_of_first(row)
@@ -217,6 +222,16 @@ class _Loop:
         interrupts.waits = False
         if interrupts.count:
             raise KeyboardInterrupt
+
+    def _check_measured(self, row: dict[str, Any]) -> None:
+        """Raise `ArgumentError` if a metric was asked for and nothing of it was measured."""
+        missing = [n for n in self._metrics if n not in row and f"{VALIDATION}{n}" not in row]
+        if missing:
+            raise ArgumentError(
+                f"{missing} are measured in validation, or where the loss returns the prediction: "
+                f"give fit(validation=…), or return {{'prediction': y}} as the statistics of the "
+                f"loss, and 'target' where that is not the second entry of a batch"
+            )
 
     def _call(self, hook: str, callbacks: list[Callback]) -> None:
         for callback in callbacks:

@@ -58,10 +58,22 @@ def _loss(objective: Objective, model: Any, jit: bool | None) -> Callable[..., A
         if objective.predicts and not (isinstance(stats, Mapping) and PREDICTION in stats):
             x = pair_of(taken_apart(batch)[0])[0]
             numbers = stats if isinstance(stats, Mapping) else {}
-            stats = {**numbers, PREDICTION: model(x, ps, st)[0]}
+            stats = {**numbers, PREDICTION: _predicted(model, x, ps, st)}
         return value, stats
 
     return _recorded(loss, jit)
+
+
+def _predicted(model: Any, x: Any, ps: Any, st: Any) -> Any:
+    try:
+        return model(x, ps, st)[0]
+    except Exception as error:
+        error.add_note(
+            "the statistics of the loss have no 'prediction' for the metrics, so the model was "
+            "called with the first entry of the batch: return {'prediction': y} third, and "
+            "'target' where that is not the second entry of the batch"
+        )
+        raise
 
 
 def _recorded(function: Callable[..., Any], jit: bool | None) -> Callable[..., Any]:

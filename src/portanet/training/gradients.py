@@ -41,10 +41,17 @@ def gradients(
     return grads, value, states, stats
 
 
-def check_loss(loss: Any) -> None:
-    """Raise `ArgumentError` unless `loss` can be called."""
+def check_loss(loss: Any, owner: str = "") -> None:
+    """Raise `ArgumentError` unless `loss` can be called as one; messages begin with `owner`."""
     if not callable(loss):
-        raise ArgumentError(f"loss is a function loss(model, ps, st, data): got {shown(loss)}")
+        raise ArgumentError(
+            f"{owner}loss is a function loss(model, ps, st, data): got {shown(loss)}"
+        )
+    if isinstance(loss, type):
+        raise ArgumentError(
+            f"{owner}loss is an object such as pn.MSELoss(), or a function: got the class "
+            f"{loss.__name__}: make one with {loss.__name__}()"
+        )
 
 
 def checked_triple(result: Any) -> tuple[Any, Tree, Any]:

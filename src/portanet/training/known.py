@@ -12,8 +12,8 @@ from portanet.tracing.call.jit import Jitted, jit
 from portanet.tracing.call.lock import LOCK
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.watch.surroundings import Surroundings
-from portanet.training.flat import LAYOUTS
-from portanet.training.rules import DIVIDED
+from portanet.training.layout import LAYOUTS
+from portanet.training.rules import DIVIDED, INNER
 
 _MOST = 64
 _MOST_BYTES = 2**28
@@ -28,6 +28,8 @@ class Known:
     ----------
     asked_for : bool
         Whether it is recorded also where something may change without a sign.
+    title : str
+        What messages call the step.
     """
 
     make: Callable[..., Any]
@@ -35,6 +37,7 @@ class Known:
     fixed: tuple[Any, ...]
     surroundings: Surroundings
     asked_for: bool
+    title: str = "train_step"
     warned: bool = False
     recordings: int = 0
     made: Jitted | None = field(default=None, repr=False)
@@ -45,7 +48,7 @@ class Known:
         if self.made is None:
             donated, *rest = self.fixed
             step = self.make(self.loss, *rest)
-            step.__qualname__ = "train_step"
+            step.__qualname__ = self.title
             self.made = jit(step, donate_argnums=donated).within(self.surroundings)
         return self.made
 
@@ -122,7 +125,7 @@ class KnownSteps:
                 self._drop(next(iter(self._places)))
             for cache in (self._steps, self._refused, self._restless, self._told):
                 cache.clear()
-            for cache in (LAYOUTS, DIVIDED):
+            for cache in (LAYOUTS, DIVIDED, INNER):
                 cache.clear()
 
     def find(

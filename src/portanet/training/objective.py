@@ -7,11 +7,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from portanet import checks
 from portanet.data import MaskedBatch
-from portanet.errors import ArgumentError, ShapeError, shown
+from portanet.errors import ArgumentError, ShapeError
 from portanet.functional.indices import as_indices
 from portanet.interface import array_namespace
 from portanet.losses import CrossEntropyLoss, InfoNCELoss, Loss, NLLLoss
+from portanet.training.gradients import check_loss
 
 PREDICTION = "prediction"
 """What the statistics of a loss call the prediction."""
@@ -36,10 +38,7 @@ class Objective:
     predicts: bool
 
     def __post_init__(self) -> None:
-        if not callable(self.loss):
-            raise ArgumentError(
-                f"loss is a function loss(model, ps, st, data): got {shown(self.loss)}"
-            )
+        check_loss(self.loss)
 
     def __call__(self, model: Any, ps: Any, st: Any, batch: Any) -> tuple[Any, Any, Any]:
         if not isinstance(self.loss, Loss):
@@ -59,9 +58,7 @@ class Objective:
 
 def pair_of(data: Any) -> tuple[Any, Any]:
     """Return the input and the target of a batch."""
-    if not isinstance(data, tuple | list) or len(data) != 2:
-        raise ShapeError(f"a batch is a pair (x, target): got a {type(data).__name__}")
-    return data[0], data[1]
+    return checks.pair("a batch", data)
 
 
 def masked_loss(loss: Loss, prediction: Any, target: Any, mask: Any) -> Any:

@@ -130,7 +130,9 @@ class TrainState:
     def with_rule(self, change: Callable[[Any], Any]) -> Any:
         """Return this state with its one rule changed, None if it is not kept flat."""
         flat = self.__dict__.get("flat")
-        flat = None if flat is None else flat.with_rule(change(flat.rule))
+        if flat is None or isinstance(flat.rule, tuple):
+            return None
+        flat = flat.with_rule(change(flat.rule))
         if flat is None:
             return None
         other = object.__new__(TrainState)

@@ -10,6 +10,7 @@ from portanet.training.compiled import compiled_step
 from portanet.training.forward import forget
 from portanet.training.gradients import Array, Loss, check_loss, gradients
 from portanet.training.known import STEPS
+from portanet.training.minimization.recorded import forget_recorded
 from portanet.training.precision.loss_scale import overflowed
 from portanet.training.state import TrainState, check_state
 from portanet.training.together import compiled_step_together, is_together, own_gradients
@@ -208,7 +209,7 @@ def _updated(ts: TrainState, grads: Tree, states: Tree) -> TrainState:
 
 
 def clear_steps() -> None:
-    """Forget the recorded steps and forward runs of training, and the memory that they keep.
+    """Forget the recorded steps, forward runs and full-batch losses, and the memory they keep.
 
     They hold the last losses and models too, and what these captured. They are bounded, at most 64
     steps and 256 MiB beside the arrays that a loss captured; afterwards each is recorded anew when
@@ -221,3 +222,4 @@ def clear_steps() -> None:
     """
     STEPS.clear()
     forget()
+    forget_recorded()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 from portanet import optimizers, trees
 from portanet.data.part import BatchPart, part_of
@@ -23,11 +24,12 @@ from portanet.interface import array_namespace, backend_of, is_array
 from portanet.optimizers import OptimizerState
 from portanet.tracing.record.host import Varying
 from portanet.training.compiled import recorded_result
-from portanet.training.flat import Flat, Layout
+from portanet.training.flat import Flat
 from portanet.training.gradients import Loss, check_loss, checked, gradients
 from portanet.training.known import STEPS, Known
+from portanet.training.layout import Layout, Layouts
 from portanet.training.precision.loss_scale import is_scaled, overflowed, rejected, tolerant
-from portanet.training.rules import RuleSet, divided, with_numbers
+from portanet.training.rules import INNER, RuleSet, divided
 from portanet.training.state import TrainState
 from portanet.trees import Tree
 
@@ -133,14 +135,13 @@ def _flat_step(
     if known is None:
         return None
     data, part = part_of(data)
-    value, stats, states, gradient = recorded_result(
-        known, flat.vector, ts.states, Varying(weight_of(part)), data
-    )
-    mean = allreduced(current(), counted([gradient], part), "mean")[0]
-    update = _recorded(_flat_update, optimizers.update, (layout.rule,), slowly, donated, layout)
-    args = flat.vector, flat.rule_state, flat.numbers, mean
+    weight = Varying(weight_of(part))
+    value, stats, states, own = recorded_result(known, flat.vector, ts.states, weight, data)
+    inner = _inner(layout)
+    update = _recorded(_flat_update, optimizers.update, (inner.rule,), slowly, donated, inner)
+    args = flat.vector, flat.rule_state, flat.numbers, _mean(own, part)
     if update is None:
-        vector, rule_state = _flat_update(None, layout)(*args)
+        vector, rule_state = _flat_update(None, inner)(*args)
     else:
         vector, rule_state = recorded_result(update, *args)
     after = flat.after(ts, states, vector, rule_state, None)
@@ -149,7 +150,29 @@ def _flat_step(
     return value, stats, after
 
 
-def _flat_gradients(loss: Any, model: Any, layout: Layout) -> Callable[..., Any]:
+def _mean(gradients: Any, part: BatchPart | None) -> Any:
+    """Return the mean over the workers of gradients that are a vector, or one a group."""
+    vectors, structure = trees.flatten(gradients)
+    vectors = counted(vectors, part)
+    means = allreduced(current(), packed(vectors), "mean")
+    return trees.unflatten(structure, unpacked(means, vectors))
+
+
+def _inner(outer: Any) -> Any:
+    """Return a layout or rules with the rules inside of `DistributedOptimizer`, always the same."""
+    known = INNER.get(id(outer))  # it is held: no other one has its id
+    return (known or INNER.put(id(outer), (outer, _without_wrappers(outer))))[1]
+
+
+def _without_wrappers(outer: Any) -> Any:
+    if isinstance(outer, Layouts):
+        return replace(outer, members=tuple(map(_inner, outer.members)))
+    if isinstance(outer, RuleSet):
+        return replace(outer, kinds=tuple(kind.rule for kind in outer.kinds))
+    return replace(outer, rule=outer.rule.rule)
+
+
+def _flat_gradients(loss: Any, model: Any, layout: Layout | Layouts) -> Callable[..., Any]:
     def step(vector: Any, states: Any, weight: Any, data: Any) -> Any:
         parameters, own = layout.parameters(vector), weighed(loss, weight)
         grads, _, states, (value, stats) = gradients(own, model, parameters, states, data)
@@ -158,11 +181,9 @@ def _flat_gradients(loss: Any, model: Any, layout: Layout) -> Callable[..., Any]
     return step
 
 
-def _flat_update(_: Any, layout: Layout) -> Callable[..., Any]:
+def _flat_update(_: Any, layout: Layout | Layouts) -> Callable[..., Any]:
     def step(vector: Any, rule_state: Any, numbers: Any, gradient: Any) -> Any:
-        rule: Any = with_numbers(layout.rule, numbers).rule
-        rule_state, change = rule.apply(rule_state, vector, gradient)
-        return vector - change, rule_state
+        return layout.moved(vector, rule_state, numbers, gradient)
 
     return step
 
@@ -184,13 +205,11 @@ def _structured_step(
     if overflowed(ts.model, states):
         return value, stats, ts.replaced(states=states)
     means = allreduced(current(), counted(vectors, part), "mean")
-    inner = [
-        None if rule is None else cast(DistributedOptimizer, rule).rule for rule in state.rules
-    ]
-    rules, numbers = divided(tuple(inner))
-    fixed = state.structure, rules, state.frozen
+    rules, numbers = divided(state.rules)
+    inner = _inner(rules)
+    fixed = state.structure, inner, state.frozen
     donated = (0, 1) if donate and not scaled else ()
-    update = _recorded(_structured_update, optimizers.update, rules.kinds, slowly, donated, *fixed)
+    update = _recorded(_structured_update, optimizers.update, inner.kinds, slowly, donated, *fixed)
     args = ts.parameters, state.states, numbers, means
     if update is None:
         parameters, rule_states = _structured_update(None, *fixed)(*args)

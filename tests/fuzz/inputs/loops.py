@@ -109,8 +109,8 @@ def _callbacks() -> Iterator[Call]:
     yield Call(
         "Checkpoint",
         callbacks.Checkpoint,
-        ("run.safetensors",),
-        {"every": 1, "every_steps": 2, "resume": False, "monitor": None, "mode": None},
+        ("run",),
+        {"every": 1, "every_steps": 2, "resume": False},
     )
     yield Call("CSVLogger", callbacks.CSVLogger, ("history.csv",))
     yield Call("TensorBoard", callbacks.TensorBoard, ("runs",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,9 +13,10 @@ import numpy as np
 import portanet as pn
 from fuzz.inputs.places import Call
 from portanet import testing
-from portanet.io import safetensors
+from portanet.io import Checkpointer, npz, safetensors
 
 FILE = "model.safetensors"
+FOLDER = "checkpoints"
 
 
 def calls(arrays: Callable[[Any], Any]) -> Iterator[Call]:
@@ -27,26 +29,59 @@ def _files(arrays: Callable[[Any], Any]) -> Iterator[Call]:
     model = pn.Chain(pn.Dense(3, 2), pn.Dropout(0.5))
     ps, st = arrays(pn.setup(0, model))
     tree = {"parameters": ps, "states": st}
+    loader = pn.data.DataLoader(arrays(np.ones(3)), 2)
+    with tempfile.TemporaryDirectory() as kept:
+        with contextlib.chdir(kept):
+            safetensors.save_model(FILE, ps, st)
+            Checkpointer(FOLDER).save(tree, step=1, metrics={"loss": 1.0}, loader=loader)
+        for name, function, args, options in (
+            *_single_files(model, ps, st),
+            *_checkpoints(tree, loader),
+        ):
+            yield Call(name, _among_copies(kept, function), args, options)
 
-    def among_files(function: Callable[..., Any]) -> Callable[..., Any]:
-        def called(*args: Any, **options: Any) -> Any:
-            with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-                safetensors.save_model(FILE, ps, st)
-                with contextlib.suppress(OSError):  # as for any file, says the documentation
-                    function(*args, **options)
 
-        return called
-
+def _single_files(model: Any, ps: Any, st: Any) -> Iterator[tuple[Any, ...]]:
+    tree = {"parameters": ps, "states": st}
     for name, args, options in (
         ("save", (FILE, tree), {"metadata": {"a": "b"}}),
-        ("load", (FILE,), {"like": tree, "device": None}),
-        ("load anything", (FILE,), {"like": None, "device": None}),
+        ("load", (FILE,), {"like": tree, "device": None, "only": _all}),
+        ("load anything", (FILE,), {"like": None, "device": None, "only": None}),
         ("metadata", (FILE,), {}),
         ("save_model", (FILE, ps, st), {"metadata": None}),
         ("load_model", (FILE, model), {"device": None}),
     ):
-        function = getattr(safetensors, name.partition(" ")[0])
-        yield Call(f"safetensors.{name}", among_files(function), args, options)
+        yield f"safetensors.{name}", getattr(safetensors, name.partition(" ")[0]), args, options
+    yield "npz.save", npz.save, ("a.npz", tree), {"metadata": None}
+
+
+def _checkpoints(tree: Any, loader: Any) -> Iterator[tuple[Any, ...]]:
+    options = {"keep": 1, "best": "loss", "mode": "min", "format": "npz"}
+    yield "Checkpointer", Checkpointer, (FOLDER,), options
+    there = {"step": 1, "only": None, "loader": loader, "device": None}
+    for name, args, options in (
+        ("save", (tree,), {"step": 2, "metrics": {"loss": 1.0}, "loader": loader}),
+        ("restore", (), {"like": tree, **there}),
+        ("metrics", (1,), {}),
+        ("path", (1,), {}),
+    ):
+        yield f"Checkpointer.{name}", getattr(Checkpointer(FOLDER), name), args, options
+
+
+def _among_copies(kept: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that is called in a folder with copies of files."""
+
+    def called(*args: Any, **options: Any) -> Any:
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            shutil.copytree(kept, ".", dirs_exist_ok=True)
+            with contextlib.suppress(OSError):  # as for any file, says the documentation
+                function(*args, **options)
+
+    return called
+
+
+def _all(path: str, x: Any) -> bool:
+    return True
 
 
 def _kit(arrays: Callable[[Any], Any]) -> Iterator[Call]:

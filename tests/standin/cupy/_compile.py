@@ -97,9 +97,14 @@ def compiled(units: Sequence[Unit], options: tuple[str, ...]) -> list[Any]:
 
 
 def _definitions(units: Sequence[Unit]) -> list[str]:
-    """Return what the preambles define, each template and type once."""
-    parts = (part for unit in units for part in _DEFINITION.split(unit.preamble))
-    return list(dict.fromkeys(part.strip() for part in parts))
+    """Return what the preambles define, each template and type once for all of them."""
+    found: dict[str, None] = {}
+    for unit in units:
+        parts = [part.strip() for part in _DEFINITION.split(unit.preamble)]
+        if len(set(parts)) < len(parts):
+            raise CompileException(f"something is defined twice in {unit.preamble}")
+        found.update(dict.fromkeys(parts))
+    return list(found)
 
 
 _DEFINITION = re.compile(r"\n(?=template|typedef)")
@@ -116,14 +121,19 @@ class Unit:
     preamble: str
     parameters: str
     body: str
+    result: str = "void"
+    own: str = ""
+    """What stands in a namespace of its own, which `body` calls ``own``."""
 
     @cached_property
     def name(self) -> str:
-        return f"kernel_{_hash(self.preamble, self.body)}"
+        return f"kernel_{_hash(self.preamble, self.own, self.body)}"
 
     @property
     def text(self) -> str:
-        return f'extern "C" void {self.name}({self.parameters}) {{\n{self.body}\n}}'
+        body = f"namespace own = of_{self.name};\n{self.body}" if self.own else self.body
+        own = f"namespace of_{self.name} {{\n{self.own}\n}}\n" if self.own else ""
+        return f'{own}extern "C" {self.result} {self.name}({self.parameters}) {{\n{body}\n}}'
 
 
 class CompileException(Exception):

@@ -227,13 +227,29 @@ OWN = {
 OWN["concat"] = concatenate
 
 
+def _released(function: Callable[..., Any], parameters: str | None) -> Callable[..., Any]:
+    """Return a function of ours with the parameters of the release, which may have fewer."""
+    if parameters is None or parameters.startswith("*"):
+        return function
+    check = checked(function.__name__, parameters)
+    if [*inspect.signature(check).parameters] == [*inspect.signature(function).parameters]:
+        return function
+
+    def released(*args: Any, **options: Any) -> Any:
+        check(*args, **options)
+        return function(*args, **options)
+
+    released.__name__, released.__signature__ = function.__name__, inspect.signature(check)
+    return released
+
+
 def functions_of(module: str, own: dict[str, Any], library: Any) -> dict[str, Callable[..., Any]]:
     """Return all functions of a module of the release: our own, NumPy's, or what refuses."""
     found = {}
     for name, parameters in TABLE[module]["functions"].items():
         full = f"{module}.{name}".removeprefix("cupy.")
         if name in own:
-            found[name] = own[name]
+            found[name] = _released(own[name], parameters)
         elif hasattr(library, name):
             found[name] = lifted(full, getattr(library, name), parameters)
         else:

@@ -268,15 +268,3 @@ class ReductionKernel(_Kernel):
             }}"""
         preamble = f"{self._typedefs(types)}\n{self.preamble}"
         return Unit(preamble, "long long rows, long long count, void **arrays", body)
-
-
-class RawKernel:
-    """A whole function of the device, which is not compiled here."""
-
-    __module__ = "cupy"
-
-    def __init__(self, code, name, options=(), backend="nvrtc", **others):
-        self.code, self.name, self.options = code, name, tuple(options)
-
-    def __call__(self, grid, block, args, **options):
-        raise NotImplementedError("the stand-in does not run whole kernels")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from portanet import tape
 from portanet.backends.tape_backend import TapeBackend
-from portanet.interface.backend import Array, Backend
+from portanet.interface.backend import Array, Backend, F, Function
 from portanet.tape.numpy.box import NumPyBox
 
 _DISTRIBUTIONS = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")
@@ -26,6 +26,7 @@ class CuPyBackend(TapeBackend):
     fuses = True
     own_draws = True
     gpu_order = 0
+    wide_kernels = frozenset(("layer_norm", "log_softmax", "logsumexp", "rms_norm", "softmax"))
 
     @cached_property
     def xp(self) -> tape.Namespace:
@@ -39,6 +40,7 @@ class CuPyBackend(TapeBackend):
             "scatter_getitem": self._scatter_getitem,
             "scatter_take": self._scatter_take,
         }
+        kernels = {name: self.following(kernel) for name, kernel in kernels.items()}
         return tape.Namespace("cupy", namespace(), kernels, NumPyBox)
 
     @cached_property
@@ -53,9 +55,9 @@ class CuPyBackend(TapeBackend):
 
     @cached_property
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
-        from portanet.backends.cupy import convolution
+        from portanet.backends.cupy import convolution, functions
 
-        return convolution.KERNELS
+        return {**convolution.KERNELS, **functions.kernels(self)}
 
     def unavailable_reason(self) -> str | None:
         reason = super().unavailable_reason()
@@ -91,6 +93,28 @@ class CuPyBackend(TapeBackend):
 
     def on(self, device: Any) -> Any:
         return device
+
+    def following(self, function: F) -> F:
+        from portanet.backends.cupy import devices
+
+        return devices.following(function)
+
+    def vjp(
+        self, function: Function, primals: Sequence[Array]
+    ) -> tuple[list[Array], Callable[[Sequence[Array | None]], list[Array | None]]]:
+        outputs, pullback = self.following(super().vjp)(function, primals)
+        pulled = self.following(lambda cotangents, _: pullback(cotangents))
+        return outputs, lambda cotangents: pulled(cotangents, primals)
+
+    def jvp(
+        self, function: Function, primals: Sequence[Array], tangents: Sequence[Array]
+    ) -> tuple[list[Array], list[Array | None]]:
+        return self.following(super().jvp)(function, primals, tangents)
+
+    def vmap(
+        self, function: Function, arrays: Sequence[Array], axes: Sequence[int | None]
+    ) -> list[Array | None]:
+        return self.following(super().vmap)(function, arrays, axes)
 
     def from_numpy(self, x: np.ndarray, device: Any = None) -> Array:
         with self._cupy.cuda.Device() if device is None else device:
@@ -144,6 +168,12 @@ class CuPyBackend(TapeBackend):
                 preamble=text.preamble, options=("--fmad=false",),
             )  # fmt: skip
         return self._elementwise[text]
+
+    def row_kernel(self, text: Any, shape: tuple[int, ...]) -> Callable[..., Any]:
+        """Return a function of the operands of a kernel of rows, for arrays of a shape."""
+        from portanet.backends.cupy import rows
+
+        return rows.launcher(text, shape)
 
     def may_share_memory(self, x: Array, y: Array) -> bool:
         return self._cupy.may_share_memory(x, y)

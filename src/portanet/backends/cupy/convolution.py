@@ -10,6 +10,7 @@ from typing import Any
 import cupy
 from cupy.lib.stride_tricks import as_strided
 
+from portanet.backends.cupy.devices import following
 from portanet.functional.kernel import GENERIC
 from portanet.tracing.plan.fused_words import C_TYPES
 
@@ -82,6 +83,6 @@ def _adding(
 
 
 KERNELS: Mapping[str, Callable[..., Any]] = {
-    "add_patches": add_patches,
-    "window_patches": window_patches,
+    "add_patches": following(add_patches),
+    "window_patches": following(window_patches),
 }

@@ -15,6 +15,9 @@ from portanet.interface.backend import Array, Backend, Function
 from portanet.random import Key
 from portanet.tape.rule import Rule
 
+_KEY = "PRNGKeyArray"
+"""The class of its random keys, which are no arrays to calculate with."""
+
 
 class JaxBackend(Backend):
     """Arrays of JAX, differentiated by JAX. Devices are called as there: ``cpu:0``, ``gpu:1``.
@@ -88,8 +91,16 @@ class JaxBackend(Backend):
         return None if x is None else x.device
 
     def holds(self, kind: type) -> bool:
-        other = kind.__name__ in ("PRNGKeyArray", "ShapeDtypeStruct")
+        other = kind.__name__ in (_KEY, "ShapeDtypeStruct")
         return super().holds(kind) and not other
+
+    def random_key_words(self, x: Any) -> tuple[str, np.ndarray] | None:
+        if type(x).__name__ != _KEY or not super().holds(type(x)):
+            return None
+        return str(self._jax.random.key_impl(x)), np.asarray(self._jax.random.key_data(x))
+
+    def random_key(self, algorithm: str, words: np.ndarray) -> Any:
+        return self._jax.random.wrap_key_data(self._jax.numpy.asarray(words), impl=algorithm)
 
     def from_numpy(self, x: np.ndarray, device: Any = None) -> Array:
         self._check_width(x.dtype)
@@ -203,7 +214,9 @@ class JaxBackend(Backend):
     def untraced(self) -> Any:
         return self._jax.ensure_compile_time_eval()
 
-    def compile(self, function: Function, donated: Sequence[int] = ()) -> Function:
+    def compile(
+        self, function: Function, donated: Sequence[int] = (), mode: str | None = None
+    ) -> Function:
         from portanet.backends.jax.compile import compiled
 
         return compiled(function, donated)

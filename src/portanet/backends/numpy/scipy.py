@@ -13,11 +13,18 @@ import importlib
 import inspect
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from portanet import trees
 from portanet.tape import Box
-from portanet.tape.numpy import scipy_fft, scipy_functions, scipy_odeint, scipy_series
+from portanet.tape.numpy import (
+    scipy_fft,
+    scipy_filter,
+    scipy_functions,
+    scipy_odeint,
+    scipy_series,
+)
 from portanet.tape.numpy.refusals import raise_refusal
 from portanet.tracing.call.lock import LongLock
 
@@ -26,7 +33,10 @@ _FUNCTIONS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "scipy.fft._realtransforms_backend": scipy_fft.FUNCTIONS,
     "scipy.integrate._odepack_py": {"odeint": scipy_odeint.odeint},
     "scipy.integrate._quadrature": {"simpson": scipy_series.simpson},
-    "scipy.signal._signaltools": {"detrend": scipy_series.detrend},
+    "scipy.signal._signaltools": {
+        "detrend": scipy_series.detrend,
+        "lfilter": scipy_filter.lfilter,
+    },
 }
 """The bodies by the modules of the functions."""
 
@@ -59,16 +69,18 @@ def is_taught(function: Any) -> bool:
     return getattr(function, "__code__", None) is _entrance.__code__
 
 
-def _first_box(tree: Any) -> Any:
-    """Return a traced array among arguments, also inside lists, tuples and dicts, or None."""
-    for x in tree:
-        if isinstance(x, Box):
-            return x
-        if isinstance(x, list | tuple | dict):
-            found = _first_box(x.values() if isinstance(x, dict) else x)
-            if found is not None:
-                return found
-    return None
+def _among(arguments: Iterable[Any]) -> Any:
+    """Return a traced array among arguments, or None."""
+    return next((x for x in arguments if isinstance(x, Box)), None)
+
+
+def _inside(arguments: Iterable[Any]) -> Any:
+    """Return a traced array among arguments, or in any tree that is one, or None."""
+    return _among(leaf for x in arguments for leaf in trees.leaves(x))
+
+
+_OF_TREES = frozenset({scipy_odeint.odeint})
+"""Those that take arrays in nested arguments; to others a list is an array, and may be long."""
 
 
 def _teach(function: Any, body: Callable[..., Any]) -> None:
@@ -80,8 +92,10 @@ def _teach(function: Any, body: Callable[..., Any]) -> None:
     rooms = [room for room in function.__module__.split(".") if not room.startswith("_")]
     name = ".".join((*rooms, function.__name__))
 
+    find = _inside if body in _OF_TREES else _among
+
     def choose(*args: Any, **options: Any) -> Any:
-        box = _first_box((*args, *options.values()))
+        box = find((*args, *options.values()))
         if box is None:
             return own(*args, **options)
         try:

@@ -30,6 +30,7 @@ class TorchBackend(Backend):
     modules = ("torch",)
     distribution = "torch"
     jit = "library"
+    compile_modes = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
     compiles_slowly = True
     gpu_order = 1
     hides_traces = True
@@ -201,8 +202,10 @@ class TorchBackend(Backend):
     def checkpoint(self, function: Function, arrays: Sequence[Array]) -> Sequence[Array]:
         return self._checkpoint.checkpoint(function, arrays, self)
 
-    def compile(self, function: Function, donated: Sequence[int] = ()) -> Function:
-        return self._compile.Compiled(function)
+    def compile(
+        self, function: Function, donated: Sequence[int] = (), mode: str | None = None
+    ) -> Function:
+        return self._compile.Compiled(function, mode)
 
     def is_traced(self, x: Array) -> bool:
         torch = self._torch

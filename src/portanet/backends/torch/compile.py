@@ -34,8 +34,9 @@ def is_recording() -> bool:
 class Compiled:
     """A function of lists of tensors and numbers, recorded and compiled at its first call."""
 
-    def __init__(self, function: Callable[..., Sequence[Any]]) -> None:
+    def __init__(self, function: Callable[..., Sequence[Any]], mode: str | None = None) -> None:
         self._function = function
+        self._mode = mode
         self._run: Any = None
 
     def __call__(self, *lists: Sequence[Any]) -> list[Any]:
@@ -60,7 +61,7 @@ class Compiled:
         if reason is None:
             graph = recorded(flat, inputs)
             try:
-                run = _compiled(graph, inputs)
+                run = _compiled(graph, inputs, self._mode)
                 run(*inputs)
                 return run
             except Exception as error:  # whatever stops a compiler must not stop the user
@@ -93,10 +94,12 @@ def recorded(function: Callable[..., Any], inputs: Sequence[Any]) -> Any:
         _recording.reset(token)
 
 
-def _compiled(graph: Any, inputs: Sequence[Any]) -> Callable[..., Sequence[Any]]:
-    if not _on_cuda(inputs):
-        return torch.compile(graph.forward, dynamic=False)
-    run = torch.compile(graph.forward, dynamic=False, mode="reduce-overhead")
+def _compiled(graph: Any, inputs: Sequence[Any], mode: str | None) -> Callable[..., Sequence[Any]]:
+    on_cuda = _on_cuda(inputs)
+    mode = mode or ("reduce-overhead" if on_cuda else "default")
+    run = torch.compile(graph.forward, dynamic=False, mode=mode)
+    if not (on_cuda and mode in ("reduce-overhead", "max-autotune")):
+        return run
     # The memory of CUDA graphs is written again by the next replay.
     return lambda *inputs: [y.clone() for y in run(*inputs)]
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from portanet import checks
 from portanet.backends.torch import convolution, indexing, normalization
 from portanet.backends.torch.attention import attention
 from portanet.backends.torch.modes import transformed
@@ -25,6 +26,18 @@ _many: Any = torch  # the operations on lists, which torch.optim uses, are not i
 
 def gelu(x: Tensor) -> Tensor:
     return functional.gelu(x, approximate="tanh")
+
+
+def _of_reals(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Return a function that refuses integers, of which torch makes its default dtype."""
+
+    def computed(x: Tensor) -> Tensor:
+        if not x.is_floating_point():
+            checks.real_floating("x", x)
+        return function(x)
+
+    computed.__name__ = function.__name__
+    return computed
 
 
 def softplus(x: Tensor) -> Tensor:
@@ -121,8 +134,8 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "contract": contract,
     "detach": torch.Tensor.detach,
     "elu": functional.elu,
-    "erf": torch.erf,
-    "erfc": torch.erfc,
+    "erf": _of_reals(torch.erf),
+    "erfc": _of_reals(torch.erfc),
     "gelu": gelu,
     "gelu_erf": functional.gelu,
     "gru": gru,

@@ -74,7 +74,7 @@ def _gelu_erf_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
 @kernel(
     rule=Elementwise(_gelu_erf_scale),
     numpy=by_entries,
-    words=Words("portanet_gelu({0})", helper=_GELU_ERF, several=True),
+    words=Words("portanet_gelu({0})", helpers=(_GELU_ERF,), several=True),
     fresh=True,
 )
 def gelu_erf(x: Any) -> Any:

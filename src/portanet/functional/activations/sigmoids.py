@@ -35,7 +35,7 @@ def _sigmoid_form(call: Any, x: Any) -> Form | None:
 @kernel(
     rule=Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))),
     numpy=_sigmoid_form,
-    words=Words("portanet_logistic({0})", helper=LOGISTIC, several=True),
+    words=Words("portanet_logistic({0})", helpers=(LOGISTIC,), several=True),
     fresh=True,
 )
 def sigmoid(x: Any) -> Any:

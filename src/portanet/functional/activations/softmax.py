@@ -13,14 +13,21 @@ from portanet.tape.ops.form import by_rows
 from portanet.tape.rule import Explicit
 
 
-def softmax_scale(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
+@kernel
+def softmax_scale(d: Any, y: Any, axis: int) -> Any:
     """Return the derivative of a softmax with the values `y` along `d`, in either mode."""
+    xp = array_namespace(d, y)
     return y * (d - xp.sum(d * y, axis=axis, keepdims=True))
+
+
+def softmax_rule(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    """Return `softmax_scale` as a rule of the tape calls it."""
+    return softmax_scale(d, y, axis)
 
 
 @in_float32
 @kernel(
-    rule=Explicit(softmax_scale, softmax_scale, arity=None),
+    rule=Explicit(softmax_rule, softmax_rule, arity=None),
     batching=along_axis,
     numpy=by_rows,
     fresh=True,
@@ -53,12 +60,26 @@ def softmax(x: Any, axis: int = -1) -> Any:
     return e / xp.sum(e, axis=axis, keepdims=True)
 
 
-def _log_softmax_vjp(xp: Any, g: Any, y: Any, x: Any, axis: int = -1) -> Any:
+@kernel
+def log_softmax_pull(g: Any, y: Any, axis: int) -> Any:
+    """Return the cotangent of the argument of a `log_softmax` with the values `y`."""
+    xp = array_namespace(g, y)
     return g - xp.exp(y) * xp.sum(g, axis=axis, keepdims=True)
 
 
-def _log_softmax_jvp(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
+@kernel
+def log_softmax_push(d: Any, y: Any, axis: int) -> Any:
+    """Return the tangent of a `log_softmax` with the values `y`."""
+    xp = array_namespace(d, y)
     return d - xp.sum(xp.exp(y) * d, axis=axis, keepdims=True)
+
+
+def _log_softmax_vjp(xp: Any, g: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    return log_softmax_pull(g, y, axis)
+
+
+def _log_softmax_jvp(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    return log_softmax_push(d, y, axis)
 
 
 @in_float32
@@ -165,4 +186,6 @@ def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     total = xp.sum(xp.exp(x - top), axis=axis, keepdims=True)
     nothing = total == 0.0
     y = top + xp.where(nothing, -math.inf, xp.log(xp.where(nothing, 1.0, total)))
-    return y if keepdims else xp.sum(y, axis=axis)
+    if keepdims:
+        return y
+    return xp.squeeze(y, axis=tuple(range(x.ndim)) if axis is None else axis)

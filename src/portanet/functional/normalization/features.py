@@ -51,12 +51,19 @@ def standardize(x: Any, axes: Axes, epsilon: float) -> Any:
     return centred * _inverse_size(xp, centred, axes, epsilon)
 
 
-def _to_unit_size_scale(xp: Any, d: Any, y: Any, x: Any, axes: Axes, epsilon: float) -> Any:
+@kernel
+def to_unit_size_scale(d: Any, y: Any, x: Any, axes: Axes, epsilon: float) -> Any:
+    """Return the derivative of `to_unit_size` at `x`, whose result is `y`, along `d`."""
+    xp = array_namespace(d, y, x)
     along = xp.mean(d * y, axis=axes, keepdims=True)
     return (d - y * along) * _inverse_size(xp, x, axes, epsilon)
 
 
-@kernel(rule=Explicit(_to_unit_size_scale, _to_unit_size_scale, arity=None), batching=_batch)
+def _to_unit_size_rule(xp: Any, d: Any, y: Any, x: Any, axes: Axes, epsilon: float) -> Any:
+    return to_unit_size_scale(d, y, x, axes, epsilon)
+
+
+@kernel(rule=Explicit(_to_unit_size_rule, _to_unit_size_rule, arity=None), batching=_batch)
 def to_unit_size(x: Any, axes: Axes, epsilon: float) -> Any:
     """Divide by the root of the mean square over `axes` plus `epsilon`."""
     return x * _inverse_size(array_namespace(x), x, axes, epsilon)

@@ -7,7 +7,7 @@ from typing import Any
 
 from portanet import checks, random
 from portanet.errors import ArgumentError, ShapeError
-from portanet.functional.activations.softmax import softmax, softmax_scale
+from portanet.functional.activations.softmax import softmax, softmax_rule
 from portanet.functional.dropout import dropout as drop
 from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
@@ -135,7 +135,7 @@ def attention(
     return average(_weights(query, key, bias_of(query, key, mask, causal), scale), value)
 
 
-@kernel(rule=Explicit(softmax_scale, softmax_scale), batching=natural, numpy=by_rows, fresh=True)
+@kernel(rule=Explicit(softmax_rule, softmax_rule), batching=natural, numpy=by_rows, fresh=True)
 def masked_softmax(x: Any) -> Any:
     """Return the softmax along the last axis, zero where all of it is minus infinity."""
     xp = array_namespace(x)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from portanet import checks
 from portanet.functional.half import widened
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
@@ -112,6 +113,11 @@ def erf(x: Any) -> Any:
     array
         The shape and dtype of `x`. The relative error is a few units of the last place.
 
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
+
     References
     ----------
     .. [1] M. M. Shepherd and J. G. Laframboise, "Chebyshev Approximation of
@@ -124,6 +130,7 @@ def erf(x: Any) -> Any:
     >>> print(erf(np.asarray([-1.0, 0.0, 0.5])))
     [-0.84270079  0.          0.52049988]
     """
+    checks.real_floating("x", x)
     xp = array_namespace(x)
     wide = widened(x)
     size = xp.minimum(xp.abs(wide), FAR)
@@ -149,6 +156,11 @@ def erfc(x: Any) -> Any:
     array
         The shape and dtype of `x`. The relative error is a few units of the last place.
 
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
+
     References
     ----------
     .. [1] M. M. Shepherd and J. G. Laframboise, "Chebyshev Approximation of
@@ -161,6 +173,7 @@ def erfc(x: Any) -> Any:
     >>> print(erfc(np.asarray([0.0, 1.0, 10.0])))
     [1.00000000e+00 1.57299207e-01 2.08848758e-45]
     """
+    checks.real_floating("x", x)
     xp = array_namespace(x)
     wide = widened(x)
     tail = _tail(xp, xp.minimum(xp.abs(wide), FAR))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from portanet import checks
 from portanet.errors import HyperparameterError, shown
 from portanet.functional.half import widened
 from portanet.functional.kernel import kernel
@@ -49,6 +50,11 @@ def lgamma(x: Any) -> Any:
         The shape and dtype of `x`; infinite at 0, -1, -2, … In float64 the error is below 2e-14
         relative to the larger of the result and 1.
 
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
+
     References
     ----------
     .. [1] M. Abramowitz and I. A. Stegun, "Handbook of Mathematical Functions", 6.1.40 (1964).
@@ -60,6 +66,7 @@ def lgamma(x: Any) -> Any:
     >>> print(functional.lgamma(np.asarray([1.5, 5.0, -0.5])))
     [-0.12078224  3.17805383  1.26551212]
     """
+    checks.real_floating("x", x)
     xp = array_namespace(x)
     wide = widened(x)
     special = xp.logical_or(_poles(xp, wide), xp.isinf(wide))
@@ -102,6 +109,11 @@ def digamma(x: Any) -> Any:
         The shape and dtype of `x`; minus infinity at 0, NaN at -1, -2, … In float64 the error is
         below 1e-13 relative to the larger of the result and 1 (times the distance from a pole).
 
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
+
     References
     ----------
     .. [1] M. Abramowitz and I. A. Stegun, "Handbook of Mathematical Functions", 6.3.18 (1964).
@@ -113,6 +125,7 @@ def digamma(x: Any) -> Any:
     >>> print(functional.digamma(np.asarray([1.0, 10.0])))
     [-0.57721566  2.25175259]
     """
+    checks.real_floating("x", x)
     xp = array_namespace(x)
     wide = widened(x)
     special = xp.logical_or(_poles(xp, wide), xp.isinf(wide))
@@ -160,6 +173,8 @@ def polygamma(n: int, x: Any) -> Any:
     ------
     HyperparameterError
         If `n` is no integer from 0 on.
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -180,6 +195,7 @@ def polygamma(n: int, x: Any) -> Any:
 @kernel(rule=Elementwise(lambda xp, d, y, x, order: d * polygamma(order + 1, x)))
 def higher_gamma(x: Any, *, order: int) -> Any:
     """Compute `polygamma` for an order from 1 on."""
+    checks.real_floating("x", x)
     xp = array_namespace(x)
     wide = widened(x)
     pole = xp.logical_or(_poles(xp, wide), xp.isinf(wide))

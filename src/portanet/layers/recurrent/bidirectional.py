@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -84,7 +83,8 @@ class BidirectionalRNN(Described):
             if not (isinstance(cell, Layer) or (cell is None and name == "backward_cell")):
                 checks.refuse(self, f"{name} is a layer", cell)
         named = isinstance(self.merge, str) and self.merge == "concat"
-        if not (self.merge is None or named or _takes_two(self.merge)):
+        joins = not isinstance(self.merge, type) and checks.takes(self.merge, 2)
+        if not (self.merge is None or named or joins):
             checks.refuse(self, "merge is 'concat', a function of two arrays or None", self.merge)
         checks.flags(self, "return_sequence", "return_carry", "time_first")
         self._check_replaced()
@@ -129,16 +129,3 @@ class BidirectionalRNN(Described):
         else:
             merged = self.merge(*outputs)  # pyright: ignore[reportCallIssue]
         return (merged, tuple(ends)) if self.return_carry else merged, states
-
-
-def _takes_two(merge: Any) -> bool:
-    """Whether `merge` is a function that two arrays can be given to."""
-    if not callable(merge) or isinstance(merge, type):
-        return False
-    try:
-        inspect.signature(merge).bind(None, None)
-    except TypeError:
-        return False
-    except ValueError:  # a function of C that does not say what it takes
-        return True
-    return True

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from portanet.errors import PortanetError
+from portanet.errors import NonFiniteError, PortanetError
 from portanet.tape.box import Box, at_hand
 from portanet.tape.trace import Captured
 
@@ -27,7 +27,8 @@ def raise_refusal(
         own = _own_refusal(function, args, options)
         if own is not None:
             raise own from None
-    if isinstance(error, PortanetError) and name not in error.message:
+    of_values = isinstance(error, NonFiniteError)  # `debug` looks at results: nothing is refused
+    if isinstance(error, PortanetError) and not of_values and name not in error.message:
         inner = re.match(r"(numpy|scipy)(\.\w+)+", error.message)
         said = f": {error.message}" if inner is None else error.message[inner.end() :]
         error.message = f"{name}{said}"

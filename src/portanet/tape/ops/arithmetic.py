@@ -200,11 +200,11 @@ CARDS = [
     Card("nextafter", Elementwise(lambda xp, d, y, a, b: d, nothing), numpy="nextafter"),
     Card(
         "maximum", Elementwise(_maximum_first, _maximum_second), numpy="maximum",
-        words=Words(*("portanet_maximum({0}, {1})",) * 2, helper=MAXIMUM),
+        words=Words(*("portanet_maximum({0}, {1})",) * 2, helpers=(MAXIMUM,)),
     ),
     Card(
         "minimum", Elementwise(_minimum_first, _minimum_second), numpy="minimum",
-        words=Words(*("portanet_minimum({0}, {1})",) * 2, helper=MINIMUM),
+        words=Words(*("portanet_minimum({0}, {1})",) * 2, helpers=(MINIMUM,)),
     ),
     Card(
         "clip_between", Elementwise(_clip_array, _clip_low, _clip_high),

@@ -10,7 +10,7 @@ from typing import Any
 
 from portanet.tape.ops.batching import Batching, elementwise, loop
 from portanet.tape.ops.form import FormOf, Ufunc
-from portanet.tape.ops.words import Words
+from portanet.tape.ops.words import Fold, Words
 from portanet.tape.rule import Elementwise, Rule
 
 UNKNOWN = Rule()
@@ -50,6 +50,8 @@ class Card:
     words : str or Words, optional
         C++ for one element, which fused kernels are made of; a text is for floating-point numbers.
         Without words it is never fused.
+    fold : Fold, optional
+        C++ for two partial results of a reduction, by which fused kernels reduce rows.
     body : callable, optional
         The function in the words of a namespace, where the libraries have none of this name.
     fresh : bool or callable
@@ -77,6 +79,7 @@ class Card:
     batching: Batching | None = None
     numpy: str | FormOf | None = None
     words: Words | str | None = None
+    fold: Fold | None = None
     body: Callable[..., Any] | None = None
     fresh: bool | Callable[[Sequence[Any]], bool] = False
     view: bool = False

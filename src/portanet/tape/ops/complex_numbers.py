@@ -86,7 +86,7 @@ CARDS = [
     ),
     Card(
         "sign", Constant("x"), elementwise, numpy=_sign_form, fresh=True,
-        words=Words("portanet_sign({0})", "({0} > 0) - ({0} < 0)", helper=_SIGN),
+        words=Words("portanet_sign({0})", "({0} > 0) - ({0} < 0)", helpers=(_SIGN,)),
     ),
     Card("sign_of_complex", Explicit(_turn, _turn), elementwise, body=lambda raw, x: raw.sign(x)),
 ]  # fmt: skip

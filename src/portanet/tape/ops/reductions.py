@@ -8,11 +8,13 @@ from typing import Any
 from portanet.tape.ops.batching import entry_of, flat, over_axes, positive
 from portanet.tape.ops.card import Card, Role
 from portanet.tape.ops.sums import mean_of, reduction, sum_of
+from portanet.tape.ops.words import MAXIMUM, MINIMUM, Fold
 from portanet.tape.rule import Constant, Explicit, Linear, cast, conj, is_complex
 from portanet.tape.signature import axes_of
 
 Axis = int | tuple[int, ...] | None
 _LARGEST_OF_FLOAT16 = 65504
+_INFINITE = "(1e38f * 1e38f)"  # no name of infinity is known to every compiler
 
 
 def kept(xp: Any, y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
@@ -136,16 +138,22 @@ def _extreme_index_batch(
 
 CARDS = [
     Card(
-        "sum", Linear(_sum_transpose), over_axes, numpy=sum_of, fresh=True, role=Role.SUM
+        "sum", Linear(_sum_transpose), over_axes, numpy=sum_of, fold=Fold("{0} + {1}", "0"),
+        fresh=True, role=Role.SUM,
     ),
-    Card("mean", Linear(_mean_transpose), over_axes, numpy=mean_of, fresh=True),
+    Card(
+        "mean", Linear(_mean_transpose), over_axes, numpy=mean_of,
+        fold=Fold("{0} + {1}", "0", "{0} / {count}"), fresh=True,
+    ),
     Card(
         "max", Explicit(_extreme_vjp, _extreme_jvp), over_axes,
         numpy=reduction("maximum"), fresh=True,
+        fold=Fold("portanet_maximum({0}, {1})", f"-{_INFINITE}", helpers=(MAXIMUM,)),
     ),
     Card(
         "min", Explicit(_extreme_vjp, _extreme_jvp), over_axes,
         numpy=reduction("minimum"), fresh=True,
+        fold=Fold("portanet_minimum({0}, {1})", _INFINITE, helpers=(MINIMUM,)),
     ),
     Card("std", Explicit(_std_vjp, _std_jvp), over_axes, fresh=True),
     Card("var", Explicit(_var_vjp, _var_jvp), over_axes, fresh=True),

@@ -92,11 +92,11 @@ CARDS = [
     ),
     Card(
         "logaddexp", Elementwise(_logaddexp, lambda xp, d, y, a, b: _logaddexp(xp, d, y, b, a)),
-        numpy="logaddexp", words=Words("portanet_logaddexp({0}, {1})", helper=_LOGADDEXP),
+        numpy="logaddexp", words=Words("portanet_logaddexp({0}, {1})", helpers=(_LOGADDEXP,)),
     ),
     Card(
         "logistic", Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))), fresh=True,
-        words=Words("portanet_logistic({0})", helper=LOGISTIC, several=True), body=_logistic,
+        words=Words("portanet_logistic({0})", helpers=(LOGISTIC,), several=True), body=_logistic,
     ),
     Card("sin", Elementwise(lambda xp, d, y, x: d * xp.cos(x)), numpy="sin", words="sin({0})"),
     Card("sinh", Elementwise(lambda xp, d, y, x: d * xp.cosh(x)), numpy="sinh", words="sinh({0})"),

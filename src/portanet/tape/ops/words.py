@@ -32,6 +32,28 @@ class Spoken:
     dtypes: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A reduction of floating-point numbers in C++: two partial results are joined to one.
+
+    Parameters
+    ----------
+    text : str
+        ``{0}`` and ``{1}`` joined. The order does not matter, up to rounding.
+    start : str
+        What changes nothing when it is joined.
+    end : str
+        The result of all, ``{0}``, of ``{count}`` numbers.
+    helpers : tuple of str
+        Functions that the expressions call, one by one: two kinds may call the same.
+    """
+
+    text: str
+    start: str
+    end: str = "{0}"
+    helpers: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Words:
     """The expressions of an operation on operands of one dtype.
@@ -44,8 +66,8 @@ class Words:
         For operands of any one dtype, with a boolean result.
     tested : str, optional
         For floating-point operands, with a boolean result.
-    helper : str
-        Functions that the expressions call.
+    helpers : tuple of str
+        Functions that the expressions call, one by one: two kinds may call the same.
     several : bool
         Whether the libraries do it by more than one kernel of theirs, so that one of ours pays
         for a single operation too.
@@ -56,7 +78,7 @@ class Words:
     logic: str | None = None
     compared: str | None = None
     tested: str | None = None
-    helper: str = ""
+    helpers: tuple[str, ...] = ()
     several: bool = False
 
     options: ClassVar[frozenset[str]] = frozenset()
@@ -110,7 +132,7 @@ class Chosen(Words):
 class Clipped(Words):
     """The words of ``clip``, of whose bounds either may be missing."""
 
-    helper: str = MAXIMUM + MINIMUM
+    helpers: tuple[str, ...] = (MAXIMUM, MINIMUM)
     several: bool = True
 
     def of(self, args: Sequence[Any], dtypes: Sequence[str | None], result: str) -> Spoken | None:

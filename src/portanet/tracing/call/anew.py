@@ -1,10 +1,13 @@
-"""Why a function is recorded anew, for the one who wonders where the time goes."""
+"""Why a function is recorded anew or runs as it is, for who wonders where the time goes."""
 
 from __future__ import annotations
 
+import dis
 import sys
 import warnings
 from typing import Any
+
+from portanet.interface import every_backend
 
 
 def difference(old: tuple[Any, ...], new: tuple[Any, ...]) -> str:
@@ -41,6 +44,32 @@ _PARTS = ("type", "shape", "dtype", "device")
 def warn_of_anew(what: str, reason: str) -> None:
     """Warn that something is recorded in nearly every call."""
     warn_user(f"{what} is recorded anew in nearly every call: {reason}")
+
+
+def reason_of(failed: Exception) -> str:
+    """Return why a recording failed: a fault of ours, or what another library did not want."""
+    said = f"{type(failed).__name__}: {failed}"
+    library = _refusing(failed)
+    if library is not None:
+        return f"{library} does not take the arrays of a recording: {said}"
+    return f"recording or replaying it failed in portanet, with {said}. Please report this fault"
+
+
+def _refusing(failed: Exception) -> str | None:
+    """Return the package whose code has a ``raise`` that an error comes from; None for ours.
+
+    What an array library says is about what we have called it with.
+    """
+    trace = failed.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return None
+    frame = trace.tb_frame
+    package = frame.f_globals.get("__name__", "").partition(".")[0]
+    ours = {"portanet", "array_api_compat"}.union(*(b.modules for b in every_backend().values()))
+    raised = dis.opname[frame.f_code.co_code[trace.tb_lasti]] == "RAISE_VARARGS"
+    return package if raised and package not in ours else None
 
 
 def warn_user(text: str) -> None:

@@ -103,6 +103,8 @@ class Hoisted:
     backend : Backend
     donated : sequence of int
         The inputs whose memory the results may take.
+    mode : str, optional
+        For the library's compiler.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Hoisted:
         inputs: Sequence[Any],
         backend: Any,
         donated: Sequence[int] = (),
+        mode: str | None = None,
     ) -> None:
         arrays = [i for i, x in enumerate(inputs) if is_array_of(backend, x)]
         self._donated = [i for i in arrays if i in donated]
@@ -157,7 +160,7 @@ class Hoisted:
                 outputs = list(function(*placed))
             return [outputs[i] for i in computed]
 
-        self._run = backend.compile(arrays_alone, donated=(0,) if self._donated else ())
+        self._run = backend.compile(arrays_alone, (0,) if self._donated else (), mode)
         self._first = values
 
     def _filled(self, trace: Any, variables: Any, host_inputs: Any, arrays: Any) -> list[Any]:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portanet import trees
-from portanet.errors import ArgumentError, PortanetError
+from portanet.errors import ArgumentError, PortanetError, shown
 from portanet.interface import backend_of, is_array
 from portanet.tape.trace import Captured
 from portanet.tracing.call import replays
-from portanet.tracing.call.anew import warn_user
+from portanet.tracing.call.anew import reason_of, warn_user
 from portanet.tracing.call.arguments import Marked
 from portanet.tracing.call.cache import Cache, CacheInfo
 from portanet.tracing.call.chance import Chance
@@ -36,12 +36,14 @@ class Jitted:
         static: Marked,
         donated: Marked,
         around: Surroundings | None = None,
+        mode: str | None = None,
     ) -> None:
         functools.update_wrapper(self, function, updated=())
         self.function = function
         self._static = static
         self._donated = donated
         self._around = around
+        self._mode = mode
         self._cache = Cache()
         self._surroundings: Surroundings | None = None
         self._unchanged: Callable[[], bool] | None = None
@@ -50,7 +52,7 @@ class Jitted:
         return self if instance is None else types.MethodType(self, instance)
 
     def __reduce__(self) -> Any:
-        return Jitted, (self.function, self._static, self._donated)
+        return Jitted, (self.function, self._static, self._donated, None, self._mode)
 
     def __repr__(self) -> str:
         return f"jit({getattr(self.function, '__qualname__', self.function)})"
@@ -105,13 +107,14 @@ class Jitted:
     ) -> tuple[Any, Any]:
         """Return a new replay, None where there can be none, and the results of this call."""
         backend = backend_of(*(leaves[i] for i in places if is_array(leaves[i])))
+        _check_mode(self._mode, backend)
         if backend.jit == "none":
             return None, None
         around = self._around or Surroundings(self.function)
         chance = Chance(around.generators)
         try:
             replay, outputs = replays.make(
-                self.function, leaves, structure, places, backend, donated
+                self.function, leaves, structure, places, backend, donated, self._mode
             )
         except Captured:
             return None, None
@@ -153,22 +156,20 @@ class Jitted:
     def _without(self, key: Any, failed: Exception, args: Any, kwargs: Any) -> Any:
         """Run the function as it is after recording or replaying it failed.
 
-        What it raises then is the user's own error, and otherwise the fault was ours. Arguments
-        that were donated may be written over already: then there is nothing to be run.
+        What it raises then is the user's own error, and otherwise the fault was ours, unless
+        another library refused. Arguments that were donated may be written over already: then
+        there is nothing to be run.
         """
         if self._donated.among(args, kwargs):
             raise failed
         outputs = self._as_it_is(args, kwargs)
         self._cache.refuse(key)
-        warn_user(
-            f"{self} runs as it is: recording or replaying it failed in portanet, with "
-            f"{type(failed).__name__}: {failed}. Please report this fault"
-        )
+        warn_user(f"{self} runs as it is: {reason_of(failed)}")
         return outputs
 
     def within(self, around: Surroundings) -> Jitted:
         """Return this without its programs, its surroundings watched by the caller."""
-        return Jitted(self.function, self._static, self._donated, around)
+        return Jitted(self.function, self._static, self._donated, around, self._mode)
 
     @property
     def recordings(self) -> int:
@@ -272,6 +273,7 @@ def jit(
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
     donate_argnums: int | Sequence[int] = (),
+    mode: str | None = None,
 ) -> Jitted:
     """Make a function that is recorded once and then replayed, without Python in between.
 
@@ -295,6 +297,10 @@ def jit(
         The positions of arguments, or the names that belong to them, whose arrays are not used
         again by the caller: results may take their memory. JAX then deletes them; elsewhere
         nothing tells a donated array from others, and it may hold anything after the call.
+    mode : str, optional
+        For arrays of torch alone: what ``torch.compile`` is given as its own `mode`, such as
+        ``"max-autotune"``. On CUDA that is ``"reduce-overhead"`` otherwise, whose CUDA graphs
+        launch a whole function at once and keep its memory; ``"default"`` makes none.
 
     Returns
     -------
@@ -311,7 +317,7 @@ def jit(
     ArgumentError
         If `function` is not callable or a `StatefulModel`, or an option is no number or name; by
         a call with a static argument that cannot be hashed, or that is known to change, such as a
-        NumPy generator.
+        NumPy generator; with a `mode` for arrays of a library that has no such.
 
     Notes
     -----
@@ -338,4 +344,13 @@ def jit(
     if not callable(function):
         raise ArgumentError(f"pn.jit: function is callable: got {type(function).__name__}")
     static = Marked(function, "static", static_argnums, static_argnames)
-    return Jitted(function, static, Marked(function, "donate", donate_argnums))
+    donated = Marked(function, "donate", donate_argnums)
+    return Jitted(function, static, donated, mode=mode)
+
+
+def _check_mode(mode: Any, backend: Any) -> None:
+    if mode is not None and mode not in backend.compile_modes:
+        known = ", ".join(map(repr, backend.compile_modes)) or "no modes"
+        raise ArgumentError(
+            f"pn.jit: mode is one of those of {backend.name}, which has {known}: got {shown(mode)}"
+        )

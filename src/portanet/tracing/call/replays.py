@@ -29,9 +29,15 @@ class Replay:
     """
 
     def __init__(
-        self, program: Program, source: Source, match: Any, counts: list[tuple[str, int]]
+        self,
+        program: Program,
+        source: Source,
+        match: Any,
+        counts: list[tuple[str, int]],
+        following: Callable[..., Any],
     ) -> None:
         self.program = program
+        self._following = following
         self.counts = counts
         self.source = source
         self.match = match
@@ -42,7 +48,7 @@ class Replay:
         try:
             run = self._idle.pop()
         except IndexError:
-            run = self.source.workspace()
+            run = self._following(self.source.workspace())
         outputs = run(*inputs)
         self._idle.append(run)
         return outputs
@@ -88,6 +94,7 @@ def make(
     places: list[int],
     backend: Any,
     donated: Sequence[int] = (),
+    mode: str | None = None,
 ) -> tuple[Replay | LibraryReplay, Any]:
     """Record a function on ``(args, kwargs)`` given as a flat tree, and run the program.
 
@@ -100,6 +107,8 @@ def make(
     backend : Backend
     donated : sequence of int
         The inputs whose memory may be given to results.
+    mode : str, optional
+        For the library's compiler.
 
     Returns
     -------
@@ -128,16 +137,21 @@ def make(
     if match is not None and backend.hides_traces:
         match = _of_untraced(match, backend)
     if backend.jit == "library":
-        hoisted = Hoisted(flattened, inputs, backend, [places.index(i) for i in donated])
+        given = [places.index(i) for i in donated]
+        hoisted = Hoisted(flattened, inputs, backend, given, mode)
         outputs = hoisted.first(inputs)
         return LibraryReplay(hoisted, built[0], match), trees.unflatten(built[0], outputs)
-    program, outputs = record(flattened, inputs, backend.xp)
-    forms = backend.jit == "source"
-    done = optimized(program, backend)
-    program = done.program
-    free = [program.inputs[places.index(i)] for i in donated]
-    source = Writer(program, outputs, inputs, forms, donated=free).source(built[0])
-    replay = Replay(program, source, match, done.counts)
+
+    def replay_of(inputs: list[Any]) -> Replay:
+        program, outputs = record(flattened, inputs, backend.xp)
+        done = optimized(program, backend)
+        program = done.program
+        free = [program.inputs[places.index(i)] for i in donated]
+        forms = backend.jit == "source"
+        source = Writer(program, outputs, inputs, forms, donated=free).source(built[0])
+        return Replay(program, source, match, done.counts, backend.following)
+
+    replay = backend.following(replay_of)(inputs)
     return replay, replay(inputs)
 
 

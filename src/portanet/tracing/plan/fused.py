@@ -1,4 +1,4 @@
-"""Chains of elementwise operations as single kernels, for libraries that compile these.
+"""Chains of elementwise operations and rows of them as kernels, for libraries that compile these.
 
 A kernel is text: the same chain in another program is the same kernel. Where the library cannot
 build or run one, its operations are called one by one.
@@ -7,37 +7,31 @@ build or run one, its operations are called one by one.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from portanet.tape.ops.card import Card
 from portanet.tracing.plan.fused_groups import Group, grouped
-from portanet.tracing.plan.fused_words import (
-    C_TYPES,
-    PREAMBLE,
-    held,
-    literal,
-    rounded,
-    words,
-)
+from portanet.tracing.plan.fused_rows import Rows
+from portanet.tracing.plan.fused_text import Elementwise
 from portanet.tracing.program import Opaque, Operation, Program, Variable, replaced
-
-_LONGEST = 60  # characters of a kernel's name
 
 _warned: list[str] = []
 
 
 def with_kernels(program: Program, backend: Any) -> Program:
-    """Return a program in which kernels of a backend do what is elementwise."""
+    """Return a program in which kernels of a backend do what is elementwise, and rows of it."""
     operations: list[Operation] = []
     for item in grouped(program):
         if isinstance(item, Operation):
             operations.append(item)
-        elif len(item.operations) == 1 and not _is_several(item.operations[0]):
+            continue
+        views = item.give_up_views()
+        if len(item.operations) == 1 and not _is_several(item.operations[0]):
             operations += item.operations
         else:
             operations += _calls(item, backend)
+        operations += views
     return Program(program.inputs, operations, program.outputs)
 
 
@@ -68,17 +62,6 @@ class _Take:
 _TAKE = _Take()
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A kernel as ``cupy.ElementwiseKernel`` takes it."""
-
-    inputs: str
-    outputs: str
-    body: str
-    name: str
-    preamble: str
-
-
 class Fused:
     """The primitive of several operations in one kernel.
 
@@ -86,21 +69,29 @@ class Fused:
     ----------
     operands, results : list
         The arguments of the kernel, and the variables of what it returns.
-    text : Text
+    text : Text or RowText
+    shape : tuple of int
+        That of the arrays whose entries it computes.
     """
 
     card = Card("fused kernel")
 
     def __init__(self, group: Group, backend: Any) -> None:
         self.operations = group.operations
+        self.shape = group.shape
         self.results = [x.result for x in group.operations if x.result in group.open]
-        writer = _Writer(self.operations, self.results)
-        self.operands = writer.operands
-        self.text = writer.text
+        written = (
+            Rows(group, self.results) if group.folds else Elementwise(self.operations, self.results)
+        )
+        self.operands = written.operands
+        self.text = written.text
         self.name = self.text.name
-        self._kernel = None
+        self._kernel: Callable[..., Any] | None = None
         try:
-            self._kernel = backend.elementwise_kernel(self.text)
+            if isinstance(written, Rows):
+                self._kernel = backend.row_kernel(written.text, group.shape)
+            else:
+                self._kernel = backend.elementwise_kernel(written.text)
         except Exception as error:
             _warn(error)
 
@@ -142,55 +133,3 @@ def _warn(error: Exception) -> None:
             RuntimeWarning,
             stacklevel=2,
         )
-
-
-class _Writer:
-    """Puts operations into the words of one kernel."""
-
-    def __init__(self, operations: list[Operation], results: list[Variable]) -> None:
-        self.operands: list[Any] = []
-        self._inputs: list[str] = []
-        self._lines: list[str] = []
-        self._helpers: set[str] = set()
-        self._names: dict[Any, str] = {}
-        self._dtypes: dict[Variable, str] = {}
-        for number, operation in enumerate(operations):
-            self._write(operation, f"v{number}")
-        outputs = []
-        for number, y in enumerate(results):
-            dtype = self._dtypes[y]
-            outputs.append(f"{dtype} y{number}")
-            self._lines.append(f"y{number} = static_cast<{C_TYPES[dtype]}>({self._names[y]});")
-        chain = "_".join(operation.name for operation in operations)
-        self.text = Text(
-            ", ".join(self._inputs),
-            ", ".join(outputs),
-            "\n".join(self._lines),
-            f"portanet_{chain}"[:_LONGEST],
-            "".join([PREAMBLE, *sorted(self._helpers), "\n"]),
-        )
-
-    def _write(self, operation: Operation, name: str) -> None:
-        said = words(operation)
-        assert said is not None
-        known, call, dtype = said
-        self._helpers.add(known.helper)
-        texts = map(self._operand, call.args, call.dtypes)
-        text = rounded(call.text.format(*texts, type=held(dtype)), dtype)
-        self._lines.append(f"const {held(dtype)} {name} = {text};")
-        self._names[operation.result] = name
-        self._dtypes[operation.result] = dtype
-
-    def _operand(self, x: Any, dtype: str) -> str:
-        """Return the name of an operand, or itself; what is neither computed nor said is given."""
-        number = literal(x, dtype)
-        if number is not None:
-            return number
-        key: Any = x if isinstance(x, Variable) and not isinstance(x, Opaque) else (id(x), dtype)
-        if key not in self._names:
-            i = len(self.operands)
-            self.operands.append(x)
-            self._inputs.append(f"{dtype} a{i}")
-            self._names[key] = f"x{i}"
-            self._lines.append(f"const {held(dtype)} x{i} = static_cast<{held(dtype)}>(a{i});")
-        return self._names[key]

@@ -201,7 +201,8 @@ def is_made_of_others(primitive: Any) -> bool:
     """Whether a function is recorded as what its generic body does, and not as such."""
     if primitive.generic is None:
         return False
-    card, native = primitive.card, primitive.compute is not primitive.generic
+    card, generic = primitive.card, primitive.generic
+    native = generic not in (primitive.compute, getattr(primitive.compute, "generic", None))
     return card.form is None or not (native or card.words is not None)
 
 

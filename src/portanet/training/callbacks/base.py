@@ -39,9 +39,11 @@ class Callback:
         """After the last step, also where training was stopped, but not where it failed."""
 
     def state(self) -> dict[str, Any]:
-        """Return what has to be kept for a run that is taken up again.
+        """Return what has to be kept for a run that is taken up again, by name.
 
-        Training states, and anything that JSON can say, by name.
+        Training states, which come back where that of the run is; and whatever a
+        `portanet.io.Checkpointer` keeps: numbers, texts, None, arrays, which come back as those of
+        NumPy, generators, and lists and dicts of them.
         """
         return {}
 

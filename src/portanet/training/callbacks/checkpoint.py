@@ -2,60 +2,55 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from portanet import checks
-from portanet.errors import ArgumentError, HyperparameterError, shown
-from portanet.io import safetensors
+from portanet.errors import ArgumentError
+from portanet.io import Checkpointer
+from portanet.io.matching import matched
 from portanet.training.callbacks.base import Callback
-from portanet.training.callbacks.best import Best
-from portanet.training.callbacks.writers import checked_path
 from portanet.training.run import Run
 from portanet.training.state import TrainState
 
-_NOTE = "portanet.training"
-"""The entry of a file's metadata with what is no array."""
-
 
 class Checkpoint(Callback):
-    """Writes a whole run to a file of `portanet.io.safetensors`, and takes it up again.
+    """Writes a whole run to a `portanet.io.Checkpointer`, and takes it up again.
 
-    The file has the training state, the history, the position of the loader, what was measured so
-    far in the running epoch and the states of the other callbacks. It is replaced at once, so that
-    a run that is killed at any instant leaves a whole one. It is written after the other callbacks,
-    and when the training is stopped in an epoch.
+    A checkpoint has the training state, the history, the position of the loader, what was measured
+    so far in the running epoch and the states of the other callbacks. It is written after them, and
+    when the training is stopped in an epoch. After an epoch its metrics are the numbers of the
+    history, of which the `Checkpointer` keeps the best.
 
     Parameters
     ----------
-    path : str or path
+    checkpointer : Checkpointer, str or path
+        A folder alone is that of a `Checkpointer` which keeps the last three.
     every : int, default 1
-        How many epochs there are between two files.
+        How many epochs there are between two checkpoints.
     every_steps : int, optional
         Writes after so many steps too, in the middle of an epoch.
     resume : bool, default False
-        Whether a run begins where the file says, if there is one: the same script, started again,
-        ends with the same bits as one that was never stopped. The training state that it begins
-        with gives the model and the structure alone.
-    monitor : str, optional
-        A name in the history: the file is written only after an epoch that is better than all
-        before. Not with `resume`.
-    mode : {"min", "max"}, optional
-        Which value is better. By default the metric says it; of anything else it is the smaller.
+        Whether a run begins where the last checkpoint says, if there is one: the same script,
+        started again, ends with the same bits as one that was never stopped. The training state
+        that it begins with gives the model and the structure alone, and its device.
 
     Raises
     ------
-    HyperparameterError
-        If an argument is out of range.
+    HyperparameterError, ArgumentError
+        If an argument is out of range or of the wrong kind.
+    CheckpointError
+        In training, if the last checkpoint is damaged or of another version. No other one is taken
+        in its place.
+    ArgumentError, ParameterTreeError, ShapeError, DTypeError, HyperparameterError
+        In training, if it is of another run: another model, optimizer, loader or other callbacks;
+        or if the run begins before it without `resume`.
+    StorageError
+        In training, if a checkpoint cannot be written: those before are as they were.
     BackendNotAvailableError
-        In training, if the library `safetensors` is not installed.
-    ArgumentError, ParameterTreeError, ShapeError, DTypeError
-        In training, if the file is of another run: another model, optimizer, loader or other
-        callbacks.
+        In training, if the library of the files is not installed.
 
     Notes
     -----
@@ -68,16 +63,17 @@ class Checkpoint(Callback):
     >>> import numpy as np
     >>> import portanet as pn
     >>> model, x = pn.Dense(1, 1), np.linspace(-1, 1, 8, dtype=np.float32)[:, None]
-    >>> def train(path, epochs):
+    >>> def train(folder, epochs):
     ...     loader = pn.data.DataLoader((x, 2 * x), 4, shuffle=True, rng=0)
     ...     ts = pn.training.TrainState(model, *pn.setup(0, model), pn.optimizers.Adam(0.1))
-    ...     saving = pn.training.callbacks.Checkpoint(path, resume=True)
+    ...     ckpt = pn.io.Checkpointer(folder, keep=2, best="loss", mode="min")
+    ...     saving = pn.training.callbacks.Checkpoint(ckpt, resume=True)
     ...     return pn.training.fit(
     ...         ts, pn.MSELoss(), loader, epochs=epochs, callbacks=[saving], progress=False
     ...     )
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = train(f"{folder}/run.safetensors", 3)
-    ...     ts, history = train(f"{folder}/run.safetensors", 5)
+    ...     _ = train(folder, 3)
+    ...     ts, history = train(folder, 5)
     >>> ts.step, history.epochs
     (10, 5)
     """
@@ -86,119 +82,81 @@ class Checkpoint(Callback):
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        checkpointer: Checkpointer | str | os.PathLike[str],
         *,
         every: int = 1,
         every_steps: int | None = None,
         resume: bool = False,
-        monitor: str | None = None,
-        mode: str | None = None,
     ) -> None:
         self._every = checks.integer("Checkpoint: every", every, 1)
         self._every_steps = every_steps
         if every_steps is not None:
             self._every_steps = checks.integer("Checkpoint: every_steps", every_steps, 1)
         self._resume = checks.flag_of("Checkpoint: resume", resume)
-        if monitor is not None and (resume or every_steps is not None):
-            raise HyperparameterError(
-                "Checkpoint: monitor keeps the best epoch, resume and every_steps need the last "
-                "one: take two callbacks with two files"
-            )
-        self.path = checked_path("Checkpoint", path)
-        self._best = None if monitor is None else Best("Checkpoint", monitor, mode)
+        own = isinstance(checkpointer, Checkpointer)
+        self.checkpointer = checkpointer if own else Checkpointer(checkpointer)
 
     def on_start(self, run: Run) -> None:
-        if self._best is not None:
-            self._best.start(run)
-        if self._resume and os.path.exists(self.path):
-            read(self.path, run)
+        checkpointer = self.checkpointer
+        if checkpointer.metric is not None:
+            run.larger_is_better(checkpointer.metric, "Checkpoint")
+        latest = checkpointer.latest
+        if self._resume and latest is not None:
+            self._take_up(run, latest)
+        elif latest is not None and run.ts.step < latest:
+            raise ArgumentError(
+                f"Checkpoint: step >= {latest}, the last one in {checkpointer.folder!r}: the run "
+                f"begins at {run.ts.step}: resume=True takes that one up; else take another folder"
+            )
 
     def on_step(self, run: Run) -> None:
         due = self._every_steps is not None and run.ts.step % self._every_steps == 0
-        if due or (run.history.stopped is not None and self._best is None):
-            write(self.path, run)
+        if due or run.history.stopped is not None:
+            self._write(run)
 
     def on_epoch(self, run: Run) -> None:
-        if self._best is not None:
-            wanted = self._best.improves(run)
-        else:
-            over = run.epoch == run.epochs or run.history.stopped is not None
-            wanted = over or run.epoch % self._every == 0
-        if wanted:
-            write(self.path, run)
+        over = run.epoch == run.epochs or run.history.stopped is not None
+        if over or run.epoch % self._every == 0:
+            self._write(run)
 
     def on_end(self, run: Run) -> None:
-        if run.interrupted and self._best is None:
-            write(self.path, run)
+        if run.interrupted:
+            self._write(run)
 
-    def state(self) -> dict[str, Any]:
-        return {} if self._best is None else {"best": self._best.value}
+    def _write(self, run: Run) -> None:
+        kept = []
+        for callback in run.callbacks:
+            own = callback.state()
+            states = {name: x for name, x in own.items() if isinstance(x, TrainState)}
+            rest = {name: x for name, x in own.items() if name not in states}
+            if own:
+                kept.append({"of": type(callback).__name__, "states": states, "rest": rest})
+        tree = {"ts": run.ts, "run": run.state(), "callbacks": kept}
+        measured = None
+        if not run.batch and run.history.epochs:
+            last = run.history.last
+            measured = {name: x for name, x in last.items() if np.ndim(x) == 0}
+        if run.leads:
+            self.checkpointer.save(tree, step=run.ts.step, metrics=measured)
 
-    def restore(self, run: Run, state: Mapping[str, Any]) -> None:
-        if self._best is not None:
-            self._best.value = state["best"]
-
-
-def write(path: str, run: Run) -> None:
-    """Write a run to a file."""
-    state = run.state()
-    totals = state["meter"].pop("totals")
-    kept = [(type(c).__name__, c.state()) for c in run.callbacks]
-    kept = [(name, own) for name, own in kept if own]
-    tree: dict[str, Any] = {"ts": run.ts, "totals": totals, "callbacks": {}}
-    for i, (_, own) in enumerate(kept):
-        parts = {name: own.pop(name) for name, x in list(own.items()) if isinstance(x, TrainState)}
-        tree["callbacks"][str(i)] = parts
-    notes = {
-        "run": state,
-        "callbacks": kept,
-        "parts": {i: list(parts) for i, parts in tree["callbacks"].items()},
-        "totals": {
-            name: {part: (x.dtype.name, x.shape) for part, x in total.items()}
-            for name, total in totals.items()
-        },
-    }
-    if run.leads:
-        safetensors.save(path, tree, {_NOTE: json.dumps(notes, default=_plain)})
-
-
-def read(path: str, run: Run) -> None:
-    """Let a run go on from a file."""
-    text = safetensors.metadata(path).get(_NOTE)
-    if text is None:
-        raise ArgumentError(f"{path!r} is no file of a Checkpoint: remove it or take another name")
-    notes = json.loads(text, object_hook=_array)
-    owners = [c for c in run.callbacks if c.state()]
-    names = [type(c).__name__ for c in owners]
-    if names != [name for name, _ in notes["callbacks"]]:
-        raise ArgumentError(
-            f"{path!r} is of a run with the callbacks {[name for name, _ in notes['callbacks']]}, "
-            f"this one has {names}"
+    def _take_up(self, run: Run, step: int) -> None:
+        where, found = self.checkpointer.path(step), self.checkpointer.restore(step=step)
+        if not isinstance(found, dict) or set(found) != {"ts", "run", "callbacks"}:
+            raise ArgumentError(f"{where!r} is no checkpoint of fit: take another folder")
+        owners = [callback for callback in run.callbacks if callback.state()]
+        names, saved = [type(c).__name__ for c in owners], [own["of"] for own in found["callbacks"]]
+        if names != saved:
+            raise ArgumentError(
+                f"{where!r} is of a run with the callbacks {saved}, this one has {names}"
+            )
+        likes = [{name: run.ts for name in own["states"]} for own in found["callbacks"]]
+        tree: dict[str, Any] = matched(
+            where,
+            {"ts": found["ts"], "callbacks": [own["states"] for own in found["callbacks"]]},
+            {"ts": run.ts, "callbacks": likes},
         )
-    like = {
-        "ts": run.ts,
-        "totals": {
-            name: {part: np.empty(shape, dtype) for part, (dtype, shape) in total.items()}
-            for name, total in notes["totals"].items()
-        },
-        "callbacks": {i: {name: run.ts for name in parts} for i, parts in notes["parts"].items()},
-    }
-    tree = safetensors.load(path, like=like)
-    state = notes["run"]
-    state["meter"]["totals"] = tree["totals"]
-    run.restore(tree["ts"], state)
-    for i, (callback, (_, own)) in enumerate(zip(owners, notes["callbacks"], strict=True)):
-        callback.restore(run, {**own, **tree["callbacks"][str(i)]})
-
-
-def _plain(x: Any) -> Any:
-    """Return what JSON can say of an array."""
-    if isinstance(x, np.ndarray | np.generic):
-        return {"array": x.tolist(), "dtype": x.dtype.name}
-    raise ArgumentError(f"the state of a callback is what JSON can say: got {shown(x)}")
-
-
-def _array(entry: dict[str, Any]) -> Any:
-    if set(entry) != {"array", "dtype"}:
-        return entry
-    return np.asarray(entry["array"], entry["dtype"])[()]
+        run.restore(tree["ts"], found["run"])
+        for callback, own, states in zip(
+            owners, found["callbacks"], tree["callbacks"], strict=True
+        ):
+            callback.restore(run, {**own["rest"], **states})

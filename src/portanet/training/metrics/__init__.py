@@ -6,7 +6,12 @@ from portanet.training.metrics.base import Metric
 from portanet.training.metrics.confusion import ConfusionMatrix, F1Score, Precision, Recall
 from portanet.training.metrics.likelihood import Perplexity
 from portanet.training.metrics.ranking import ROCAUC
-from portanet.training.metrics.regression import MeanAbsoluteError, R2Score
+from portanet.training.metrics.regression import (
+    MeanAbsoluteError,
+    MeanOf,
+    MeanSquaredError,
+    R2Score,
+)
 
 __all__ = [
     "ROCAUC",
@@ -14,6 +19,8 @@ __all__ = [
     "ConfusionMatrix",
     "F1Score",
     "MeanAbsoluteError",
+    "MeanOf",
+    "MeanSquaredError",
     "Metric",
     "Perplexity",
     "Precision",

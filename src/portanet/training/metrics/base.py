@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from portanet import checks
-from portanet.errors import ArgumentError, BackendMismatchError, ShapeError, shown
+from portanet.errors import BackendMismatchError, ShapeError
 from portanet.interface import backend_of, is_array_of
 
 Total = dict[str, Any]
@@ -122,29 +122,3 @@ def to_numpy(x: Any) -> np.ndarray:
 def joined(part: Any) -> np.ndarray:
     """Return an entry of a total as one array."""
     return np.concatenate(part) if isinstance(part, list) else np.asarray(part)
-
-
-def named(metrics: Any) -> dict[str, Metric]:
-    """Return metrics by name: a mapping as it is, others by their own names."""
-    if isinstance(metrics, Metric):
-        metrics = [metrics]
-    found: list[tuple[Any, Any]]
-    if isinstance(metrics, Mapping):
-        found = list(metrics.items())
-    elif isinstance(metrics, Sequence) and not isinstance(metrics, str):
-        found = [(getattr(metric, "name", None), metric) for metric in metrics]
-    else:
-        raise ArgumentError(f"metrics is a dict or a list of metrics: got {shown(metrics)}")
-    for name, metric in found:
-        if not isinstance(metric, Metric):
-            raise ArgumentError(
-                f"a metric is one such as pn.training.metrics.Accuracy(): got {shown(metric)}"
-            )
-        if not isinstance(name, str) or name == "loss":
-            raise ArgumentError(f'the name of a metric is a text, not "loss": got {shown(name)}')
-    if len(dict(found)) != len(found):
-        raise ArgumentError(
-            f"each metric has a name of its own: got {[name for name, _ in found]}: give them as "
-            f"a dict"
-        )
-    return dict(found)

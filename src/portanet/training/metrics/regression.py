@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from portanet import checks
+from portanet.errors import ArgumentError, ShapeError, shown
+from portanet.interface import is_array
 from portanet.training.metrics._classes import check_samples
 from portanet.training.metrics.base import Metric, Total, namespace_of
 
@@ -44,15 +47,117 @@ class MeanAbsoluteError(_Numbers):
 
     def add(self, total: Total | None, measured: Mapping[str, Any]) -> Total:
         prediction, target = _wide(measured)
-        before = total or {"sum": np.float64(0), "entries": np.int64(0)}
-        return {
-            "sum": before["sum"] + np.sum(np.abs(prediction - target)),
-            "entries": before["entries"] + target.size,
-        }
+        return _summed(total, np.abs(prediction - target))
 
     def result(self, total: Total) -> float:
-        check_samples(total["entries"])
-        return float(total["sum"] / total["entries"])
+        return _mean(total)
+
+
+@dataclass(frozen=True)
+class MeanSquaredError(_Numbers):
+    """The mean of ``(prediction - target)²`` over all entries; both have one shape.
+
+    Parameters
+    ----------
+    root : bool, default False
+        Whether the result is its root, in the unit of the target.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> prediction, target = np.asarray([2.5, 0.0, 2.0, 8.0]), np.asarray([3.0, -0.5, 2.0, 7.0])
+    >>> pn.training.metrics.MeanSquaredError()(prediction, target)
+    0.375
+    """
+
+    larger_is_better = False
+
+    root: bool = False
+
+    def __post_init__(self) -> None:
+        checks.flags(self, "root")
+
+    @property
+    def name(self) -> str:
+        return "root_mean_squared_error" if self.root else "mean_squared_error"
+
+    def add(self, total: Total | None, measured: Mapping[str, Any]) -> Total:
+        prediction, target = _wide(measured)
+        return _summed(total, (prediction - target) ** 2)
+
+    def result(self, total: Total) -> float:
+        mean = _mean(total)
+        return math.sqrt(mean) if self.root else mean
+
+
+def _summed(total: Total | None, values: np.ndarray) -> Total:
+    """Return a total with the sum and the number of some values added."""
+    before = total or {"sum": np.float64(0), "entries": np.int64(0)}
+    return {"sum": before["sum"] + np.sum(values), "entries": before["entries"] + values.size}
+
+
+def _mean(total: Total) -> float:
+    check_samples(total["entries"])
+    return float(total["sum"] / total["entries"])
+
+
+@dataclass(frozen=True)
+class MeanOf(Metric):
+    """The mean of a function of predictions and targets.
+
+    ``metrics={"name": function}`` and ``metrics=[function]`` stand for it.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(prediction, target)`` returns an array of real numbers whose first axis counts
+        the samples, such as one number for each. It is called where the arrays are.
+
+    Raises
+    ------
+    ArgumentError
+        If `function` does not take two arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portanet as pn
+    >>> far = pn.training.metrics.MeanOf(lambda prediction, target: abs(prediction - target) > 1)
+    >>> far(np.asarray([2.5, 0.0, 2.0, 9.0]), np.asarray([3.0, -0.5, 2.0, 7.0]))
+    0.25
+    """
+
+    larger_is_better = None
+
+    function: Callable[[Any, Any], Any]
+
+    def __post_init__(self) -> None:
+        if not checks.takes(self.function, 2):
+            raise ArgumentError(
+                f"a metric is one such as pn.training.metrics.Accuracy(), or a function of a "
+                f"prediction and a target: got {shown(self.function)}"
+            )
+
+    @property
+    def name(self) -> str:
+        return getattr(self.function, "__name__", type(self.function).__name__)
+
+    def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
+        values = self.function(prediction, target)
+        if not is_array(values) or len(values.shape) < 1:
+            raise ShapeError(
+                f"the metric {self.name} returns an array with an entry for each sample along its "
+                f"first axis: got {shown(values)}: do not take the mean, which all batches have "
+                f"together"
+            )
+        return {"values": values}
+
+    def add(self, total: Total | None, measured: Mapping[str, Any]) -> Total:
+        return _summed(total, measured["values"].astype(np.float64))
+
+    def result(self, total: Total) -> float:
+        return _mean(total)
 
 
 @dataclass(frozen=True)

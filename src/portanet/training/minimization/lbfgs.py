@@ -6,12 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from portanet.autodiff.gradients import evaluate
 from portanet.interface import array_namespace
 from portanet.tracing.call.jit import jit
-from portanet.training.gradients import checked
 from portanet.training.minimization.line_search import Probe, StrongWolfe
-from portanet.training.minimization.problem import Problem
+from portanet.training.minimization.problem import FlatLoss, Problem
 from portanet.training.minimization.progress import Progress
 
 Array = Any
@@ -26,7 +24,7 @@ def lbfgs(problem: Problem, memory: int) -> Iterator[Progress]:
        Mathematical Programming 45, 1989.
     """
     xp, start = array_namespace(problem.start), problem.start
-    evaluate_at = problem.runner(_evaluation(problem))
+    evaluate_at = problem.runner(_evaluation)
     descend = problem.helper(descent, _descent)
     bend = problem.helper(curvature, _curvature)
     rounding = 4.0 * float(xp.finfo(start.dtype).eps)
@@ -68,19 +66,14 @@ def lbfgs(problem: Problem, memory: int) -> Iterator[Progress]:
         yield Progress.at(now, evaluations)
 
 
-def _evaluation(problem: Problem) -> Any:
+def _evaluation(loss: FlatLoss) -> Any:
     def evaluation(
         vector: Array, direction: Array, step: Array, parameters: Any, states: Any, data: Any
     ) -> Any:
         vector = vector + step * direction
-
-        def objective(vector: Array) -> Any:
-            value, new_states, _ = checked(problem.call(vector, parameters, states, data))
-            return value, new_states
-
-        (value, new_states), gradient = evaluate(objective, vector, "parameters", True, None)
+        value, gradient, states = loss.value_and_gradient(vector, parameters, states, data)
         xp = array_namespace(vector)
-        return vector, value, gradient @ direction, gradient, xp.max(xp.abs(gradient)), new_states
+        return vector, value, gradient @ direction, gradient, xp.max(xp.abs(gradient)), states
 
     return evaluation
 

@@ -11,7 +11,7 @@ from portanet.autodiff import jacobian
 from portanet.errors import DTypeError, ShapeError
 from portanet.interface import array_namespace, backend_of, dtype_name, is_array, same_dtype
 from portanet.training.gradients import checked_triple
-from portanet.training.minimization.problem import Problem
+from portanet.training.minimization.problem import FlatLoss, Problem
 from portanet.training.minimization.progress import Progress
 
 Array = Any
@@ -26,8 +26,8 @@ class Residuals:
 
     def __init__(self, problem: Problem, solve: Callable[..., Any]) -> None:
         self.evaluations = 0
-        self._linearize = problem.runner(_linearization(problem))
-        self._try = problem.runner(_trial(problem, solve))
+        self._linearize = problem.runner(_linearization)
+        self._try = problem.runner(_trial, solve)
 
     def linearize(self, vector: Array) -> Any:
         """Return residuals, Jacobian, gradient, value, largest gradient entry, and states."""
@@ -124,13 +124,13 @@ def _shortest_step(
     return length * step, -(gradient @ step)
 
 
-def _linearization(problem: Problem) -> Any:
+def _linearization(loss: FlatLoss) -> Any:
     def linearization(vector: Array, parameters: Any, states: Any, data: Any) -> Any:
         xp = array_namespace(vector)
-        residuals, new_states = _residuals(problem, vector, parameters, states, data)
+        residuals, new_states = _residuals(loss, vector, parameters, states, data)
 
         def alone(vector: Array) -> Array:
-            return _residuals(problem, vector, parameters, states, data)[0]
+            return _residuals(loss, vector, parameters, states, data)[0]
 
         few = vector.shape[0] <= residuals.shape[0]
         matrix = jacobian(alone, mode="forward" if few else "reverse")(vector)
@@ -141,36 +141,36 @@ def _linearization(problem: Problem) -> Any:
     return linearization
 
 
-def _trial(problem: Problem, solve: Callable[..., Any]) -> Any:
+def _trial(loss: FlatLoss, solve: Callable[..., Any]) -> Any:
     def trial(vector: Array, *rest: Any) -> Any:
         *arrays, parameters, states, data = rest
         step, foretold = solve(*arrays)
         vector = vector + step
-        residuals, _ = _residuals(problem, vector, parameters, states, data)
+        residuals, _ = _residuals(loss, vector, parameters, states, data)
         return vector, 0.5 * array_namespace(vector).sum(residuals * residuals), foretold
 
     return trial
 
 
 def _residuals(
-    problem: Problem, vector: Array, parameters: Any, states: Any, data: Any
+    loss: FlatLoss, vector: Array, parameters: Any, states: Any, data: Any
 ) -> tuple[Array, Any]:
     """Return the residuals of the loss as one vector, and its states."""
-    found, states, _ = checked_triple(problem.call(vector, parameters, states, data))
+    found, states, _ = checked_triple(loss(vector, parameters, states, data))
     arrays = trees.leaves(found)
     if not arrays or not all(map(is_array, arrays)):
         raise DTypeError(
-            f"{problem.verb}: the loss returns residuals first, an array or a tree of arrays: got "
+            f"{loss.verb}: the loss returns residuals first, an array or a tree of arrays: got "
             f"a {type(found).__name__}"
         )
     xp = array_namespace(vector, *arrays)
     for x in arrays:
         if not same_dtype(x, vector):
             raise DTypeError(
-                f"{problem.verb}: residuals.dtype == parameters.dtype: {dtype_name(x)} != "
+                f"{loss.verb}: residuals.dtype == parameters.dtype: {dtype_name(x)} != "
                 f"{dtype_name(vector)}"
             )
     residuals = xp.concat([xp.reshape(x, (-1,)) for x in arrays])
     if residuals.shape[0] == 0:
-        raise ShapeError(f"{problem.verb}: at least one residual: got none")
+        raise ShapeError(f"{loss.verb}: at least one residual: got none")
     return residuals, states

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import trees
+from portanet.autodiff.gradients import evaluate
 from portanet.errors import ArgumentError, DTypeError, ParameterTreeError, TracedValueError, shown
 from portanet.interface import array_namespace, backend_of, dtype_name, same_dtype
 from portanet.optimizers.complex_parts import as_given, as_real
 from portanet.optimizers.state import dotted_paths, flatten_entries
-from portanet.tracing.call.jit import jit
+from portanet.training.gradients import check_loss, checked
+from portanet.training.minimization.recorded import Recorded
 from portanet.training.state import TrainState, check_state
 from portanet.trees import Tree
 
@@ -71,6 +73,43 @@ class Trained:
         return trees.unflatten(structure, leaves)
 
 
+@dataclass(frozen=True)
+class FlatLoss:
+    """A loss as a function of the vector of the trained parameters.
+
+    Parameters
+    ----------
+    loss : callable
+        ``loss(model, ps, st, data)``.
+    model : any
+    trained : Trained
+        Which parameters are in the vector.
+    verb : str
+        Whom messages name.
+    """
+
+    loss: Any
+    model: Any
+    trained: Trained
+    verb: str
+
+    def __call__(self, vector: Array, parameters: Tree, states: Tree, data: Any) -> Any:
+        """Return what the loss returns for the parameters in a vector."""
+        return self.loss(self.model, self.trained.put(parameters, vector), states, data)
+
+    def value_and_gradient(
+        self, vector: Array, parameters: Tree, states: Tree, data: Any
+    ) -> tuple[Array, Array, Tree]:
+        """Return the loss, its gradient with respect to the vector, and the new states."""
+
+        def objective(vector: Array) -> Any:
+            value, new_states, _ = checked(self(vector, parameters, states, data))
+            return value, new_states
+
+        (value, new_states), gradient = evaluate(objective, vector, "parameters", True, None)
+        return value, gradient, new_states
+
+
 class Problem:
     """A training state, a loss and its data, and how functions of them are run.
 
@@ -82,45 +121,41 @@ class Problem:
 
     def __init__(self, ts: TrainState, loss: Any, data: Any, jit: bool | None, verb: str) -> None:
         check_state(ts)
-        if not callable(loss):
-            raise ArgumentError(
-                f"{verb}: loss is a function loss(model, ps, st, data): got {shown(loss)}"
-            )
+        check_loss(loss, f"{verb}: ")
         if not (jit is None or type(jit) is bool):
             raise ArgumentError(f"{verb}: jit is True, False or None: got {shown(jit)}")
-        self.ts, self.loss, self.data, self.verb = ts, loss, data, verb
-        self.trained = Trained.of(ts)
-        self.start = self.trained.vector(ts.parameters)
+        self.ts, self.data = ts, data
+        self.loss = FlatLoss(loss, ts.model, Trained.of(ts), verb)
+        self.start = self.loss.trained.vector(ts.parameters)
         backend = backend_of(self.start)
         able = backend.jit != "none" and not backend.compiles_slowly
         self.recorded = able if jit is None else jit and backend.jit != "none"
 
-    def call(self, vector: Array, parameters: Tree, states: Tree, data: Any) -> Any:
-        """Return what the loss returns for the parameters in a vector."""
-        return self.loss(self.ts.model, self.trained.put(parameters, vector), states, data)
+    def runner(self, make: Callable[..., Any], *options: Any) -> Callable[..., Any]:
+        """Return a function of some arrays, to which the fixed inputs of the loss are added.
 
-    def runner(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `function` of some arrays, to which the fixed inputs of the loss are added.
-
-        ``function(*arrays, parameters, states, data)`` is recorded where that pays.
+        ``make(flat_loss, *options)`` is a function of ``(*arrays, parameters, states, data)``, and
+        recorded where that pays, once for equal losses and models.
         """
         fixed = self.ts.parameters, self.ts.states, self.data
+        given = self.loss
         if not self.recorded:
+            function = make(given, *options)
             return lambda *arrays: function(*arrays, *fixed)
-        function.__qualname__ = self.verb
-        run = jit(function)
+        rest = make, given.model, given.trained, given.verb, *options
+        run = Recorded(given.verb, _made, given.loss, (given.model,), *rest)
 
-        def recorded(*arrays: Array) -> Any:
+        def replayed(*arrays: Array) -> Any:
             try:
                 return run(*arrays, *fixed)
             except (TracedValueError, ArgumentError) as error:
                 if "pn.jit" not in error.message:
                     raise  # of the loss, not of recording it
                 raise type(error)(
-                    f"{error}. {self.verb}(..., jit=False) does not record the loss"
+                    f"{error}. {given.verb}(..., jit=False) does not record the loss"
                 ) from error
 
-        return recorded
+        return replayed
 
     def helper(self, function: Callable[..., Any], recorded: Callable[..., Any]) -> Any:
         """Return a function of arrays alone, or how it is recorded."""
@@ -128,5 +163,9 @@ class Problem:
 
     def after(self, vector: Array, states: Tree, steps: int) -> TrainState:
         """Return the training state with the parameters in a vector."""
-        parameters = self.trained.put(self.ts.parameters, vector)
+        parameters = self.loss.trained.put(self.ts.parameters, vector)
         return self.ts.replaced(parameters=parameters, states=states, step=self.ts.step + steps)
+
+
+def _made(loss: Any, make: Any, model: Any, trained: Trained, verb: str, *options: Any) -> Any:
+    return make(FlatLoss(loss, model, trained, verb), *options)

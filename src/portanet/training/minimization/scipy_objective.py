@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from portanet.autodiff.gradients import evaluate
 from portanet.errors import ShapeError
 from portanet.interface import backend_of
-from portanet.training.gradients import checked
-from portanet.training.minimization.problem import Problem
+from portanet.training.minimization.problem import FlatLoss, Problem
 from portanet.training.state import TrainState
 
 
@@ -75,7 +73,7 @@ class ScipyObjective:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._backend = backend_of(problem.start)
-        self._evaluate = problem.runner(self._evaluation())
+        self._evaluate = problem.runner(_value_and_gradient)
         self.start = self._to_host(problem.start)
 
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
@@ -88,19 +86,6 @@ class ScipyObjective:
         vector = self._from_host(x)
         return self._problem.after(vector, self._evaluate(vector)[2], 0)
 
-    def _evaluation(self) -> Any:
-        problem = self._problem
-
-        def evaluation(vector: Any, parameters: Any, states: Any, data: Any) -> Any:
-            def objective(vector: Any) -> Any:
-                value, new_states, _ = checked(problem.call(vector, parameters, states, data))
-                return value, new_states
-
-            (value, new_states), gradient = evaluate(objective, vector, "parameters", True, None)
-            return value, gradient, new_states
-
-        return evaluation
-
     def _to_host(self, x: Any) -> np.ndarray:
         return np.array(self._backend.to_numpy(x), np.float64)
 
@@ -111,3 +96,10 @@ class ScipyObjective:
         host = np.array(x, self._backend.to_numpy(start).dtype)
         moved = self._backend.from_numpy(host, self._backend.device_of(start))
         return moved if moved.dtype == start.dtype else self._backend.xp.astype(moved, start.dtype)
+
+
+def _value_and_gradient(loss: FlatLoss) -> Any:
+    def value_and_gradient(vector: Any, parameters: Any, states: Any, data: Any) -> Any:
+        return loss.value_and_gradient(vector, parameters, states, data)
+
+    return value_and_gradient

@@ -71,7 +71,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
 _SIGNATURES = TABLE["cupy.linalg"]["functions"]
 _solve = _checked("solve")
 _norm = lifted("linalg.norm", np.linalg.norm, _SIGNATURES["norm"])
-_OWN = {name: _checked(name) for name in CALCULATING} | {
+_OWN = {name: _checked(name) for name in CALCULATING & _SIGNATURES.keys()} | {
     "matmul": matmul, "norm": norm, "solve": solve
 }  # fmt: skip
 _FUNCTIONS = functions_of("cupy.linalg", _OWN, np.linalg)

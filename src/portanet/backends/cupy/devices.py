@@ -1,0 +1,49 @@
+"""Work where the arrays are: CuPy would do it on its current device, and read over the bus."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
+
+import cupy
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@functools.cache
+def are_several() -> bool:
+    """Whether there are devices to choose from."""
+    return cupy.cuda.runtime.getDeviceCount() > 1
+
+
+def beside(arrays: Iterable[Any]) -> AbstractContextManager[Any]:
+    """Return a context in which the device of the first array is the current one."""
+    first = next(_arrays(arrays), None) if are_several() else None
+    return nullcontext() if first is None else first.device
+
+
+def _arrays(values: Iterable[Any]) -> Iterator[Any]:
+    for x in values:
+        if isinstance(x, cupy.ndarray):
+            yield x
+        elif isinstance(x, tuple | list):
+            yield from _arrays(x)
+
+
+def following(function: F) -> F:
+    """Let a function of arrays work on the device of the first one."""
+    if not are_several():
+        return function
+
+    @functools.wraps(function)
+    def followed(*args: Any, **options: Any) -> Any:
+        x = next(_arrays((*args, *options.values())), None)
+        if x is None or x.data.device_id == cupy.cuda.runtime.getDevice():
+            return function(*args, **options)
+        with x.device:
+            return function(*args, **options)
+
+    followed.generic = getattr(function, "generic", function)  # pyright: ignore[reportAttributeAccessIssue]
+    return followed  # pyright: ignore[reportReturnType]
