@@ -45,6 +45,8 @@ class Run:
         Whether this is the first of several workers, or the only one: who writes files.
     together : bool
         Whether there are several.
+    noted : dict of str to float
+        What callbacks add to the history of each epoch, such as learning rates.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Run:
         self.interrupted = False
         self.leads = leads
         self.together = together
+        self.noted: dict[str, float] = {}
         self.meter = Meter(metrics, together)
         self.callbacks: list[Any] = []
         self._source = source
@@ -117,6 +120,7 @@ class Run:
             "source": self._source.state(self.batch),
             "held_out": None if self._held_out is None else self._held_out.state(0),
             "meter": self.meter.state(),
+            "noted": self.noted,
             "history": self.history.rows,
         }
 
@@ -133,3 +137,4 @@ class Run:
         self.epoch, self.batch = state["epoch"], state["batch"]
         self.history.rows[:] = state["history"]
         self.meter.restore(state["meter"])
+        self.noted = dict(state["noted"])
