@@ -17,6 +17,7 @@ from benchmarks import (
     programs,
     standard,
     training,
+    workers,
 )
 from benchmarks.report import machine
 
@@ -40,6 +41,7 @@ BENCHMARKS = {
     "standard": standard.standard,
     "import": imports.imports,
     "constants": cost_model.cost_model,
+    "scaling": workers.scaling,
 }
 
 

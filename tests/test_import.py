@@ -18,6 +18,7 @@ HEAVY = {
     "jaxlib",
     "matplotlib",
     "ml_dtypes",
+    "mpi4py",
     "pytest",
     "safetensors",
     "scipy",
@@ -68,7 +69,7 @@ ROOMS = (
     "initializers losses stateful",
     "backends layers optimizers",
     "data inspection io",
-    "plots",
+    "distributed plots",
     "training",
     "testing",
 )

@@ -41,6 +41,7 @@ if _typing.TYPE_CHECKING:
     from portanet import (
         backends,
         data,
+        distributed,
         functional,
         initializers,
         io,
@@ -211,6 +212,7 @@ __all__ = [
     "data",
     "debug",
     "device",
+    "distributed",
     "elu",
     "errors",
     "fori_loop",
@@ -283,8 +285,8 @@ __all__ = [
 __all__ += autodiff.__all__
 
 _MODULES = {
-    *("backends", "data", "functional", "initializers", "io", "layers", "losses", "optimizers"),
-    *("plots", "testing", "training"),
+    *("backends", "data", "distributed", "functional", "initializers", "io", "layers", "losses"),
+    *("optimizers", "plots", "testing", "training"),
 }
 _NAMES = {
     "control": ("cond", "fori_loop", "scan", "while_loop"),

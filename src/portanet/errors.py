@@ -18,6 +18,7 @@ __all__ = [
     "ChildNameError",
     "DTypeError",
     "DeviceError",
+    "DistributedError",
     "HyperparameterError",
     "IndexRangeError",
     "NoDerivativeError",
@@ -78,6 +79,10 @@ class BackendMismatchError(PortanetError, TypeError):
 
 class BackendNotAvailableError(PortanetError, ImportError):
     """A backend that is unknown, not installed, or without its hardware."""
+
+
+class DistributedError(PortanetError, RuntimeError):
+    """Workers that disagree, one that is gone, or a group that has not been started."""
 
 
 class HyperparameterError(PortanetError, ValueError):

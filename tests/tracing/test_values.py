@@ -189,6 +189,12 @@ def test_a_negative_base_with_a_varying_exponent():
         check_same(jitted(Varying(n), X), X * (-2.0) ** n)
 
 
+def test_a_varying_number_is_no_array_of_one_element():
+    jitted = pn.jit(lambda n, x: pn.grad(lambda x: np.reshape(x, ()) * n)(x))
+    for n in (2.0, 3.0):
+        check_same(jitted(Varying(n), X[:1]), np.asarray([n]))
+
+
 def test_kernels_of_the_user_named_like_a_function():
     def make(factor):
         @kernel(rule=Elementwise(lambda xp, d, y, x: d * factor))

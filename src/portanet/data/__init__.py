@@ -4,8 +4,18 @@ from portanet.data.batch import MaskedBatch
 from portanet.data.collate import pad_sequences, stack
 from portanet.data.loader import DataLoader
 from portanet.data.order import Buckets
+from portanet.data.part import BatchPart
 from portanet.data.split import k_folds, split
 from portanet.listing import listing
 
-__all__ = ["Buckets", "DataLoader", "MaskedBatch", "k_folds", "pad_sequences", "split", "stack"]
+__all__ = [
+    "BatchPart",
+    "Buckets",
+    "DataLoader",
+    "MaskedBatch",
+    "k_folds",
+    "pad_sequences",
+    "split",
+    "stack",
+]
 __dir__ = listing(__all__)

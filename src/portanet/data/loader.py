@@ -13,6 +13,7 @@ import numpy as np
 from portanet import checks, devices
 from portanet.data.batch import MaskedBatch
 from portanet.data.order import Buckets, Order, entropy_of, members_of
+from portanet.data.part import Share
 from portanet.data.prefetch import ahead
 from portanet.data.source import source_of
 from portanet.devices import Device
@@ -132,6 +133,7 @@ class DataLoader:
                 f"{batch_size}"
             )
         self._transform = transform
+        self._share: Share | None = None
         self.device = device if isinstance(device, Device | None) else devices.device(device)
 
     @property
@@ -179,17 +181,21 @@ class DataLoader:
             batches.close()
 
     def _batches(self, epoch: int, first: int) -> Generator[Any]:
-        order, place = self._order, self._destination()
+        order, place, share = self._order, self._destination(), self._share
         for i, indices in enumerate(order.batches(epoch)[first:], first):
-            mask = None
+            mask = part = None
             if order.pad:
                 indices, mask = order.filled(indices)
+            if share is not None:
+                indices, mask, part = share.of(indices, mask)
             batch = self._source.take(indices)
             if self._transform is not None:
-                batch = self._transform(order.generator(epoch, i), batch)
+                index = 0 if share is None else share.index
+                batch = self._transform(order.generator(epoch, i, index), batch)
             if mask is not None:
                 batch = MaskedBatch(batch, mask)
-            yield batch if place is None else place(batch)
+            batch = batch if place is None else place(batch)
+            yield batch if part is None else part._replace(data=batch)
 
     def _destination(self) -> Device | None:
         """Return where batches have to be moved, None if they are there."""
@@ -211,6 +217,15 @@ class DataLoader:
         """Return a loader of the same data that is where this one is, and goes on by itself."""
         other = copy.copy(self)
         other._position = dataclasses.replace(self._position)
+        return other
+
+    def shared(self, index: int, count: int) -> DataLoader:
+        """Return a loader of one of `count` equal parts of each batch; both go through the epochs.
+
+        Its batches are `BatchPart`. `portanet.distributed.DistributedLoader` calls it.
+        """
+        other = copy.copy(self)
+        other._share = Share(index, count)
         return other
 
     def state(self) -> dict[str, int | None]:

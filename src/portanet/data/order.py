@@ -92,9 +92,12 @@ class Order:
         rest = 0 if self.drop_last else self.batch_size - 1
         return sum((size + rest) // self.batch_size for size in sizes)
 
-    def generator(self, epoch: int, batch: int | None = None) -> np.random.Generator:
-        """Return the generator of the order of an epoch, or of what is drawn for one batch."""
-        use = (_ORDER, 0) if batch is None else (_BATCH, batch)
+    def generator(self, epoch: int, batch: int | None = None, part: int = 0) -> np.random.Generator:
+        """Return the generator of the order of an epoch, or of what is drawn for one batch.
+
+        The parts of a batch after the first have generators of their own.
+        """
+        use = (_ORDER, 0) if batch is None else (_BATCH, batch, part)[: 3 if part else 2]
         return np.random.default_rng(np.random.SeedSequence(self.entropy, spawn_key=(epoch, *use)))
 
     def batches(self, epoch: int) -> Sequence[slice | np.ndarray]:

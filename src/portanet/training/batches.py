@@ -9,6 +9,7 @@ from typing import Any
 from portanet.data import DataLoader
 from portanet.data.source import is_tree_of_arrays
 from portanet.devices import Device
+from portanet.distributed import DistributedLoader
 from portanet.errors import ArgumentError, shown
 
 
@@ -29,6 +30,7 @@ class Batches:
     def __init__(
         self, data: Any, place: Device | None, what: str = "data", *, apart: bool = False
     ) -> None:
+        data = data.local if isinstance(data, DistributedLoader) else data
         self._data = data
         self._place = place
         self._what = what

@@ -52,7 +52,7 @@ def compiled_step(
         known = None if place is None else place.known
         if known is None:
             return None
-    done = _run(known, (vector, fields["states"], rule_state, flat.numbers, data))
+    done = recorded_result(known, (vector, fields["states"], rule_state, flat.numbers, data))
     value, stats, states, vector, rule_state = done
     if donate and "flat" in fields:
         ts.end()
@@ -80,7 +80,7 @@ def replayed_steps(
         known = place.step_after(loss, slowly, donated)
         if known is None:
             break
-        done = _run(known, (vector, states, rule_state, flat.numbers, data))
+        done = recorded_result(known, (vector, states, rule_state, flat.numbers, data))
         value, _, states, vector, rule_state = done
         values.append(value)
         data = next(batches, END)
@@ -88,7 +88,8 @@ def replayed_steps(
     return flat.after(ts, states, vector, rule_state, place, steps), data
 
 
-def _run(known: Known, args: tuple[Any, ...]) -> Any:
+def recorded_result(known: Known, args: tuple[Any, ...]) -> Any:
+    """Return what a recorded step gives; one that changes its surroundings is not kept."""
     run = known.run
     try:
         done = run(*args)
@@ -107,7 +108,7 @@ def _flat(loss: Any, model: Any, layout: Layout | Layouts) -> Callable[..., Any]
     def step(vector: Any, states: Any, rule_state: Any, numbers: Any, data: Any) -> Any:
         parameters = layout.parameters(vector)
         grads, value, states, stats = gradients(loss, model, parameters, states, data)
-        vector, rule_state = layout.moved(vector, rule_state, numbers, grads)
+        vector, rule_state = layout.moved(vector, rule_state, numbers, layout.ravel(grads))
         return value, stats, states, vector, rule_state
 
     return step
@@ -129,7 +130,7 @@ def _structured_step(
     if known is None:
         return None
     with tolerant() if scaled else nullcontext():
-        done = _run(known, (ts.parameters, ts.states, state.states, numbers, data))
+        done = recorded_result(known, (ts.parameters, ts.states, state.states, numbers, data))
     value, stats, parameters, states, rule_states = done
     if overflowed(ts.model, states):
         return value, stats, ts.replaced(states=states)

@@ -9,8 +9,10 @@ from portanet import checks, trees
 from portanet.core import test_mode
 from portanet.data import DataLoader
 from portanet.data.batch import common_length, taken_apart
+from portanet.data.part import part_of
 from portanet.data.source import is_tree_of_arrays
 from portanet.devices import get_device
+from portanet.distributed import DistributedLoader
 from portanet.errors import ArgumentError, PortanetError, shown
 from portanet.interface import array_namespace, is_array
 from portanet.training.batches import Batches
@@ -32,20 +34,22 @@ class Evaluator:
     metrics : mapping of str to Metric
     jit : bool or None
         As for `portanet.training.train_step`.
+    together : bool
+        Whether the result is that of all workers.
     """
 
     def __init__(
-        self, model: Any, loss: Any, metrics: Mapping[str, Metric], jit: bool | None
+        self, model: Any, loss: Any, metrics: Mapping[str, Metric], jit: bool | None, together: bool
     ) -> None:
         self._forward = forward_with_loss(Objective(loss, bool(metrics)), model, jit)
-        self._meter = Meter(metrics)
+        self._meter = Meter(metrics, together)
 
     def __call__(self, ts: TrainState, batches: Batches) -> dict[str, Any]:
         """Return the loss, the statistics and the metrics over all batches."""
         self._meter.clear()
         ps, st = ts.parameters, test_mode(ts.states)
         for batch in batches:
-            value, stats = self._forward(ps, st, batch)
+            value, stats = self._forward(ps, st, part_of(batch)[0])
             self._meter.add(value, stats, batch)
         return self._meter.result()
 
@@ -67,7 +71,8 @@ def evaluate(
     loss : Loss or callable
         As for `portanet.training.train_step`.
     data : DataLoader, tuple of arrays, or iterable of batches
-        A tuple or a dict of arrays is one batch. Batches are moved to the device of `ts`.
+        A tuple or a dict of arrays is one batch. Batches are moved to the device of `ts`. Of a
+        `portanet.distributed.DistributedLoader` all workers get the result of all samples.
     metrics : list of Metric or functions, or dict of them by name, optional
         Such as ``[pn.training.metrics.Accuracy()]``. A loss that is a function gives the prediction
         as an entry ``"prediction"`` of its statistics; without it the model is called once more on
@@ -100,7 +105,8 @@ def evaluate(
     {'loss': 2.049, 'accuracy': 0.667}
     """
     check_state(ts)
-    evaluator = Evaluator(ts.model, loss, named(metrics), jit)
+    together = isinstance(data, DistributedLoader)
+    evaluator = Evaluator(ts.model, loss, named(metrics), jit, together)
     return evaluator(ts, Batches(data, place_of(ts), apart=True))
 
 
@@ -140,6 +146,10 @@ def predict(ts: TrainState, data: Any, *, batch_size: int = 256, jit: bool | Non
            [7.]])
     """
     check_state(ts)
+    if isinstance(data, DistributedLoader):
+        raise ArgumentError(
+            "predict: data is what one worker computes: got a DistributedLoader: give it the loader"
+        )
     if is_tree_of_arrays(data):
         size = checks.integer("predict: batch_size", batch_size, 1)
         data = DataLoader(data, min(size, common_length(data, "data")), pad=True)

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from portanet import checks
+from portanet.distributed import DistributedLoader
+from portanet.distributed.group import current
 from portanet.errors import ArgumentError, CallbackError, PortanetError
 from portanet.losses import Loss
+from portanet.training.agreement import check_start, row_of_first, stop_alike
 from portanet.training.batches import Batches
 from portanet.training.callbacks.base import Callback, as_callbacks
 from portanet.training.evaluate import Evaluator, place_of
@@ -21,6 +24,7 @@ from portanet.training.progress import Progress
 from portanet.training.run import VALIDATION, Run
 from portanet.training.state import TrainState, check_state
 from portanet.training.step import train_step
+from portanet.training.together import is_together
 
 
 def fit(
@@ -119,10 +123,13 @@ def fit(
     held_out = None
     if validation is not None:
         held_out = Batches(validation, place, "validation", apart=True)
-    run = Run(ts, objective, epochs, measured, source, held_out)
-    shown_progress = [Progress()] if progress else []
-    run.callbacks = as_callbacks([*as_callbacks(callbacks), *shown_progress])
-    evaluator = Evaluator(ts.model, loss, measured, jit)
+    leads, together = _standing(ts)
+    run = Run(ts, objective, epochs, measured, source, held_out, leads, together)
+    shown_progress = [Progress()] if progress and leads else []
+    called = as_callbacks([*as_callbacks(callbacks), *shown_progress])
+    run.callbacks = [callback for callback in called if leads or not callback.writes]
+    shared = isinstance(validation, DistributedLoader)
+    evaluator = Evaluator(ts.model, loss, measured, jit, shared)
     loop = _Loop(run, source, held_out, evaluator, {"jit": jit, "ad": ad}, measured)
     try:
         loop.run_all()
@@ -134,6 +141,14 @@ def fit(
         for bar in shown_progress:
             bar.close()
     return run.ts, run.history
+
+
+def _standing(ts: TrainState) -> tuple[bool, bool]:
+    """Return whether this worker is the first, and whether there are several."""
+    if not is_together(ts):
+        return True, False
+    engine = current()
+    return engine.rank == 0, engine.workers > 1
 
 
 class _Loop:
@@ -159,12 +174,14 @@ class _Loop:
     def run_all(self) -> None:
         run = self._run
         self._call("on_start", run.callbacks)
+        if run.together:
+            check_start(run)
         with Interrupts() as interrupts:
             try:
                 while run.epoch <= run.epochs and not run.history.stopped:
                     self._epoch(interrupts)
             except KeyboardInterrupt:
-                if interrupts.count > 1:
+                if interrupts.count > 1 or run.together:  # the others are in the midst of a step
                     raise
                 run.interrupted = True
         if run.interrupted:
@@ -193,10 +210,14 @@ class _Loop:
             row.update({f"{VALIDATION}{name}": value for name, value in found.items()})
         self._check_measured(row)
         interrupts.waits = True
+        if run.together:
+            row = row_of_first(row)
         run.meter.clear()
         run.history.append(row)
         run.batch = 0
         self._call("on_epoch", run.callbacks)
+        if run.together:
+            stop_alike(run)
         run.epoch += 1
         interrupts.waits = False
         if interrupts.count:

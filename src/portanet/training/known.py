@@ -14,7 +14,7 @@ from portanet.tracing.call.lock import LOCK
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.watch.surroundings import Surroundings
 from portanet.training.layout import LAYOUTS
-from portanet.training.rules import DIVIDED
+from portanet.training.rules import DIVIDED, INNER
 
 _MOST = 64
 _MOST_BYTES = 2**28
@@ -123,7 +123,7 @@ class KnownSteps:
                 self._drop(next(iter(self._places)))
             for cache in (self._steps, self._refused, self._restless, self._told):
                 cache.clear()
-            for cache in (LAYOUTS, DIVIDED):
+            for cache in (LAYOUTS, DIVIDED, INNER):
                 cache.clear()
 
     def find(

@@ -94,10 +94,10 @@ class Layout:
         """Return the rule of an optimizer's state, and what varies in it."""
         return state.rules[0], numbers_of(state.rules[0])
 
-    def moved(self, vector: Any, rule_state: Any, numbers: Any, grads: Any) -> tuple[Any, Any]:
-        """Return the vector and the rule's state after a step."""
+    def moved(self, vector: Any, rule_state: Any, numbers: Any, gradient: Any) -> tuple[Any, Any]:
+        """Return the vector and the rule's state after a step; the gradient is a vector too."""
         rule = with_numbers(self.rule, numbers)
-        rule_state, change = rule.apply(rule_state, vector, self.ravel(grads))
+        rule_state, change = rule.apply(rule_state, vector, gradient)
         return vector - change, rule_state
 
 
@@ -132,10 +132,8 @@ class Layouts:
 
     def flatten(self, ts: TrainState) -> tuple[Any, Any]:
         assert ts.optimizer_state is not None
-        leaves = self._gathered(trees.leaves(ts.parameters))
         states = self._gathered(ts.optimizer_state.states)
-        vectors = tuple(m.ravel(xs) for m, xs in zip(self.members, leaves, strict=True))
-        return vectors, tuple(
+        return self.ravel(ts.parameters), tuple(
             m.ravel_states(own) for m, own in zip(self.members, states, strict=True)
         )
 
@@ -150,10 +148,14 @@ class Layouts:
         rules = tuple(state.rules[places[0]] for places in self.places)
         return rules, tuple(map(numbers_of, rules))
 
-    def moved(self, vectors: Any, rule_states: Any, numbers: Any, grads: Any) -> tuple[Any, Any]:
-        given = self._gathered(trees.leaves(grads))
+    def ravel(self, tree: Any) -> tuple[Any, ...]:
+        """Return the arrays of a tree built as the parameters as the vector of each group."""
+        arrays = self._gathered(trees.leaves(tree))
+        return tuple(m.ravel(own) for m, own in zip(self.members, arrays, strict=True))
+
+    def moved(self, vectors: Any, rule_states: Any, numbers: Any, given: Any) -> tuple[Any, Any]:
         rows = zip(self.members, vectors, rule_states, numbers, given, strict=True)
-        done = [m.moved(vector, own, number, gs) for m, vector, own, number, gs in rows]
+        done = [m.moved(vector, own, number, g) for m, vector, own, number, g in rows]
         return tuple(vector for vector, _ in done), tuple(own for _, own in done)
 
     def _gathered(self, entries: Sequence[Any]) -> list[list[Any]]:

@@ -9,6 +9,9 @@ import numpy as np
 
 from portanet import trees
 from portanet.data.batch import taken_apart
+from portanet.data.part import part_of
+from portanet.distributed.agreement import gathered
+from portanet.distributed.group import current
 from portanet.interface import is_array
 from portanet.training.metrics.base import Metric, joined, on_host, to_numpy
 from portanet.training.objective import PREDICTION, pair_of
@@ -24,10 +27,13 @@ class Meter:
     ----------
     metrics : mapping of str to Metric
         Measured where the statistics of a batch have the prediction.
+    together : bool, default False
+        Whether the result is that of the batches of all workers.
     """
 
-    def __init__(self, metrics: Mapping[str, Metric]) -> None:
+    def __init__(self, metrics: Mapping[str, Metric], together: bool = False) -> None:
         self._metrics = metrics
+        self._together = together
         self.clear()
 
     def clear(self) -> None:
@@ -38,7 +44,10 @@ class Meter:
 
     def add(self, value: Any, stats: Any, batch: Any) -> None:
         """Add a batch; its numbers are looked at later."""
+        batch, part = part_of(batch)
         data, mask = taken_apart(batch)
+        if part is not None and not part.samples:
+            mask = np.zeros(_samples(data), np.bool_)
         weight = _samples(data) if mask is None else mask
         numbers = measured = None
         if stats:
@@ -66,8 +75,9 @@ class Meter:
 
     def _sum(self, name: str, value: Any, weight: float) -> None:
         entry = self._sums.setdefault(name, [0.0, 0.0])
-        entry[0] += float(value) * weight
-        entry[1] += weight
+        if weight:  # what no sample has made may be NaN
+            entry[0] += float(value) * weight
+            entry[1] += weight
 
     def mean_loss(self) -> float:
         """Return the mean loss so far, NaN before the first batch."""
@@ -77,25 +87,40 @@ class Meter:
 
     def result(self) -> dict[str, Any]:
         """Return the means and the metrics of all batches."""
+        sums, totals = self._all()
+        means = {name: total / weight for name, (total, weight) in sums.items() if weight}
+        return {**means, **{name: self._metrics[name].result(x) for name, x in totals.items()}}
+
+    def _all(self) -> tuple[dict[str, list[float]], dict[str, Any]]:
+        """Return the sums and the totals of this worker, or of all in the order of their ranks."""
         self._look()
-        means = {name: total / weight for name, (total, weight) in self._sums.items() if weight}
-        return {
-            **means,
-            **{name: self._metrics[name].result(x) for name, x in self._totals.items()},
-        }
+        if not self._together:
+            return self._sums, self._totals
+        sums: dict[str, list[float]] = {}
+        totals: dict[str, Any] = {}
+        for own_sums, own_totals in gathered(current(), (self._sums, self._totals)):
+            for name, (total, weight) in own_sums.items():
+                entry = sums.setdefault(name, [0.0, 0.0])
+                entry[0] += total
+                entry[1] += weight
+            for name, total in own_totals.items():
+                known = totals.get(name)
+                totals[name] = total if known is None else self._metrics[name].join(known, total)
+        return sums, totals
 
     def state(self) -> dict[str, Any]:
         """Return what was measured so far: sums, and the totals of metrics as arrays."""
-        self._look()
-        totals = {
-            name: {part: joined(x) for part, x in total.items()}
-            for name, total in self._totals.items()
+        sums, totals = self._all()
+        kept = {
+            name: {part: joined(x) for part, x in total.items()} for name, total in totals.items()
         }
-        return {"sums": self._sums, "totals": totals}
+        return {"sums": sums, "totals": kept}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Go on from what `state` returned; of several workers the first one does."""
         self.clear()
+        if self._together and current().rank:
+            return
         self._sums = {name: list(entry) for name, entry in state["sums"].items()}
         self._totals = {name: dict(total) for name, total in state["totals"].items()}
 

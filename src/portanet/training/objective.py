@@ -85,5 +85,5 @@ def masked_loss(loss: Loss, prediction: Any, target: Any, mask: Any) -> Any:
     total = xp.sum(xp.where(kept, values, 0.0))
     if loss.reduction == "sum":
         return total
-    count = xp.sum(xp.astype(mask, values.dtype)) * math.prod(values.shape[1:])
-    return total / count
+    samples = xp.maximum(xp.sum(xp.astype(mask, values.dtype)), 1.0)  # a worker may have none
+    return total / (samples * math.prod(values.shape[1:]))

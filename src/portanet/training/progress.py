@@ -19,6 +19,7 @@ _SECONDS_BETWEEN_LINES = 1.0
 class Progress(Callback):
     """Shows on standard error how far a training is."""
 
+    writes = True
     runs_last = True  # it begins where a run is taken up
 
     _bar: Any = None

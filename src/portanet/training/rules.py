@@ -15,6 +15,9 @@ Numbers = tuple[tuple[Varying, ...], ...]
 DIVIDED = Recent(64)
 """The rules of states that were divided, with what they gave, by their ids."""
 
+INNER = Recent(64)
+"""Layouts and rules of several workers, with those of one, by their ids."""
+
 
 @dataclass(frozen=True)
 class RuleSet:

@@ -41,6 +41,10 @@ class Run:
         The loss as `portanet.training.train_step` gets it.
     interrupted : bool
         Whether somebody has pressed Ctrl-C.
+    leads : bool
+        Whether this is the first of several workers, or the only one: who writes files.
+    together : bool
+        Whether there are several.
     noted : dict of str to float
         What callbacks add to the history of each epoch, such as learning rates.
     """
@@ -53,6 +57,8 @@ class Run:
         metrics: Mapping[str, Metric],
         source: Batches,
         held_out: Batches | None,
+        leads: bool = True,
+        together: bool = False,
     ) -> None:
         self.ts = ts
         self.loss = loss
@@ -63,8 +69,10 @@ class Run:
         self.value: Any = None
         self.data: Any = None
         self.interrupted = False
+        self.leads = leads
+        self.together = together
         self.noted: dict[str, float] = {}
-        self.meter = Meter(metrics)
+        self.meter = Meter(metrics, together)
         self.callbacks: list[Any] = []
         self._source = source
         self._metrics = metrics

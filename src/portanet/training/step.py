@@ -13,6 +13,7 @@ from portanet.training.known import STEPS
 from portanet.training.minimization.recorded import forget_recorded
 from portanet.training.precision.loss_scale import overflowed
 from portanet.training.state import TrainState, check_state
+from portanet.training.together import compiled_step_together, is_together, own_gradients
 from portanet.trees import Tree
 
 
@@ -65,7 +66,7 @@ def compute_gradients(
     {'weight': array([[-2.]]), 'bias': array([-2.])}
     """
     check_state(ts)
-    grads, value, states, stats = gradients(loss, ts.model, ts.parameters, ts.states, data, ad)
+    grads, value, states, stats = _gradients(loss, data, ts, ad)
     return grads, value, stats, ts.replaced(states=states)
 
 
@@ -183,11 +184,18 @@ def train_step(
             f"jit is True, False or None, donate True or False: got {shown(jit)}, {shown(donate)}"
         )
     if jit is not False and ad is None:
-        done = compiled_step(loss, data, ts, slowly=jit is True, donate=donate)
+        compiled = compiled_step_together if is_together(ts, data) else compiled_step
+        done = compiled(loss, data, ts, slowly=jit is True, donate=donate)
         if done is not None:
             return done
-    grads, value, states, stats = gradients(loss, ts.model, ts.parameters, ts.states, data, ad)
+    grads, value, states, stats = _gradients(loss, data, ts, ad)
     return value, stats, _updated(ts, grads, states)
+
+
+def _gradients(loss: Loss, data: Any, ts: TrainState, ad: Any) -> tuple[Tree, Array, Tree, Any]:
+    if is_together(ts, data):
+        return own_gradients(loss, data, ts, ad)
+    return gradients(loss, ts.model, ts.parameters, ts.states, data, ad)
 
 
 def _updated(ts: TrainState, grads: Tree, states: Tree) -> TrainState:

@@ -106,7 +106,7 @@ class BatchNorm(Layer):
 
     def __call__(self, x: Any, ps: Any, st: Any) -> tuple[Any, Any]:
         checks.rank_at_least("x", x, 2)
-        return _normalized(self, batch_norm, "batch", checks.product(x.shape[:-1]), x, ps, st)
+        return normalized(self, batch_norm, "batch", checks.product(x.shape[:-1]), x, ps, st)
 
 
 @sized_by_input(features=last_size)
@@ -201,7 +201,7 @@ class InstanceNorm(Layer):
         values = checks.product(x.shape[1:-1])
         if self.track_stats and x.shape[0] == 0:
             values = 0
-        return _normalized(self, instance_norm, "image", values, x, ps, st)
+        return normalized(self, instance_norm, "image", values, x, ps, st)
 
 
 def _check(layer: BatchNorm | InstanceNorm) -> None:
@@ -226,7 +226,7 @@ def _initial_statistics(layer: BatchNorm | InstanceNorm) -> dict[str, Any]:
     }
 
 
-def _normalized(
+def normalized(
     layer: Any, normalize: Any, source: str, values: int | None, x: Any, ps: Any, st: Any
 ) -> tuple[Any, Any]:
     """Call a layer that takes each variance of `values` numbers of a `source`."""

@@ -9,7 +9,15 @@ import numpy as np
 
 from portanet.tape.ops.card import Card, Role
 from portanet.tracing.compound import Compound
-from portanet.tracing.program import HostFunction, Operation, Program, Variable, replaced, variables
+from portanet.tracing.program import (
+    HostFunction,
+    Opaque,
+    Operation,
+    Program,
+    Variable,
+    replaced,
+    variables,
+)
 
 
 def without_common_subexpressions(program: Program, xp: Any) -> Program:
@@ -103,7 +111,10 @@ def _is_neutral(other: Any, x: Any, result: Variable) -> bool:
 
 
 def _is_same(x: Any, result: Variable) -> bool:
-    return isinstance(x, Variable) and x.shape == result.shape and x.dtype == result.dtype
+    """Whether `x` is an array like the result: no number, whose dtype None is NumPy's float64."""
+    if not isinstance(x, Variable) or isinstance(x, Opaque):
+        return False
+    return x.shape == result.shape and x.dtype == result.dtype
 
 
 def without_dead_code(program: Program) -> Program:

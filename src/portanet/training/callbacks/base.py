@@ -19,9 +19,12 @@ class Callback:
     ----------
     runs_last : bool
         Whether it comes after all others, since it keeps what they have done.
+    writes : bool
+        Whether it only writes or shows something: of several workers the first alone calls it.
     """
 
     runs_last: ClassVar[bool] = False
+    writes: ClassVar[bool] = False
 
     def on_start(self, run: Run) -> None:
         """Before the first step."""

@@ -136,7 +136,8 @@ class Checkpoint(Callback):
         if not run.batch and run.history.epochs:
             last = run.history.last
             measured = {name: x for name, x in last.items() if np.ndim(x) == 0}
-        self.checkpointer.save(tree, step=run.ts.step, metrics=measured)
+        if run.leads:
+            self.checkpointer.save(tree, step=run.ts.step, metrics=measured)
 
     def _take_up(self, run: Run, step: int) -> None:
         where, found = self.checkpointer.path(step), self.checkpointer.restore(step=step)

@@ -42,6 +42,8 @@ class CSVLogger(Callback):
     >>> table = pn.training.callbacks.CSVLogger("history.csv")
     """
 
+    writes = True
+
     def __init__(self, path: Path) -> None:
         self._path = checked_path("CSVLogger", path)
 
@@ -75,6 +77,8 @@ class TensorBoard(Callback):
     >>> import portanet as pn
     >>> board = pn.training.callbacks.TensorBoard("runs/first")
     """
+
+    writes = True
 
     def __init__(self, where: Any) -> None:
         if not hasattr(where, "add_scalar"):
@@ -134,6 +138,8 @@ class Plot(Callback):
     >>> import portanet as pn
     >>> curves = pn.training.callbacks.Plot("history.png")
     """
+
+    writes = True
 
     def __init__(self, path: Path) -> None:
         self._path = checked_path("Plot", path)

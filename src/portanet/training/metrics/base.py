@@ -27,7 +27,7 @@ class Metric(ABC):
 
     A subclass is a frozen dataclass with three methods. `measure` runs where the arrays are, and
     returns what is needed of each sample; `add` counts it on the host, where the samples that a
-    mask excludes are gone; `result` says what came out.
+    mask excludes are gone; `result` says what came out. `join` counts what several workers have.
 
     Attributes
     ----------
@@ -49,6 +49,14 @@ class Metric(ABC):
     @abstractmethod
     def add(self, total: Total | None, measured: Mapping[str, Any]) -> Total:
         """Return the total with a batch that was measured added to it; None is no total yet."""
+
+    def join(self, total: Total, other: Total) -> Total:
+        """Return the total of two workers' samples.
+
+        Here numbers and arrays are added, and lists follow each other: a metric whose totals are
+        others overrides it.
+        """
+        return {name: x + other[name] for name, x in total.items()}
 
     @abstractmethod
     def result(self, total: Total) -> Any:

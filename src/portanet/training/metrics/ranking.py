@@ -53,6 +53,9 @@ class ROCAUC(Metric):
             return {name: [x] for name, x in measured.items()}
         return {name: [*_parts(total[name]), x] for name, x in measured.items()}
 
+    def join(self, total: Total, other: Total) -> Total:
+        return {name: [*_parts(x), *_parts(other[name])] for name, x in total.items()}
+
     def result(self, total: Total) -> float:
         scores, labels = joined(total["scores"]), joined(total["labels"])
         check_samples(labels.size)

@@ -192,7 +192,12 @@ class R2Score(_Numbers):
             "squares": np.sum((target - mean) ** 2, axis=0),
             "errors": np.sum((target - prediction) ** 2, axis=0),
         }
-        return new if total is None or not total["samples"] else _together(total, new)
+        return new if total is None else self.join(total, new)
+
+    def join(self, total: Total, other: Total) -> Total:
+        if not (total["samples"] and other["samples"]):
+            return total if total["samples"] else other
+        return _together(total, other)
 
     def result(self, total: Total) -> float:
         check_samples(total["samples"])

@@ -100,6 +100,18 @@ def scaled(
     return (value, new_states, stats), trees.map_leaves(unscaled, gradients)
 
 
+def rejected(model: Any, states: Tree, before: Tree) -> Tree:
+    """Return the states of a step that is left out though its own gradients were finite."""
+    scale = before["loss_scale"]
+    xp = array_namespace(scale["finite"])
+    nothing = xp.zeros_like(scale["finite"])
+    return {
+        **states,
+        "model": _kept(xp, nothing, states["model"], before["model"]),
+        "loss_scale": _next(xp, scale, nothing, model.growth_interval),
+    }
+
+
 def _next(xp: Any, before: dict[str, Array], finite: Array, interval: int) -> dict[str, Array]:
     """Return the scale after a step: halved by an overflow, doubled after enough steps without."""
     clean = before["clean_steps"] + 1.0

@@ -1,0 +1,3 @@
+"""The programs are started as processes, not collected."""
+
+collect_ignore = ["programs"]
