@@ -91,6 +91,15 @@ def test_names_of_every_kind(path):
     assert os.listdir(path.parent) == ["a.npz"]
 
 
+def test_keys_that_are_no_texts_are_those_of_like(path):
+    tree = {"layers": {0: np.ones(1), 10: {}, 2: None}}
+    npz.save(path, tree)
+    assert npz.load(path)["layers"].keys() == {"0", "10"}
+    found = npz.load(path, like={"layers": {0: np.zeros(1), 10: {}, 2: None}})
+    assert found == tree
+    assert list(found["layers"]) == [0, 10, 2]
+
+
 def test_objects_and_texts_are_refused(path):
     np.savez(path, x=np.asarray([None, 1], dtype=object))
     with pytest.raises(ArgumentError, match=r"is no npz file, or not all of one: .*allow_pickle"):

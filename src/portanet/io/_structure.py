@@ -32,10 +32,8 @@ def node_of(tree: Any) -> Node | None:
     """Return what a container is made of, None of a leaf. None is a leaf."""
     if optree.tree_is_leaf(tree, none_is_leaf=True, namespace=trees.NAMESPACE):
         return None
-    if isinstance(tree, dict):
-        if not all(isinstance(key, str) for key in tree):
-            raise ParameterTreeError(f"the keys of a dict are texts: got {shown(list(tree))}")
-        return Node("dict", tree)  # in its own order
+    if isinstance(tree, dict):  # in its own order
+        return Node("dict", {str(key): child for key, child in tree.items()})
     children, _, entries, _ = optree.tree_flatten_one_level(
         tree, none_is_leaf=True, namespace=trees.NAMESPACE
     )
@@ -87,6 +85,8 @@ def described(tree: Any, store: Callable[[str, Any], np.ndarray]) -> tuple[Any, 
         node = node_of(x)
         if node is None:
             return _leaf(".".join(path), x, arrays, store)
+        if isinstance(x, dict) and not all(isinstance(key, str) for key in x):
+            raise ParameterTreeError(f"the keys of a dict are texts: got {shown(list(x))}")
         parts = {name: describe((*path, name), child) for name, child in node.parts.items()}
         return parts if node.kind == "dict" else [node.kind, *parts.values()]
 
