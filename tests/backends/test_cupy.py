@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -103,6 +104,17 @@ def test_reason_when_cupy_finds_nothing(monkeypatch, error):
     assert CuPyBackend().unavailable_reason() == reason
     with pytest.raises(BackendNotAvailableError, match="backend 'cupy' is installed but cannot"):
         get_backend("cupy")
+
+
+def test_reason_of_an_old_release(monkeypatch):
+    """Arrays of CuPy 13 have no ``mT``."""
+    cupy = pytest.importorskip("cupy")
+    old = SimpleNamespace(ndarray=object, is_available=lambda: True, __version__="13.6.0")
+    backend = CuPyBackend()
+    monkeypatch.setitem(backend.__dict__, "_cupy", old)
+    reason = "installed but cannot be used: CuPy 14 or later is needed: 13.6.0"
+    assert backend.unavailable_reason() == reason
+    assert hasattr(cupy.ndarray, "mT")
 
 
 def test_namespace_without_a_gpu():

@@ -15,6 +15,7 @@ from contract.probes import of_floats
 import portanet as pn
 from portanet import trees
 from portanet.backends import available
+from portanet.backends.cupy import devices
 
 pytestmark = [
     pytest.mark.gpu,
@@ -100,3 +101,17 @@ def test_an_index_out_of_range_is_noted_where_it_is():
     pn.backends.get_backend("cupy").to_numpy(cupy.ones(1))
     with pytest.raises(pn.errors.IndexRangeError):
         pn.cpu_device()(table)
+
+
+def test_nothing_is_followed_without_a_driver(monkeypatch):
+    """CuPy is imported there too, by whoever asks why it cannot be used."""
+
+    def missing():
+        raise cupy.cuda.runtime.CUDARuntimeError(35)
+
+    devices.are_several.cache_clear()
+    monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", missing)
+    try:
+        assert devices.following(len) is len
+    finally:
+        devices.are_several.cache_clear()

@@ -173,12 +173,21 @@ def test_a_plateau_lowers_the_learning_rate():
     def look(run):
         seen.append(run.ts.optimizer_state.rules[0].rules[1].lr)
 
-    fit(fresh(rule=clipped), LOSS, loader(), epochs=9, callbacks=[played, plateau, look])
+    added = [played, plateau, look]
+    _, history = fit(fresh(rule=clipped), LOSS, loader(), epochs=9, callbacks=added)
     assert seen == [0.08, 0.08, 0.08, 0.04, 0.04, 0.04, 0.02, 0.02, 0.02]
+    assert history["lr"].tolist() == [0.08, *seen[:-1]]  # with which each epoch was trained
     without = pn.optimizers.ClipNorm(1.0)
-    worse = Played("loss", [1, 1, 1])
-    with pytest.raises(HyperparameterError, match="found none"):
-        fit(fresh(rule=without), LOSS, loader(), epochs=3, callbacks=[worse, plateau])
+    with pytest.raises(HyperparameterError, match="found none") as caught:
+        fit(fresh(rule=without), LOSS, loader(), epochs=3, callbacks=[plateau])
+    assert caught.value.ts.step == 0
+
+
+def test_a_schedule_is_in_the_history():
+    halving = callbacks.Schedule(lr=pn.optimizers.schedules.ExponentialDecay(0.8, decay=0.5))
+    rule = pn.optimizers.SGD()
+    _, history = fit(fresh(rule=rule), LOSS, loader(), epochs=3, callbacks=[halving])
+    assert history["lr"].tolist() == [0.8, 0.4, 0.2]
 
 
 def logarithm(x):

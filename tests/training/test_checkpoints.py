@@ -24,6 +24,7 @@ from portanet.errors import ArgumentError, ParameterTreeError
 from portanet.io import Checkpointer
 from portanet.training import callbacks, metrics
 from portanet.training.callbacks import Checkpoint
+from portanet.training.portions import Portions
 
 pytest.importorskip("safetensors")
 
@@ -275,6 +276,19 @@ def test_epochs_of_so_many_steps_are_taken_up(tmp_path, kind, step):
     again, found = run(Checkpoint(path, resume=True))
     check_same(again, ts)
     check_same_history(found, history)
+
+
+@pytest.mark.parametrize("used", [2, 3])
+@pytest.mark.parametrize("make", [loader, lambda: [(X[i : i + 8], LABELS[i]) for i in range(3)]])
+def test_a_batch_that_was_handed_out_and_not_used_comes_again(make, used):
+    first, again = Portions(make(), None, 5), Portions(make(), None, 5)
+    batches = list(itertools.islice(iter(first), 3))
+    again.restore(first.state(used))
+    following = [*batches, *first][used:]
+    rest = list(again)
+    assert len(rest) == 5 - used
+    for (x, _), (wanted, _) in zip(rest, following, strict=False):
+        np.testing.assert_array_equal(x, wanted)
 
 
 def test_epochs_of_so_many_steps_that_were_interrupted_go_on(tmp_path):

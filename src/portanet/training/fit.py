@@ -186,7 +186,7 @@ class _Loop:
             if run.history.stopped:
                 return
         interrupts.waits = True
-        row = run.meter.result()
+        row = {**run.meter.result(), **run.noted}
         interrupts.waits = False
         if self._held_out is not None:
             found = self._evaluator(run.ts, self._held_out)

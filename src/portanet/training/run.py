@@ -41,6 +41,8 @@ class Run:
         The loss as `portanet.training.train_step` gets it.
     interrupted : bool
         Whether somebody has pressed Ctrl-C.
+    noted : dict of str to float
+        What callbacks add to the history of each epoch, such as learning rates.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Run:
         self.value: Any = None
         self.data: Any = None
         self.interrupted = False
+        self.noted: dict[str, float] = {}
         self.meter = Meter(metrics)
         self.callbacks: list[Any] = []
         self._source = source
@@ -109,6 +112,7 @@ class Run:
             "source": self._source.state(self.batch),
             "held_out": None if self._held_out is None else self._held_out.state(0),
             "meter": self.meter.state(),
+            "noted": self.noted,
             "history": self.history.rows,
         }
 
@@ -125,3 +129,4 @@ class Run:
         self.epoch, self.batch = state["epoch"], state["batch"]
         self.history.rows[:] = state["history"]
         self.meter.restore(state["meter"])
+        self.noted = dict(state["noted"])

@@ -27,6 +27,7 @@ _SCALARS = {"long long": ctypes.c_longlong, "double": ctypes.c_double, "bool": c
 THREADS = """
 #include <ucontext.h>
 #define __global__
+#define __launch_bounds__(n)
 #define __shared__ static thread_local
 struct dim3 { unsigned x, y, z; };
 static thread_local dim3 threadIdx, blockIdx, blockDim, gridDim;
@@ -131,7 +132,7 @@ class RawKernel:
 
     @cached_property
     def _types(self) -> list[str]:
-        found = re.search(rf"__global__ void {self.name}\(([^)]*)\)", self.code)
+        found = re.search(rf"__global__ void\s[^;{{]*?{self.name}\(([^)]*)\)", self.code)
         if found is None:
             raise Reading(f"no kernel {self.name}")
         return [re.sub(r"\s*\w+$", "", part).strip() for part in found[1].split(",")]

@@ -14,7 +14,7 @@ from portanet.backends.tape_backend import TapeBackend
 from portanet.interface.backend import Array, Backend, F, Function
 from portanet.tape.numpy.box import NumPyBox
 
-_DISTRIBUTIONS = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")
+_DISTRIBUTIONS = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy-rocm-7-0", "cupy")
 
 
 class CuPyBackend(TapeBackend):
@@ -67,6 +67,8 @@ class CuPyBackend(TapeBackend):
         # anything while it loads its libraries.
         try:
             usable, detail = self._cupy.is_available(), "no CUDA device was found"
+            if not hasattr(self._cupy.ndarray, "mT"):
+                usable, detail = False, f"CuPy 14 or later is needed: {self._cupy.__version__}"
         except Exception as error:
             usable, detail = False, f"{type(error).__name__}: {error}"
         return None if usable else f"installed but cannot be used: {detail}"
@@ -162,10 +164,11 @@ class CuPyBackend(TapeBackend):
     def elementwise_kernel(self, text: Any) -> Any:
         """Return a kernel for a chain of operations; the same text is the same kernel."""
         if text not in self._elementwise:
-            # Contraction would make a fused product and sum differ from two operations.
+            from portanet.backends.cupy.rows import OPTIONS
+
             self._elementwise[text] = self._cupy.ElementwiseKernel(
                 text.inputs, text.outputs, text.body, text.name,
-                preamble=text.preamble, options=("--fmad=false",),
+                preamble=text.preamble, options=OPTIONS,
             )  # fmt: skip
         return self._elementwise[text]
 

@@ -14,8 +14,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @functools.cache
 def are_several() -> bool:
-    """Whether there are devices to choose from."""
-    return cupy.cuda.runtime.getDeviceCount() > 1
+    """Whether there are devices to choose from; without a driver there are none."""
+    try:
+        return cupy.cuda.runtime.getDeviceCount() > 1
+    except cupy.cuda.runtime.CUDARuntimeError:
+        return False
 
 
 def beside(arrays: Iterable[Any]) -> AbstractContextManager[Any]:

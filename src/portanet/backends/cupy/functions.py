@@ -24,6 +24,7 @@ _NAMES = (
     "to_unit_size", "to_unit_size_scale",
 )  # fmt: skip
 
+_MOST = 256  # kernels that a function keeps at hand; CuPy has them all on disk
 _TAKEN = frozenset((cupy.ndarray, int, float, tuple, type(None)))
 """What can be given. A number of NumPy is an array of another library."""
 
@@ -66,9 +67,12 @@ class RowFunction:
         if not _in_rows(arrays) or not _TAKEN.issuperset(map(type, given)):
             return self._body(*args, **options)
         key = (*map(_kind, given), *options)
-        if key not in self._kernels:
-            self._kernels[key] = self._made(arrays, args, options)
-        kernel = self._kernels[key]
+        try:
+            kernel = self._kernels[key]
+        except KeyError:
+            if len(self._kernels) >= _MOST:
+                self._kernels.clear()
+            kernel = self._kernels[key] = self._made(arrays, args, options)
         return self._body(*args, **options) if kernel is None else kernel(arrays)
 
     def _body(self, *args: Any, **options: Any) -> Any:

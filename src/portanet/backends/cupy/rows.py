@@ -12,6 +12,9 @@ import cupy
 from portanet.tracing.plan.fused_levels import Level
 from portanet.tracing.plan.fused_rows import RowText
 
+# Contraction would make a fused product and sum differ from two operations.
+OPTIONS = ("-ffp-contract=off",) if cupy.cuda.runtime.is_hip else ("--fmad=false",)
+
 _BLOCKS = 1 << 16  # of a launch; each takes rows until none are left
 _ENTRIES = 4  # of a row that a thread takes at least: waiting for the others costs more than these
 _NUMBERS = {"double": float, "long long": int}
@@ -19,8 +22,7 @@ _NUMBERS = {"double": float, "long long": int}
 
 @cache
 def _compiled(text: RowText) -> Any:
-    # Contraction would make a fused product and sum differ from two operations.
-    return cupy.RawKernel(text.code, text.name, options=("--fmad=false",))
+    return cupy.RawKernel(text.code, text.name, options=OPTIONS)
 
 
 def launcher(text: RowText, shape: tuple[int, ...]) -> Callable[..., Any]:

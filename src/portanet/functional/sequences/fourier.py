@@ -10,7 +10,9 @@ from portanet.errors import ShapeError
 from portanet.functional.half import widened
 from portanet.functional.spatial.padding import pad
 from portanet.functional.spatial.unfold import fold, unfold
-from portanet.interface import array_namespace, device_of
+from portanet.interface import array_namespace, backend_of, device_of, dtype_name
+
+_COMPLEX = {"float32": "complex64", "float64": "complex128"}
 
 
 def stft(
@@ -74,8 +76,12 @@ def stft(
     if center:
         rows = pad(rows, ((0, 0), (n // 2, n // 2), (0, 0)), "reflect")
     frames = unfold(rows, n, stride=hop)[..., 0]
-    spectra = xp.fft.rfft(frames * window, axis=-1)
-    return xp.reshape(spectra, (*lead, *spectra.shape[1:]))
+    shape = (*lead, frames.shape[1], n // 2 + 1)
+    frames = frames * window
+    if 0 in lead:  # which torch's library does not transform
+        complex_dtype = backend_of(x).dtype(_COMPLEX[dtype_name(x)])
+        return xp.reshape(xp.astype(frames, complex_dtype), shape)
+    return xp.reshape(xp.fft.rfft(frames, axis=-1), shape)
 
 
 def istft(
@@ -138,7 +144,10 @@ def istft(
     if length is not None:
         length = checks.integer("istft: length", length, 1)
     xp, lead = array_namespace(spectra), tuple(spectra.shape[:-2])
-    frames = xp.fft.irfft(spectra, n=n, axis=-1)
+    if 0 in lead:
+        frames = xp.reshape(xp.real(spectra), (*lead, count, n))
+    else:
+        frames = xp.fft.irfft(spectra, n=n, axis=-1)
     window = _window(xp, frames, window, n)
     frames = xp.reshape(frames * window, (math.prod(lead), count, n, 1))
     size = n + hop * (count - 1)

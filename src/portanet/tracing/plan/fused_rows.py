@@ -8,13 +8,14 @@ have any length. Where all rows are reduced together, one block takes them all, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from portanet.tape.ops.words import Fold
 from portanet.tracing.plan.fused_groups import Group
 from portanet.tracing.plan.fused_levels import Level
+from portanet.tracing.plan.fused_order import Order
 from portanet.tracing.plan.fused_reads import Reads
 from portanet.tracing.plan.fused_text import Statements, kernel_name
 from portanet.tracing.plan.fused_words import C_TYPES, held, rounded
@@ -98,7 +99,7 @@ class Rows(Statements):
         self._reads = reads
         self._group = group
         self._results = list(results)
-        self._order = _Order(group)
+        self._order = Order(group)
         self._numbers = {x.result: number for number, x in enumerate(group.operations)}
         self._level = Level.ENTRY
         self._structs: dict[str, str] = {}
@@ -122,7 +123,9 @@ class Rows(Statements):
             self.preamble,
             *self._structs.values(),
             _JOINED,
-            f'extern "C" __global__ void {name}({", ".join(parameters)}) {{',
+            # A thousand threads have few registers each: a kernel with more would not start.
+            f'extern "C" __global__ void __launch_bounds__({threads})',
+            f"{name}({', '.join(parameters)}) {{",
             f"__shared__ double parts[{threads}];",
             "const long long together = blockDim.y;",
             *reads.numbers,
@@ -263,46 +266,6 @@ class Rows(Statements):
 
     def given(self, x: Any, dtype: str, lines: list[str]) -> str:
         return self._reads.name(x, dtype, self._level, lines)
-
-
-class _Order:
-    """When the variables of a group can be computed.
-
-    Attributes
-    ----------
-    at : dict
-        For each variable the turns through all rows, and the passes over a row, before it can be.
-    turns : int
-    """
-
-    def __init__(self, group: Group) -> None:
-        self._group = group
-        self.at: dict[Variable, tuple[int, int]] = {}
-        for operation in group.operations:
-            places = [self.at.setdefault(v, (0, 0)) for v in operation.operands] or [(0, 0)]
-            turn, number = (max(part) for part in zip(*places, strict=True))
-            if group.levels[operation.result].is_total:
-                turn, number = turn + (operation in group.folds), 0
-            elif operation in group.folds:
-                number += 1
-            self.at[operation.result] = turn, number
-        self.turns = max(turn for turn, _ in self.at.values()) + 1
-
-    def reads_at(self, fold: Operation) -> tuple[int, int]:
-        return self.at[fold.args[0]]
-
-    def needed(self, wanted: Iterable[Variable], level: Level | None = None) -> list[Operation]:
-        """Return the operations by which variables are computed in a turn, in their order.
-
-        With `level` those up to the first results on other levels.
-        """
-        needed, found = set(wanted), []
-        for operation in reversed(self._group.operations):
-            own = self._group.levels[operation.result]
-            if operation.result in needed and (own is level if level else not own.is_total):
-                needed.update(operation.operands)
-                found.append(operation)
-        return found[::-1]
 
 
 def _kind(operation: Operation) -> str:

@@ -16,6 +16,8 @@ from portanet.training.state import TrainState
 class Schedule(Callback):
     """Sets hyperparameters of the optimizer before each epoch.
 
+    The history has them by their names.
+
     `portanet.optimizers.Scheduler` sets them before each step.
 
     Parameters
@@ -55,10 +57,13 @@ class Schedule(Callback):
         }
         if values:
             run.ts = optimizers.adjust(run.ts, **values)
+            run.noted.update(values)
 
 
 class ReduceOnPlateau(Callback):
     """Multiplies the learning rate by a factor when nothing gets better.
+
+    The history has it as ``lr``.
 
     Parameters
     ----------
@@ -78,8 +83,8 @@ class ReduceOnPlateau(Callback):
     Raises
     ------
     HyperparameterError
-        If an argument is out of range; in training, if the optimizer has no learning rate of its
-        own, or several.
+        If an argument is out of range; when training begins, if the optimizer has no learning rate
+        of its own, or several.
     ArgumentError
         As `EarlyStopping`.
 
@@ -110,6 +115,7 @@ class ReduceOnPlateau(Callback):
     def on_start(self, run: Run) -> None:
         self._best.start(run)
         self._waited = 0
+        run.noted["lr"] = learning_rate(run.ts)
 
     def on_epoch(self, run: Run) -> None:
         self._waited = 0 if self._best.improves(run) else self._waited + 1
@@ -117,6 +123,7 @@ class ReduceOnPlateau(Callback):
             self._waited = 0
             lr = max(learning_rate(run.ts) * self._factor, self._min_lr)
             run.ts = optimizers.adjust(run.ts, lr)
+            run.noted["lr"] = lr
 
     def state(self) -> dict[str, Any]:
         return {"best": self._best.value, "waited": self._waited}
