@@ -95,7 +95,8 @@ if _typing.TYPE_CHECKING:
     from portanet.losses import *  # noqa: F403
     from portanet.parameters.component_vector import ComponentVector
     from portanet.stateful import StatefulModel
-    from portanet.tracing.call.jit import Jitted, jit
+    from portanet.tracing.call.jit import jit
+    from portanet.tracing.call.jitted import Jitted
     from portanet.versions import show_versions
 
 __version__ = "0.1.0"
@@ -330,7 +331,8 @@ _NAMES = {
     "layers.wrappers.frozen": ("freeze", "unfreeze"),
     "parameters.component_vector": ("ComponentVector",),
     "stateful": ("StatefulModel",),
-    "tracing.call.jit": ("Jitted", "jit"),
+    "tracing.call.jit": ("jit",),
+    "tracing.call.jitted": ("Jitted",),
     "versions": ("show_versions",),
 }
 _LATER = {name: module for module, names in _NAMES.items() for name in names}

@@ -6,7 +6,7 @@ from typing import Any
 
 from portanet.errors import ArgumentError, shown
 from portanet.plots.svg import Svg, arrow, box, document, text, text_width
-from portanet.tracing.call.jit import Jitted
+from portanet.tracing.call.jitted import Jitted
 from portanet.tracing.program import Opaque, Program, Variable
 
 _HEIGHT, _GAP, _ROW = 36.0, 18.0, 34.0

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from portanet.tracing.call.anew import warn_of_anew, warn_user
-from portanet.tracing.call.jit import Jitted, jit
+from portanet.tracing.call.jit import jit
+from portanet.tracing.call.jitted import Jitted
 from portanet.tracing.call.lock import LOCK
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.watch.surroundings import Surroundings
