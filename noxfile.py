@@ -112,6 +112,17 @@ def standard(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("package", [nox.param("dask", id="dask"), nox.param("mlx", id="mlx")])
+def contrib(session: nox.Session, package: str) -> None:
+    """Run the kit and the tests of a package for a library from outside."""
+    folder = f"contrib/portanet-{package}"
+    extras = "test,cpu" if package == "mlx" else "test"
+    session.install("-e", ".", "-e", f"{folder}[{extras}]")
+    session.chdir(folder)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
 def kills(session: nox.Session) -> None:
     """Kill training at random instants and take it up again: it equals a run never stopped."""
     install(session, "test", "strict")

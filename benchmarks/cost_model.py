@@ -97,8 +97,9 @@ CONSTANTS = (
     Constant(
         "tracing.plan.copied_inputs._WORTH", "12 views of 24 x 512", _recorded(_rows, (24, 512))
     ),
-    Constant("backends.numpy.functions._MANY", "products of 8 rows", _product(8)),
-    Constant("backends.numpy.functions._MANY", "products of 32 rows", _product(32)),
+    Constant("tape.ops.products.MANY", "products of 8 rows", _product(8)),
+    Constant("tape.ops.products.MANY", "products of 32 rows", _product(32)),
+    Constant("tape.ops.transcendental.SPARED", "sigmoid of 4096", _recorded(pn.sigmoid, (4096,))),
     Constant("backends.numpy.rows._BLOCK", "softmax of 4096 x 64", _kernel("softmax", (4096, 64))),
     Constant("backends.numpy.activations._BLOCK", "gelu of 1M", _kernel("gelu_erf", (1024, 1024))),
     Constant("backends.numpy.scatter._FEW", "128 rows of 32", _add_rows(128, 32)),

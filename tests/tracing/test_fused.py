@@ -17,6 +17,7 @@ from tracing.test_programs import values_of
 import portanet as pn
 from portanet import trees
 from portanet.backends.cupy import CuPyBackend
+from portanet.backends.numpy import activations
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.table import CARDS
 from portanet.tape.ops.words import Words
@@ -32,9 +33,11 @@ INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uin
 NUMBERS = [0.0, -0.0, 0.25, -0.5, 1.0, -1.0, 1.7, -2.5, 3.5, 30.0, -40.0]
 SPECIAL = [*NUMBERS, np.inf, -np.inf, np.nan]
 COMPUTE = {
+    "bounded_sigmoid": pn.sigmoid,
     "clip_between": raw.clip,
     "convert": lambda x, dtype: x.astype(dtype),
     "gelu_erf": pn.gelu_erf.__wrapped__,
+    "logaddexp_share": activations.logaddexp_share,
     "logistic": pn.sigmoid,
     "sigmoid": pn.sigmoid,
 }

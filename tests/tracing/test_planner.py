@@ -295,7 +295,7 @@ def test_explanation():
 def test_explanation_of_blocks():
     jitted = pn.jit(_step, donate_argnums=0)
     text = jitted.explain(*_arrays(3))
-    assert "in blocks of 16384 of 262144 rows:" in text
+    assert "in blocks of 32768 of 262144 rows:" in text
     assert re.search(r"v\d+ = sin\(a2\) +float64 \(262144,\) +buffer 0, a block +until v\d", text)
     assert re.search(r"subtract\(a0, v\d+\) +float64 \(262144,\) +result, in a0", text)
 

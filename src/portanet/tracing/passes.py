@@ -10,7 +10,9 @@ from portanet.tracing.loops.motion import with_motion
 from portanet.tracing.loops.passes import has_compounds, with_kept_rows, with_short_bodies
 from portanet.tracing.plan import check
 from portanet.tracing.plan.copied_inputs import with_copied_inputs
+from portanet.tracing.plan.dot_products import with_dot_products
 from portanet.tracing.plan.fused import with_kernels
+from portanet.tracing.plan.row_products import with_row_products
 from portanet.tracing.plan.simplify import without_common_subexpressions, without_dead_code
 from portanet.tracing.plan.transposes import with_folded_transposes
 from portanet.tracing.program import Program
@@ -58,6 +60,8 @@ PASSES: tuple[Pass, ...] = (
         lambda p, backend: without_common_subexpressions(p, _folding(backend)),
     ),
     Pass("transposes into products", lambda p, _: with_folded_transposes(p), _writes_source),
+    Pass("rows times transposes", lambda p, _: with_row_products(p), _writes_source),
+    Pass("sums into dot products", lambda p, _: with_dot_products(p), _writes_source),
     Pass("dead code", lambda p, _: without_dead_code(p)),
     Pass("stacks in kept memory", lambda p, _: with_kept_rows(p), _writes_source, on_loops=True),
     Pass(

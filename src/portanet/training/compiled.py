@@ -38,9 +38,12 @@ def compiled_step(
         if backend.jit == "none" or (backend.compiles_slowly and not slowly):
             return None
     if flat is None or "parameters" in fields or "optimizer_state" in fields:
-        flat = Flat.of(ts)
-    if flat is None:
-        return _structured_step(loss, data, ts, slowly, donate)
+        found = Flat.of(ts)
+        if found is None:
+            return _structured_step(loss, data, ts, slowly, donate)
+        flat, vector, rule_state = found
+    else:
+        vector, rule_state = fields["vector"], fields["rule_state"]
     place, donated = flat.place, _DONATED if donate else ()
     known = None if place is None else place.step_after(loss, slowly, donated)
     if known is None:
@@ -49,9 +52,7 @@ def compiled_step(
         known = None if place is None else place.known
         if known is None:
             return None
-    done = recorded_result(
-        known, flat.vector, fields["states"], flat.rule_state, flat.numbers, data
-    )
+    done = recorded_result(known, (vector, fields["states"], rule_state, flat.numbers, data))
     value, stats, states, vector, rule_state = done
     if donate and "flat" in fields:
         ts.end()
@@ -68,16 +69,18 @@ def replayed_steps(
 
     Adds the losses to `values`; returns the state and the first batch of another step, or `END`.
     """
-    data, flat = next(batches, END), ts.__dict__.get("flat")
+    data, fields = next(batches, END), ts.__dict__
+    flat = fields.get("flat")
     if flat is None or flat.place is None:
         return ts, data
-    vector, states, rule_state, place = flat.vector, ts.states, flat.rule_state, flat.place
+    vector, states, rule_state = fields["vector"], fields["states"], fields["rule_state"]
+    place = flat.place
     donated, count = _DONATED if donate else (), len(values)
     while data is not END:
         known = place.step_after(loss, slowly, donated)
         if known is None:
             break
-        done = recorded_result(known, vector, states, rule_state, flat.numbers, data)
+        done = recorded_result(known, (vector, states, rule_state, flat.numbers, data))
         value, _, states, vector, rule_state = done
         values.append(value)
         data = next(batches, END)
@@ -85,7 +88,7 @@ def replayed_steps(
     return flat.after(ts, states, vector, rule_state, place, steps), data
 
 
-def recorded_result(known: Known, *args: Any) -> Any:
+def recorded_result(known: Known, args: tuple[Any, ...]) -> Any:
     """Return what a recorded step gives; one that changes its surroundings is not kept."""
     run = known.run
     try:
@@ -127,7 +130,7 @@ def _structured_step(
     if known is None:
         return None
     with tolerant() if scaled else nullcontext():
-        done = recorded_result(known, ts.parameters, ts.states, state.states, numbers, data)
+        done = recorded_result(known, (ts.parameters, ts.states, state.states, numbers, data))
     value, stats, parameters, states, rule_states = done
     if overflowed(ts.model, states):
         return value, stats, ts.replaced(states=states)

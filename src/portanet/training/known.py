@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from portanet.tracing.call.anew import warn_of_anew, warn_user
@@ -20,7 +21,7 @@ _MOST_BYTES = 2**28
 _MANY = 8
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class Known:
     """A step, with what its loss, its model and its optimizer found when it was recorded.
 
@@ -40,17 +41,14 @@ class Known:
     title: str = "train_step"
     warned: bool = False
     recordings: int = 0
-    made: Jitted | None = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def run(self) -> Jitted:
-        """The jitted step, made when it is first asked for."""
-        if self.made is None:
-            donated, *rest = self.fixed
-            step = self.make(self.loss, *rest)
-            step.__qualname__ = self.title
-            self.made = jit(step, donate_argnums=donated).within(self.surroundings)
-        return self.made
+        """The jitted step."""
+        donated, *rest = self.fixed
+        step = self.make(self.loss, *rest)
+        step.__qualname__ = self.title
+        return jit(step, donate_argnums=donated).within(self.surroundings)
 
     @property
     def name(self) -> Any:

@@ -87,7 +87,7 @@ class TrainState:
             )
         if flat is None or name not in ("parameters", "optimizer_state"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        value = self.__dict__[name] = getattr(flat, name)()
+        value = self.__dict__[name] = flat.shown(name, self.__dict__)
         self.__dict__[f"shown {name}"] = tuple(trees.leaves(value))
         return value
 
@@ -123,7 +123,7 @@ class TrainState:
 
     def end(self) -> None:
         """Forget the parameters and the optimizer's state, whose memory others have taken."""
-        for name in ("flat", "parameters", "optimizer_state"):
+        for name in ("flat", "vector", "rule_state", "parameters", "optimizer_state"):
             self.__dict__.pop(name, None)
         self.__dict__["ended"] = True
 

@@ -113,9 +113,9 @@ def compiled_step_together(
         return None
     if backend.jit == "library" and is_synchronized(ts.model):  # no compiler sends messages
         return None
-    flat = Flat.of(ts)
-    if flat is not None:
-        return _flat_step(loss, data, ts, flat, slowly, donate)
+    found = Flat.of(ts)
+    if found is not None:
+        return _flat_step(loss, data, ts, *found, slowly, donate)
     if not all(map(is_array, trees.leaves(ts.parameters))):
         return None
     return _structured_step(loss, data, ts, slowly, donate)
@@ -128,22 +128,23 @@ def _recorded(*args: Any) -> Known | None:
 
 
 def _flat_step(
-    loss: Any, data: Any, ts: TrainState, flat: Flat, slowly: bool, donate: bool
-) -> _Result | None:
+    loss: Any, data: Any, ts: TrainState, flat: Flat, vector: Any, rule_state: Any,
+    slowly: bool, donate: bool,
+) -> _Result | None:  # fmt: skip
     layout, donated = flat.layout, (0, 1) if donate else ()
     known = _recorded(_flat_gradients, loss, (ts.model,), slowly, (), ts.model, layout)
     if known is None:
         return None
     data, part = part_of(data)
     weight = Varying(weight_of(part))
-    value, stats, states, own = recorded_result(known, flat.vector, ts.states, weight, data)
+    value, stats, states, own = recorded_result(known, (vector, ts.states, weight, data))
     inner = _inner(layout)
     update = _recorded(_flat_update, optimizers.update, (inner.rule,), slowly, donated, inner)
-    args = flat.vector, flat.rule_state, flat.numbers, _mean(own, part)
+    args = vector, rule_state, flat.numbers, _mean(own, part)
     if update is None:
         vector, rule_state = _flat_update(None, inner)(*args)
     else:
-        vector, rule_state = recorded_result(update, *args)
+        vector, rule_state = recorded_result(update, args)
     after = flat.after(ts, states, vector, rule_state, None)
     if donate and "flat" in ts.__dict__:
         ts.end()
@@ -199,7 +200,7 @@ def _structured_step(
         return None
     data, part = part_of(data)
     with tolerant() if scaled else nullcontext():
-        done = recorded_result(known, ts.parameters, ts.states, Varying(weight_of(part)), data)
+        done = recorded_result(known, (ts.parameters, ts.states, Varying(weight_of(part)), data))
     value, stats, states, vectors = done
     states = agreed(ts, states)
     if overflowed(ts.model, states):
@@ -214,7 +215,7 @@ def _structured_step(
     if update is None:
         parameters, rule_states = _structured_update(None, *fixed)(*args)
     else:
-        parameters, rule_states = recorded_result(update, *args)
+        parameters, rule_states = recorded_result(update, args)
     state = OptimizerState(state.structure, state.rules, rule_states, state.frozen)
     after = ts.replaced(
         parameters=parameters, states=states, optimizer_state=state, step=ts.step + 1

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from portanet.functional.kernel import GENERIC
+from portanet.tape.ops.transcendental import SPARED, largest_exponent
 
 _GELU = math.sqrt(8.0 / math.pi)
 _CUBIC = 0.044715
@@ -15,7 +17,15 @@ _FAR = 30.0  # beyond it each of these equals its asymptote, in every dtype
 
 def sigmoid(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Compute `portanet.functional.sigmoid`."""
-    return _reciprocal_of_exp_plus_one(np.negative(x, np.empty_like(x) if out is None else out))
+    return _of_log_odds(x, np.empty_like(x) if out is None else out)
+
+
+def logaddexp_share(own: Any, other: Any, out: np.ndarray | None = None) -> np.ndarray:
+    """Compute ``xp.logaddexp_share``."""
+    differ = np.not_equal(own, other)
+    gap = np.empty(differ.shape, np.result_type(own, other)) if out is None else out
+    gap.fill(0)
+    return _of_log_odds(np.subtract(own, other, gap, where=differ), gap)
 
 
 def gelu(x: np.ndarray) -> np.ndarray:
@@ -37,10 +47,10 @@ def gelu_scale(d: np.ndarray, x: np.ndarray) -> np.ndarray:
     near = np.maximum(x, -_FAR, out=np.empty_like(x))
     np.minimum(near, _FAR, out=near)
     square = np.multiply(near, near, np.empty_like(near))
-    gate = np.multiply(square, -_GELU * _CUBIC, np.empty_like(near))
-    gate -= _GELU
+    gate = np.multiply(square, _GELU * _CUBIC, np.empty_like(near))
+    gate += _GELU
     gate *= near
-    gate = _reciprocal_of_exp_plus_one(gate)
+    gate = _of_log_odds(gate, gate)
     square *= 3.0 * _GELU * _CUBIC
     square += _GELU
     square *= near
@@ -50,11 +60,15 @@ def gelu_scale(d: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.multiply(d, square, square) if d.shape == square.shape else d * square
 
 
-def _reciprocal_of_exp_plus_one(w: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        np.exp(w, w)
-    w += 1.0
-    return np.divide(1.0, w, w)  # in two thirds of the time of a reciprocal
+def _of_log_odds(x: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Fill `out` with ``odds / (1 + odds)``; beyond what is finite that is 1 anyway."""
+    if out.size > SPARED:
+        with np.errstate(over="ignore"):
+            np.exp(np.negative(x, out), out)
+        out += 1.0
+        return np.divide(1.0, out, out)  # in two thirds of the time of a reciprocal
+    np.exp(np.minimum(x, largest_exponent(out.dtype), out=out), out)
+    return np.divide(out, out + 1.0, out)
 
 
 _BLOCK = 32768  # entries: what is between the passes stays in a second-level cache

@@ -12,10 +12,10 @@ from typing import Any
 import array_api_compat.numpy
 import numpy as np
 
-from portanet.backends.numpy import scatter, selecting, sums, systems
+from portanet.backends.numpy import activations, scatter, selecting, sums, systems
+from portanet.tape.ops import products
 
 Axis = int | tuple[int, ...] | None
-_MANY = 8  # rows for which it pays to copy a matrix
 _SMALL = 4096  # entries that are sooner copied than viewed
 _largest: Any = np.maximum.reduce  # typed loosely: NumPy's types know keepdims as a keyword only
 _smallest: Any = np.minimum.reduce
@@ -41,7 +41,8 @@ def _matmul(x: Any, y: Any, /) -> Any:
     if x.ndim == 2 and y.ndim == 2:
         return np.dot(x, y)
     # Of stacks of matrices, those that are turned over take twice as long.
-    turned = y.ndim > 2 and y.strides[-1] != y.itemsize and x.ndim > 1 and x.shape[-2] >= _MANY
+    many = y.ndim > 2 and x.ndim > 1 and x.shape[-2] >= products.MANY
+    turned = many and y.strides[-1] != y.itemsize
     return np.matmul(x, np.ascontiguousarray(y) if turned else y)
 
 
@@ -72,10 +73,13 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "clip": _clip,
     "clip_between": _clip,
     "cumulative_sum": sums.cumulative_sum,
+    "linalg.cholesky": systems.cholesky,
     "linalg.matrix_norm": sums.matrix_norm,
     "linalg.solve": systems.solve,
     "linalg.solve_triangular": systems.solve_triangular,
     "linalg.vector_norm": sums.vector_norm,
+    "logaddexp_share": activations.logaddexp_share,
+    "logistic": activations.sigmoid,
     "matmul": _matmul,
     "matrix_transpose": _matrix_transpose,
     "max": _max,
@@ -85,6 +89,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "reshape": _reshape,
     "std": sums.std,
     "sum": sums.sum,
+    "tril": systems.tril,
+    "triu": systems.triu,
     "var": sums.var,
     "where": selecting.where,
 }

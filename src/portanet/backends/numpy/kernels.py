@@ -19,7 +19,9 @@ from portanet.backends.numpy import (
     sums,
 )
 
-_BLOCK = 32768  # entries: six blocks of float32 stay in a second-level cache
+# Entries of which six blocks of float32 stay in the caches: a million take 2.7, 2.2, 1.9, 1.7 and
+# 1.6 ms with 2**13 to 2**17.
+_BLOCK = 65536
 _Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -93,6 +95,7 @@ KERNELS: Mapping[str, Callable[..., Any]] = {
     **pooling.KERNELS,
     **special.KERNELS,
     "adam_update": adam_update,
+    "bounded_sigmoid": activations.sigmoid,
     "gelu": activations.gelu,
     "gelu_erf": activations.gelu_erf,
     "gelu_scale": activations.gelu_scale,

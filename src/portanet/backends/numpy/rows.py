@@ -7,7 +7,9 @@ import numpy as np
 from portanet.backends.numpy import sums
 
 _SMALLEST = {"float32": 1e-20, "float64": 1e-100}  # a sum that has lost nothing to underflow
-_BLOCK = 32768  # entries of which all passes stay in a second-level cache
+# Entries of which all passes stay in the cache: 4096 rows of 64 take 519, 371, 303, 272, 254 and
+# 240 µs with 2**13 to 2**18.
+_BLOCK = 131072
 
 
 def softmax(x: np.ndarray, axis: int = -1, out: np.ndarray | None = None) -> np.ndarray:

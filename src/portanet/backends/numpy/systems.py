@@ -10,7 +10,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import array_api_compat.numpy
 import numpy as np
+
+from portanet.backends.numpy import lapack
 
 _FROM = 64  # rows from which on looking for zeros pays
 _BLOCK = 32  # rows of the systems that are solved as they are
@@ -29,6 +32,9 @@ def solve(a: Any, b: Any, /) -> Any:
 
 def solve_triangular(a: Any, b: Any, /, *, lower: bool = False, unit_diagonal: bool = False) -> Any:
     """Compute ``xp.linalg.solve_triangular``."""
+    x = lapack.solve_triangular(a, b, lower, unit_diagonal) if b.ndim in (1, 2) else None
+    if x is not None:
+        return x
 
     def triangle(x: Any) -> Any:
         n = x.shape[-1]
@@ -43,6 +49,24 @@ def solve_triangular(a: Any, b: Any, /, *, lower: bool = False, unit_diagonal: b
         return _solve(a, b)
     a = a[..., ::-1, ::-1]  # an upper one, of which the factorisation changes nothing
     return _solve(a, b[::-1])[::-1] if b.ndim == 1 else _solve(a, b[..., ::-1, :])[..., ::-1, :]
+
+
+def cholesky(x: Any, /, *, upper: bool = False) -> Any:
+    """Compute ``xp.linalg.cholesky``."""
+    factor = lapack.cholesky(x, upper)
+    return array_api_compat.numpy.linalg.cholesky(x, upper=upper) if factor is None else factor
+
+
+def tril(x: Any, /, *, k: int = 0) -> Any:
+    """Compute ``xp.tril`` with a mask that is kept, where the matrices are small."""
+    if x.ndim != 2 or x.shape[0] != x.shape[1] or len(x) > _FROM or not -1 <= k <= 0:
+        return np.tril(x, k)
+    return np.where(_counts(len(x), True, k == -1), x, x.dtype.type(0))
+
+
+def triu(x: Any, /, *, k: int = 0) -> Any:
+    """Compute ``xp.triu`` in the same way."""
+    return tril(x.mT, k=-k).mT if x.ndim == 2 and 0 <= k <= 1 else np.triu(x, k)
 
 
 @functools.lru_cache(maxsize=128)

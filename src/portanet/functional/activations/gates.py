@@ -7,9 +7,10 @@ from typing import Any
 
 from portanet import checks
 from portanet.errors import ShapeError
-from portanet.functional.activations.sigmoids import sigmoid, softplus
+from portanet.functional.activations.sigmoids import bounded_sigmoid, sigmoid, softplus
+from portanet.functional.half import rounded, widened
 from portanet.functional.kernel import kernel
-from portanet.functional.special.error_function import erfc, limited
+from portanet.functional.special.error_function import FAR, erfc, limited
 from portanet.interface import array_namespace
 from portanet.tape.ops.form import by_entries
 from portanet.tape.ops.words import Words
@@ -23,13 +24,24 @@ template <typename T> __device__ T portanet_gelu(T a) {
 }"""
 
 
+def _near(xp: Any, x: Any) -> Any:
+    """Keep `x` where nothing of the gate overflows: beyond, that is 0 or 1."""
+    return xp.clip(x, -FAR, 21.0 if xp.finfo(x.dtype).bits == 64 else 10.0)
+
+
+def _gate(near: Any, square: Any) -> Any:
+    """The factor of `gelu`."""
+    return bounded_sigmoid(near * (square * (_GELU * _CUBIC) + _GELU))
+
+
 @kernel
 def gelu_scale(d: Any, x: Any) -> Any:
     """Return `d` times the derivative of `gelu` at `x`."""
-    near = limited(array_namespace(x), x)
+    near = _near(array_namespace(x), widened(x))
     square = near * near
-    gate = sigmoid(_GELU * near * (1.0 + _CUBIC * square))
-    return d * gate * (1.0 + (1.0 - gate) * (_GELU * near * (1.0 + 3.0 * _CUBIC * square)))
+    gate = _gate(near, square)
+    slope = near * (square * (3.0 * _GELU * _CUBIC) + _GELU)
+    return rounded(d * gate * ((1.0 - gate) * slope + 1.0), d)
 
 
 @kernel(rule=Elementwise(lambda xp, d, y, x: gelu_scale(d, x)), fresh=True)
@@ -61,8 +73,8 @@ def gelu(x: Any) -> Any:
     >>> print(pn.gelu(np.asarray([-1.0, 0.0, 1.0])))
     [-0.15880801  0.          0.84119199]
     """
-    near = limited(array_namespace(x), x)
-    return x * sigmoid(_GELU * near * (1.0 + _CUBIC * (near * near)))
+    near = _near(array_namespace(x), widened(x))
+    return x * rounded(_gate(near, near * near), x)
 
 
 def _gelu_erf_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:

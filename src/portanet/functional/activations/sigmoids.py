@@ -5,36 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
-from portanet.tape.ops.form import Form, by_entries, kind_of
-from portanet.tape.ops.transcendental import LOGISTIC
+from portanet.tape.ops.transcendental import LOGISTIC, bounded_form, logistic_form
 from portanet.tape.ops.words import Words
 from portanet.tape.rule import Elementwise
-
-_QUIETED = 8192  # entries from which on it takes less to silence NumPy than to look for overflow
-
-
-def _sigmoid_form(call: Any, x: Any) -> Form | None:
-    if kind_of(x) != "f":
-        return None
-    if x.size > _QUIETED:
-        return by_entries(call)
-    # What would overflow is infinite before: exp then says nothing of it, and the limit is 0.
-    far = float(np.nextafter(np.log(np.finfo(x.dtype).max), x.dtype.type(0)))
-    steps = "{np.negative}({0}, {out}); "
-    steps += (
-        f"{{np.copyto}}({{out}}, {{number:inf}}, where={{np.greater}}({{out}}, {{number:{far}}})); "
-    )
-    steps += "{np.exp}({out}, {out}); {np.add}({out}, {number:1.0}, {out}); "
-    return Form(steps + "{np.divide}({number:1.0}, {out}, {out})", elementwise=True, rows=True)
 
 
 @kernel(
     rule=Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))),
-    numpy=_sigmoid_form,
+    numpy=logistic_form,
     words=Words("portanet_logistic({0})", helpers=(LOGISTIC,), several=True),
     fresh=True,
 )
@@ -60,6 +40,18 @@ def sigmoid(x: Any) -> Any:
     """
     xp = array_namespace(x)
     return xp.exp(xp.minimum(x, 0.0)) / (1.0 + xp.exp(-xp.abs(x)))
+
+
+@kernel(
+    rule=Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))),
+    numpy=bounded_form,
+    words=Words("portanet_logistic({0})", helpers=(LOGISTIC,), several=True),
+    fresh=True,
+)
+def bounded_sigmoid(x: Any) -> Any:
+    """Return the `sigmoid` of numbers of which the exponential is finite."""
+    odds = array_namespace(x).exp(x)
+    return odds / (odds + 1.0)
 
 
 @kernel(rule=Elementwise(lambda xp, d, y, x: d * sigmoid(-x)))

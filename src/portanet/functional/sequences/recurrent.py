@@ -19,9 +19,10 @@ def lstm_step(gates: Any, memory: Any) -> tuple[Any, Any]:
         Input, forget, cell and output gate before their activations.
     memory : array, shape (..., features)
     """
-    i, f, g, o = _parts(gates, 4)
-    memory = sigmoid(f) * memory + sigmoid(i) * tanh(g)
-    return sigmoid(o) * tanh(memory), memory
+    n = gates.shape[-1] // 4
+    written, kept = _parts(sigmoid(gates[..., : 2 * n]), 2)
+    memory = kept * memory + written * tanh(gates[..., 2 * n : 3 * n])
+    return sigmoid(gates[..., 3 * n :]) * tanh(memory), memory
 
 
 def gru_step(projected: Any, recurrent: Any, hidden: Any) -> Any:
@@ -33,10 +34,9 @@ def gru_step(projected: Any, recurrent: Any, hidden: Any) -> Any:
         The input's and the hidden state's parts of reset gate, update gate and new state.
     hidden : array, shape (..., features)
     """
-    (reset, update, new), theirs = _parts(projected, 3), _parts(recurrent, 3)
-    reset = sigmoid(reset + theirs[0])
-    update = sigmoid(update + theirs[1])
-    new = tanh(new + reset * theirs[2])
+    n = projected.shape[-1] // 3
+    reset, update = _parts(sigmoid(projected[..., : 2 * n] + recurrent[..., : 2 * n]), 2)
+    new = tanh(projected[..., 2 * n :] + reset * recurrent[..., 2 * n :])
     return new + update * (hidden - new)
 
 

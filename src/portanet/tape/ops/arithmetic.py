@@ -20,7 +20,7 @@ import numpy as np
 
 from portanet.tape.ops.batching import elementwise
 from portanet.tape.ops.card import Card, Role
-from portanet.tape.ops.form import Form, by_entries, called, kind_of, np_dtype
+from portanet.tape.ops.form import Form, by_entries, called, kind_of, np_dtype, operand
 from portanet.tape.ops.words import MAXIMUM, MINIMUM, Chosen, Clipped, Words
 from portanet.tape.rule import Elementwise, is_complex
 
@@ -126,7 +126,9 @@ def _where_form(call: Any, condition: Any, x: Any, y: Any) -> Form | None:
     # NumPy's own function, which stands for a constant, fills no memory that it is given.
     if call.result.size > _FORESEEN and call.primitive.compute is not np.where:
         return by_entries(call)
-    return Form("{np.copyto}({out}, {2}); {np.copyto}({out}, {1}, where={0})", rows=True)
+    all_of_it = "{out}[...] = {2}" if hasattr(y, "shape") else "{out}.fill({2})"
+    some = f"{{np.copyto}}({{out}}, {operand(call, 1)}, where={{0}})"
+    return Form(f"{all_of_it}; {some}", rows=True)
 
 
 def _hypot(xp: Any, d: Any, y: Any, side: Any) -> Any:

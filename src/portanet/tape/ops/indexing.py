@@ -94,24 +94,23 @@ def _take_transpose(xp: Any, g: Any, x: Any, indices: Any, *, axis: int | None =
 
 
 def _getitem_form(call: Any, x: Any, key: Any) -> Form | None:
-    parts = key if isinstance(key, tuple) else (key,)
-    basic = all(
-        isinstance(part, slice | int | type(None) | type(...)) and not isinstance(part, bool)
-        for part in parts
-    )
-    if not basic or not call.result.shape:
+    if not is_basic(key):
         return None
-    return Form(view="{0}[{1}]")
+    if call.result.shape:
+        return Form(view="{0}[{1}]")
+    if Ellipsis in (key if isinstance(key, tuple) else (key,)):  # an array without axes
+        return None
+    return Form(fresh="{0}[{1}]", number="{0}[{1}]")
 
 
 def _scatter_getitem_form(call: Any, g: Any, key: Any, shape: Any) -> Form | None:
-    if _getitem_form(call, g, key) is None:
+    if not is_basic(key):
         return None
     return Form("{out}.fill(0); {out}[{1}] = {0}")
 
 
 def _scatter_sum_form(call: Any, *parts: Any, keys: Any, shape: Any) -> Form | None:
-    if any(_getitem_form(call, parts[0], key) is None for key in keys):
+    if not all(map(is_basic, keys)):
         return None
     places = [f"{{out}}[{_subscript(key)}]" for key in keys]
     if _fill_apart(keys, shape):

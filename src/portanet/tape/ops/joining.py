@@ -83,6 +83,11 @@ def _concat_form(call: Any, *arrays: Any, axis: Any) -> Form | None:
     )
 
 
+def _stack_form(call: Any, *arrays: Any, axis: int) -> Form:
+    before = ":, " * (axis % len(call.result.shape))
+    return Form("; ".join(f"{{out}}[{before}{i}] = {{{i}}}" for i in range(len(arrays))))
+
+
 CARDS = [
     Card(
         "concat_arrays", _Joined(_concat_part), _concat_batch, numpy=_concat_form,
@@ -90,7 +95,7 @@ CARDS = [
         fresh=True, role=Role.JOIN,
     ),
     Card(
-        "stack_arrays", _Joined(_stack_part), _stack_batch,
+        "stack_arrays", _Joined(_stack_part), _stack_batch, numpy=_stack_form,
         body=lambda raw, *arrays, axis: raw.stack(arrays, axis=axis), fresh=True,
     ),
 ]  # fmt: skip

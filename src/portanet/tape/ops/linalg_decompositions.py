@@ -33,14 +33,15 @@ def _cholesky_vjp(xp: Any, g: Any, y: Any, x: Any, *, upper: bool = False) -> An
     if upper:
         g, y = adjoint(xp, g), adjoint(xp, y)
     back = adjoint(xp, y)
-    inner = xp.linalg.solve(back, lower_half(xp, back @ g))
-    return hermitian(xp, adjoint(xp, xp.linalg.solve(back, adjoint(xp, inner))))
+    inner = xp.linalg.solve_triangular(back, lower_half(xp, back @ g))
+    return hermitian(xp, adjoint(xp, xp.linalg.solve_triangular(back, adjoint(xp, inner))))
 
 
 def _cholesky_jvp(xp: Any, t: Any, y: Any, x: Any, *, upper: bool = False) -> Any:
     if upper:
         y = adjoint(xp, y)
-    inner = xp.linalg.solve(y, adjoint(xp, xp.linalg.solve(y, hermitian(xp, t))))
+    turned = adjoint(xp, xp.linalg.solve_triangular(y, hermitian(xp, t), lower=True))
+    inner = xp.linalg.solve_triangular(y, turned, lower=True)
     tangent = y @ lower_half(xp, inner)
     return adjoint(xp, tangent) if upper else tangent
 

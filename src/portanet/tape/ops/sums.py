@@ -6,11 +6,12 @@ A reduction along a short axis starts anew for each of its results; BLAS takes t
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from portanet.tape.ops.form import Form, FormOf, np_dtype
 
-_LONG = 256  # terms of a sum that may be added one by one
+LONG = 256  # terms of a sum that may be added one by one
 
 
 def reduction(ufunc: str) -> FormOf:
@@ -31,7 +32,11 @@ def sum_of(call: Any, x: Any, *, axis: Any = None, **options: Any) -> Form | Non
     if _needs_care(call, x) and "dtype" not in options:
         return Form("{call}, out={out})", "{call})", rows=options.get("keepdims", False))
     product = None if "dtype" in options else _product(call.result, x, axis)
-    return product or _ADDITION(call, x, axis=axis, **options)
+    form = product or _ADDITION(call, x, axis=axis, **options)
+    if form is None or x.shape:
+        return form
+    # Of the number 0 with a sign a sum makes one without.
+    return replace(form, number="{0} + 0.0")
 
 
 def mean_of(call: Any, x: Any, *, axis: Any = None, keepdims: bool = False) -> Form | None:
@@ -52,7 +57,7 @@ _ADDITION = reduction("add")
 
 def _needs_care(call: Any, x: Any) -> bool:
     """Whether NumPy's own sum of real or complex numbers may stall, and ours takes its place."""
-    long = x.size > _LONG * max(call.result.size, 1)
+    long = x.size > LONG * max(call.result.size, 1)
     return np_dtype(x.dtype).name in (("float16", "float32", "complex64") if long else ("float16",))
 
 
@@ -69,7 +74,7 @@ def _product(result: Any, x: Any, axis: Any) -> Form | None:
     before, after = shape[: summed[0]], shape[summed[-1] + 1 :]
     n = math.prod(shape[summed[0] : summed[-1] + 1])
     columns = summed == [0] and rank == 2  # which NumPy adds one by one too
-    if n > _LONG and not columns:
+    if n > LONG and not columns:
         return None
     kept = len(result.shape) == rank
     wide = math.prod(after)
@@ -87,7 +92,9 @@ def _product(result: Any, x: Any, axis: Any) -> Form | None:
         text = f"{{np.matmul}}({{ones:{n}}}, {_seen('{0}', shape, (-1, n, wide))}"
         given = -1, wide
     write = f"{text}, {_seen('{out}', result.shape, given)})"
-    return Form(write, _seen(f"{text})", given, result.shape), rows=kept and bool(before))
+    fresh = _seen(f"{text})", given, result.shape)
+    number = None if result.shape else fresh
+    return Form(write, fresh, rows=kept and bool(before), number=number)
 
 
 def _seen(text: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:

@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from portanet.tape.ops.card import Card
+from portanet.tape.ops.form import Form, by_entries, kind_of, np_dtype, operand
 from portanet.tape.ops.words import Words
 from portanet.tape.rule import Elementwise
 
@@ -17,6 +22,10 @@ template <typename T> __device__ T portanet_logistic(T a) {
     T e = exp(-fabs(a));
     return (a < 0 ? e : T(1)) / (T(1) + e);
 }"""
+# Entries from which on NumPy is silenced sooner than odds are copied: 2.9 µs to 2.3 for 240, 6.7
+# either way for 4096, 76 to 108 for 100,000.
+SPARED = 4096
+_SHARE_OF_ODDS = "{np.divide}({out}, {np.add}({out}, {number:1.0}), {out})"
 _LOGADDEXP = """
 template <typename T> __device__ T portanet_logaddexp(T a, T b) {
     if (a == b) return a + T(0.69314718055994530942);
@@ -31,16 +40,54 @@ def _atan2(xp: Any, d: Any, y: Any, side: Any, a: Any, b: Any) -> Any:
     return d * (side / radius / radius)
 
 
-def _logaddexp(xp: Any, d: Any, y: Any, own: Any, other: Any) -> Any:
-    if not hasattr(other, "shape"):
-        other = xp.full_like(own, other)
-    stuck = xp.logical_and(own == other, xp.isinf(own))
-    return d * xp.logistic(xp.where(stuck, 0.0, own) - xp.where(stuck, 0.0, other))
-
-
 def _logistic(raw: Any, x: Any) -> Any:
     e = raw.exp(-raw.abs(x))
     return raw.where(x < 0, e, 1.0) / (1.0 + e)
+
+
+def _share(raw: Any, own: Any, other: Any) -> Any:
+    """The weight of one operand of ``logaddexp``: a half of two infinities that are the same."""
+    other = other if hasattr(other, "shape") else raw.full_like(own, other)
+    alike = own == other
+    return _logistic(raw, raw.where(alike, 0.0, own) - raw.where(alike, 0.0, other))
+
+
+def logistic_form(call: Any, x: Any) -> Form | None:
+    """Return how NumPy computes the logistic function."""
+    return _of_odds(call, "", "{0}")
+
+
+def bounded_form(call: Any, x: Any) -> Form | None:
+    """Return how it does so for operands of which the exponential is finite."""
+    form = logistic_form(call, x)
+    if form is None or call.result.size > SPARED:
+        return form
+    return replace(form, write="{np.exp}({0}, {out}); " + _SHARE_OF_ODDS)
+
+
+def _share_form(call: Any, own: Any, other: Any) -> Form | None:
+    first, second = operand(call, 0), operand(call, 1)
+    differ = f"where={{np.not_equal}}({first}, {second})"
+    gap = f"{{out}}.fill(0); {{np.subtract}}({first}, {second}, {{out}}, {differ}); "
+    return _of_odds(call, gap, "{out}")
+
+
+def _of_odds(call: Any, before: str, logarithm: str) -> Form | None:
+    """Return the form of ``odds / (1 + odds)``, where the odds are kept finite."""
+    if kind_of(call.result) != "f":
+        return None
+    if call.result.size > SPARED:
+        return by_entries(call)
+    far = largest_exponent(np_dtype(call.result.dtype))
+    steps = f"{before}{{np.minimum}}({logarithm}, {{number:{far!r}}}, out={{out}}); "
+    steps += "{np.exp}({out}, {out}); " + _SHARE_OF_ODDS
+    return Form(steps, elementwise=not before, rows=True)
+
+
+@functools.cache
+def largest_exponent(dtype: Any) -> float:
+    """Return the largest number of a dtype of NumPy whose exponential is finite."""
+    return float(np.nextafter(np.log(np.finfo(dtype).max), dtype.type(0)))
 
 
 CARDS = [
@@ -91,11 +138,28 @@ CARDS = [
         numpy="log10", words="log10({0})",
     ),
     Card(
-        "logaddexp", Elementwise(_logaddexp, lambda xp, d, y, a, b: _logaddexp(xp, d, y, b, a)),
+        "logaddexp",
+        Elementwise(
+            lambda xp, d, y, a, b: d * xp.logaddexp_share(a, b),
+            lambda xp, d, y, a, b: d * xp.logaddexp_share(b, a),
+        ),
         numpy="logaddexp", words=Words("portanet_logaddexp({0}, {1})", helpers=(_LOGADDEXP,)),
     ),
     Card(
-        "logistic", Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))), fresh=True,
+        "logaddexp_share",
+        Elementwise(
+            lambda xp, d, y, own, other: d * (y * (1.0 - y)),
+            lambda xp, d, y, own, other: -d * (y * (1.0 - y)),
+        ),
+        numpy=_share_form, fresh=True, body=_share,
+        words=Words(
+            "portanet_logistic({0} == {1} ? {type}(0) : {type}({0} - {1}))",
+            helpers=(LOGISTIC,), several=True,
+        ),
+    ),
+    Card(
+        "logistic", Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))),
+        numpy=logistic_form, fresh=True,
         words=Words("portanet_logistic({0})", helpers=(LOGISTIC,), several=True), body=_logistic,
     ),
     Card("sin", Elementwise(lambda xp, d, y, x: d * xp.cos(x)), numpy="sin", words="sin({0})"),

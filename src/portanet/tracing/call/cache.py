@@ -121,7 +121,7 @@ class Cache:
             return CacheInfo(self.hits, self.misses, len(self._programs), self._kept_bytes())
 
     def _use(self, replay: Any) -> None:
-        if replay.match is not None:
+        if replay.call is not None:
             others = [x for x in self.recent if x is not replay]
             self.recent = (replay, *others[: _MOST_RECENT - 1])
 

@@ -17,33 +17,78 @@ from portanet.tracing.write.trees import Unknown, sorted_keys
 _STATIC = (bool, int, str, bytes)
 
 
-def matcher(
-    args: Any, kwargs: Any, is_input: Callable[[Any], bool]
-) -> Callable[[Any, Any], Any] | None:
-    """Return a function that gives the inputs of a call, None if it differs from this one.
+OTHER: Any = object()
+"""What a `Match` gives for the arguments of another call."""
 
-    Inputs come in the order of `portanet.trees.leaves`.
+
+class Match:
+    """The source that tells calls like one with these arguments from others.
+
+    Parameters
+    ----------
+    args, kwargs : trees
+    is_input : callable
+        Whether a leaf is an input; the inputs come in the order of `portanet.trees.leaves`.
+    is_traced : callable, optional
+        Whether an array is traced: a call with one is another one.
+
+    Raises
+    ------
+    Unknown
+        If there is something in the trees that straight code cannot take apart.
     """
-    writer = _MatcherWriter(is_input)
-    try:
-        writer.visit("args", args)
-        writer.visit("kwargs", kwargs)
-    except Unknown:
-        return None
-    lines = [
-        "def match(args, kwargs):",
-        "    try:",
-        *(f"        {line}" for line in writer.lines),
-        "    except (KeyError, AttributeError, IndexError):",
-        "        return None",
-        f"    return ({''.join(f'{name}, ' for name in writer.inputs)})",
-    ]
-    names = dict(writer.constants)
-    exec(compile("\n".join(lines), "<portanet.jit>", "exec"), names)
-    return names["match"]
+
+    def __init__(
+        self,
+        args: Any,
+        kwargs: Any,
+        is_input: Callable[[Any], bool],
+        is_traced: Callable[[Any], bool] | None = None,
+    ) -> None:
+        self._writer = _MatchWriter(is_input)
+        self._writer.visit("args", args)
+        self._writer.visit("kwargs", kwargs)
+        self._texts = ", ".join(self._writer.inputs)
+        if is_traced is not None:
+            self._writer.refuse(is_traced, f"[{self._texts}]")
+
+    def whole(self, replay: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+        """Return a function of ``args, kwargs`` that gives ``replay(inputs)``, or `OTHER`."""
+        return self._function(f"return replay([{self._texts}])", replay=replay)
+
+    def replay(self, workspaces: list[Any], make: Callable[[], Any]) -> Callable[[Any, Any], Any]:
+        """Return a function of ``args, kwargs`` that gives the outputs of a replay, or `OTHER`.
+
+        The replay takes place in one of `workspaces`, which no other call can take meanwhile, or in
+        a new one that `make` makes.
+        """
+        names = {"take": workspaces.pop, "give": workspaces.append, "make": make}
+        return self._function(
+            "try:",
+            "    run = take()",
+            "except IndexError:",
+            "    run = make()",
+            f"outputs = run({self._texts})",
+            "give(run)",
+            "return outputs",
+            **names,
+        )
+
+    def _function(self, *ends: str, **names: Any) -> Callable[[Any, Any], Any]:
+        lines = [
+            "def call(args, kwargs):",
+            "    try:",
+            *(f"        {line}" for line in self._writer.lines),
+            "    except (KeyError, AttributeError, IndexError):",
+            "        return OTHER",
+            *(f"    {line}" for line in ends),
+        ]
+        names |= {"OTHER": OTHER, **self._writer.constants}
+        exec(compile("\n".join(lines), "<portanet.jit>", "exec"), names)
+        return names["call"]
 
 
-class _MatcherWriter:
+class _MatchWriter:
     def __init__(self, is_input: Callable[[Any], bool]) -> None:
         self.is_input = is_input
         self.lines: list[str] = []
@@ -85,6 +130,10 @@ class _MatcherWriter:
         self._require(condition)
         self.inputs.append(name)
 
+    def refuse(self, trait: Callable[[Any], bool], values: str) -> None:
+        """Let a call be another one if something among some values has a trait."""
+        self._require(f"not any(map({self._constant(trait)}, {values}))")
+
     def _device(self, name: str, value: Any) -> str:
         """Return the condition on a device: by the attribute, where the adapter says the same."""
         backend = backend_of(value)
@@ -95,7 +144,7 @@ class _MatcherWriter:
         return f"{self._constant(backend.device_of)}({name}) == {same}"
 
     def _require(self, condition: str) -> None:
-        self.lines.append(f"if not ({condition}): return None")
+        self.lines.append(f"if not ({condition}): return OTHER")
 
     def _constant(self, value: Any) -> str:
         name = f"c{len(self.constants)}"

@@ -15,6 +15,7 @@ from portanet.tracing.call import replays
 from portanet.tracing.call.anew import reason_of, warn_user
 from portanet.tracing.call.arguments import Marked
 from portanet.tracing.call.cache import Cache, CacheInfo
+from portanet.tracing.call.calling import OTHER
 from portanet.tracing.call.chance import Chance
 from portanet.tracing.call.signature import refuse_changing, signature
 from portanet.tracing.watch.surroundings import Surroundings
@@ -28,6 +29,8 @@ class Jitted:
     Attributes
     ----------
     function : callable
+    recordings : int
+        How often it was recorded.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Jitted:
         self._static = static
         self._donated = donated
         self._around = around
+        self.recordings = 0
         self._mode = mode
         self._cache = Cache()
         self._surroundings: Surroundings | None = None
@@ -60,15 +64,19 @@ class Jitted:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._unchanged is not None and not self._unchanged():
             self._look_around()
-        for replay in self._cache.recent:
-            inputs = replay.match(args, kwargs)
-            if inputs is not None:
-                self._cache.hits += 1
-                try:
-                    return replay(inputs)
-                except Exception as error:
-                    failed = error
-                return self._without(replay.key, failed, args, kwargs)
+        cache = self._cache
+        for replay in cache.recent:
+            try:
+                outputs = replay.call(args, kwargs)
+            except Exception as error:
+                failed = error
+            else:
+                if outputs is OTHER:
+                    continue
+                cache.hits += 1
+                return outputs
+            cache.hits += 1
+            return self._without(replay.key, failed, args, kwargs)
         return self._look_up(args, kwargs)[1]
 
     def _look_up(self, args: Any, kwargs: Any, run: bool = True) -> tuple[Any, Any]:
@@ -123,6 +131,7 @@ class Jitted:
         replay.key = key
         self._take_surroundings()
         self._cache.add(key, replay, f"pn.jit: {self}")
+        self.recordings = self._cache.misses
         return replay, outputs
 
     def _take_surroundings(self) -> None:
@@ -170,11 +179,6 @@ class Jitted:
     def within(self, around: Surroundings) -> Jitted:
         """Return this without its programs, its surroundings watched by the caller."""
         return Jitted(self.function, self._static, self._donated, around, self._mode)
-
-    @property
-    def recordings(self) -> int:
-        """How often the function was recorded."""
-        return self._cache.misses
 
     def cache_info(self) -> CacheInfo:
         """Return how often the function was replayed and recorded, and what is kept.
@@ -260,6 +264,8 @@ class Jitted:
             recorded: 2
             constants and common subexpressions: 2
             transposes into products: 2
+            rows times transposes: 2
+            sums into dot products: 2
             dead code: 2
             copies of inputs that are viewed often: 2
         """

@@ -8,13 +8,14 @@ from typing import Any
 from portanet import trees
 from portanet.autodiff.hidden import refuse_hidden
 from portanet.tracing.call.arguments import bare
-from portanet.tracing.call.calling import matcher
+from portanet.tracing.call.calling import Match
 from portanet.tracing.call.hoist import Hoisted
 from portanet.tracing.passes import optimized
 from portanet.tracing.program import Program
 from portanet.tracing.record.record import record
 from portanet.tracing.write import branch_source, loop_source  # noqa: F401  how they are written
 from portanet.tracing.write.source import Source, Writer
+from portanet.tracing.write.trees import Unknown
 
 
 class Replay:
@@ -22,8 +23,8 @@ class Replay:
 
     Attributes
     ----------
-    match : callable or None
-        Takes the arguments of a call; returns the inputs, or None if the call is another one.
+    call : callable or None
+        Takes the arguments of a call; returns its outputs, or `OTHER` if it is another one's call.
     key : tuple
         What the cache finds it by.
     """
@@ -32,23 +33,24 @@ class Replay:
         self,
         program: Program,
         source: Source,
-        match: Any,
+        match: Match | None,
         counts: list[tuple[str, int]],
         following: Callable[..., Any],
     ) -> None:
         self.program = program
-        self._following = following
         self.counts = counts
         self.source = source
-        self.match = match
         self.key: Any = None
         self._idle: list[Callable[..., Any]] = []
+        # What `call` refers to is not this replay, which lives as long as somebody holds it.
+        self._workspace = lambda: following(source.workspace())
+        self.call = match and match.replay(self._idle, self._workspace)
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
         try:
             run = self._idle.pop()
         except IndexError:
-            run = self._following(self.source.workspace())
+            run = self._workspace()
         outputs = run(*inputs)
         self._idle.append(run)
         return outputs
@@ -72,13 +74,12 @@ class LibraryReplay:
     kept_bytes = 0
     key: Any = None
 
-    def __init__(self, hoisted: Hoisted, structure: Any, match: Any) -> None:
-        self.hoisted = hoisted
-        self.structure = structure
-        self.match = match
+    def __init__(self, hoisted: Hoisted, structure: Any, match: Match | None) -> None:
+        self._replay = lambda inputs: trees.unflatten(structure, hoisted(inputs))
+        self.call = match and match.whole(self._replay)
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
-        return trees.unflatten(self.structure, self.hoisted(inputs))
+        return self._replay(inputs)
 
     def text(self) -> str:
         return "# compiled by the library of the arrays\n"
@@ -133,9 +134,11 @@ def make(
 
     chosen = set(map(id, inputs))
     args, kwargs = trees.unflatten(structure, leaves)
-    match = matcher(args, kwargs, lambda x: id(x) in chosen)
-    if match is not None and backend.hides_traces:
-        match = _of_untraced(match, backend)
+    try:
+        is_traced = backend.is_traced if backend.hides_traces else None
+        match = Match(args, kwargs, lambda x: id(x) in chosen, is_traced)
+    except Unknown:
+        match = None
     if backend.jit == "library":
         given = [places.index(i) for i in donated]
         hoisted = Hoisted(flattened, inputs, backend, given, mode)
@@ -153,15 +156,6 @@ def make(
 
     replay = backend.following(replay_of)(inputs)
     return replay, replay(inputs)
-
-
-def _of_untraced(match: Callable[[Any, Any], Any], backend: Any) -> Callable[[Any, Any], Any]:
-    def found(args: Any, kwargs: Any) -> Any:
-        inputs = match(args, kwargs)
-        traced = inputs is not None and any(map(backend.is_traced, inputs))
-        return None if traced else inputs
-
-    return found
 
 
 def _split(tree: Any) -> tuple[list[Any], list[Any]]:

@@ -9,7 +9,9 @@ import numpy as np
 from portanet.tracing.plan.form import COPY, form_of
 from portanet.tracing.program import Operation, Program, Variable
 
-_WORTH = 1536  # bytes that are copied in the time that it takes to make a view
+# Bytes that are copied in the time that it takes to make a view: a view takes 0.1 to 0.2 µs, a copy
+# of 64 bytes 0.17, of 6 kB 0.26 and of 24 kB 0.66.
+_WORTH = 1536
 
 
 def with_copied_inputs(program: Program) -> Program:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.form import Form
-from portanet.tracing.program import Operation
+from portanet.tape.ops.table import CARDS
+from portanet.tracing.program import Operation, Variable, variables
 
 
 def form_of(operation: Operation) -> Form | None:
@@ -15,18 +18,33 @@ def form_of(operation: Operation) -> Form | None:
     return None if make is None else make(operation, *operation.args, **operation.options)
 
 
-class _Copy:
-    """The primitive of a copy into kept memory, which only the planner makes."""
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """The primitive of an operation that only the planner makes, for NumPy: what its card says."""
 
-    card = Card(
+    card: Card
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+
+COPY = Planned(
+    Card(
         "copy of input",
         numpy=lambda call, x: Form("{out}[...] = {0}", "{0}.copy()", rows=True),
         fresh=True,
     )
-    name = card.name
+)
+"""The primitive of a copy into kept memory."""
 
 
-COPY = _Copy()
+_RESHAPING = Planned(CARDS["reshape"])
+
+
+def reshaped(x: Any, result: Variable) -> Operation:
+    """Return the operation that looks at an array in the shape of `result`."""
+    return Operation(_RESHAPING, [x, result.shape], {}, result, tuple(variables(x)))
 
 
 class NumPy:

@@ -32,7 +32,7 @@ def output_texts(writer: Any) -> list[str]:
         if not is_array(value):
             texts.append(text)
         elif isinstance(value, np.generic):
-            texts.append(f"{text}[()]")
+            texts.append(text if y in writer.plan.numbers else f"{text}[()]")
         elif not shared or any(owner in writer.plan.kept for owner in owners):
             texts.append(_copied(writer, text, value))
         else:

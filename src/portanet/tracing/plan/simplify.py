@@ -70,7 +70,7 @@ def _keys(values: Any) -> tuple[Any, ...]:
 
 
 def _key(x: Any) -> Any:
-    """What two equal static values share; arrays and variables are equal to themselves alone."""
+    """What two equal static values share; variables, and arrays with axes, are like no others."""
     if isinstance(x, tuple | list):
         return type(x), _keys(x)
     if isinstance(x, slice):
@@ -79,6 +79,8 @@ def _key(x: Any) -> Any:
         return type(x), x
     if isinstance(x, float | complex | str | type(None) | type(...)):
         return type(x), repr(x)
+    if isinstance(x, np.ndarray | np.generic) and not x.shape and x.dtype.kind in "biufc":
+        return type(x), x.dtype, x.tobytes()
     return id(x)
 
 

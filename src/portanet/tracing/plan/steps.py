@@ -13,7 +13,7 @@ from portanet.tape.ops.card import Role
 from portanet.tape.ops.form import Form
 from portanet.tracing.plan.aliases import Aliases
 from portanet.tracing.plan.form import NumPy, form_of
-from portanet.tracing.program import HostFunction, Operation, Program, Variable
+from portanet.tracing.program import HostFunction, Opaque, Operation, Program, Variable
 
 _NUMPY = NumPy(lambda path: f"np.{path}")
 
@@ -26,7 +26,8 @@ class Step:
     ----------
     how : str
         "write" into kept memory, "fresh" memory, "view" of what is kept, "look" at what is not,
-        "call" of the primitive's own function, or "join" of arrays that mostly lie there already.
+        "call" of the primitive's own function, "join" of arrays that mostly lie there already, or
+        "number", of which Python's operators are sooner done.
     """
 
     operation: Operation
@@ -57,6 +58,8 @@ class Plan:
         For each array that is made at its place in a larger one: that one, and the first byte.
     strangers : dict
         For each larger one the parts that are not made there, with the row where they belong.
+    numbers : set of Variable
+        Results that are NumPy's numbers and no arrays.
     """
 
     def __init__(self, program: Program, forms: bool) -> None:
@@ -65,6 +68,7 @@ class Plan:
         self.kept: dict[Variable, np.ndarray] = {}
         self.homes: dict[Variable, tuple[Variable, int]] = {}
         self.strangers: dict[Variable, list[tuple[int, Any]]] = {}
+        self.numbers: set[Variable] = set()
         outputs = {y for y in program.outputs if isinstance(y, Variable)}
         steps = [self._formed(operation) for operation in program.operations]
         self._given = set(outputs)
@@ -102,6 +106,12 @@ class Plan:
                 step.how = "view"
                 return step
             step.form = form = Form("{out}[...] = " + form.view, form.view)
+        if form.number is not None and _is_number(result) and (
+            not form.universal or all(map(_is_number, operation.args))
+        ):  # fmt: skip
+            step.how = "number"
+            self.numbers.add(result)
+            return step
         if form.write is None or result in self._given:
             step.how = "fresh"
             return step
@@ -148,3 +158,10 @@ class Plan:
         there, here = self.kept[owner], self.kept[part]
         alike = here.flags.c_contiguous and here.nbytes == there.nbytes
         return bool(here.size) and alike and here.ctypes.data == there.ctypes.data
+
+
+def _is_number(x: Any) -> bool:
+    """Whether it is one real number in single or double precision, or one of Python."""
+    if type(x) in (int, float) or isinstance(x, Opaque):
+        return True
+    return getattr(x, "shape", None) == () and str(x.dtype) in ("float32", "float64")

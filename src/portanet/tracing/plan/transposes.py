@@ -14,7 +14,7 @@ from portanet.tracing.program import Operation, Program, Variable, replaced
 
 def with_folded_transposes(program: Program) -> Program:
     """Write ``(x y)^T`` as ``y^T x^T``, which a product computes in place, and drop ``x^T^T``."""
-    if not any(map(_is_transpose, program.operations)):
+    if not any(map(is_transpose, program.operations)):
         return program
     uses = Counter(v for operation in program.operations for v in operation.operands)
     uses.update(y for y in program.outputs if isinstance(y, Variable))
@@ -29,7 +29,7 @@ def with_folded_transposes(program: Program) -> Program:
     def transposed(x: Any, like: Operation) -> Any:
         if isinstance(x, np.ndarray):
             return x.T
-        if _is_transpose(made.get(x)):
+        if is_transpose(made.get(x)):
             return made[x].args[0]
         result = Variable(x.shape[::-1], x.dtype)
         add(Operation(like.primitive, [x, *like.args[1:]], like.options, result))
@@ -44,9 +44,9 @@ def with_folded_transposes(program: Program) -> Program:
         seen = tuple(map(current, operation.seen))
         operation = replace(operation, args=args, options=options, seen=seen)
         source = made.get(args[0]) if args and isinstance(args[0], Variable) else None
-        if source is None or not _is_transpose(operation):
+        if source is None or not is_transpose(operation):
             add(operation)
-        elif _is_transpose(source):
+        elif is_transpose(source):
             same[operation.result] = source.args[0]
         elif _is_product(source) and uses[source.result] == 1:
             factors = [transposed(x, operation) for x in reversed(source.args)]
@@ -56,7 +56,7 @@ def with_folded_transposes(program: Program) -> Program:
     return Program(program.inputs, operations, [current(y) for y in program.outputs])
 
 
-def _is_transpose(operation: Operation | None) -> bool:
+def is_transpose(operation: Operation | None) -> bool:
     if operation is None:
         return False
     axes = operation.args[1:]

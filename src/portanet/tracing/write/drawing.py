@@ -139,6 +139,8 @@ class Drawing:
             return f"in {', '.join(self.names[owner] for owner in owners)}"
         slot = storage.places.get(result, storage.places.get(owners[0], (None, 0)))[0]
         what = "result" if any(result is y for y in self.program.outputs) else ""
+        if step.how == "number":
+            return what or "number"
         if slot is None:
             return "" if isinstance(result, Opaque) else what or "new"
         if slot in storage.given:

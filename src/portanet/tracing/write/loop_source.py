@@ -128,12 +128,16 @@ class LoopWriter(Writer):
             self._setup.append(f"z{k} = {start if self.forms else None}")
 
     def _factors(self) -> set[str]:
-        """The constants that products read in each step: in the order of memory that is fast."""
+        """The constants that products read in each step: in the order of memory that is fast.
+
+        A product with one row takes no longer with a matrix that is turned over.
+        """
         if not self.forms:
             return set()
         known = set(self.loop.constants)
         products = [op for op in self.loop.operations if op.card.role is Role.PRODUCT]
-        return {self.names[v] for op in products for v in op.operands if v in known}
+        several = [op for op in products if all(x.size > x.shape[-1] for x in op.args)]
+        return {self.names[v] for op in several for v in op.operands if v in known}
 
     def _open_carry(self, j: int, v: Variable, y: Any) -> None:
         """Give a carry the rows of one array, or two places by turns if none is kept."""

@@ -7,6 +7,7 @@ kept memory its leading axes of length 1. The views are made once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ import numpy as np
 from portanet.tape.ops.form import kind_of
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage
-from portanet.tracing.program import Variable
-from portanet.tracing.write.wording import Wording
+from portanet.tracing.program import Opaque, Variable
+from portanet.tracing.write.wording import Ones, Wording
 
 
 class Shaping(Wording):
@@ -25,8 +26,11 @@ class Shaping(Wording):
     ----------
     plan : Plan
     storage : Storage
+    names : dict
+        What the source calls each variable.
     """
 
+    names: dict[Variable, str]
     plan: Plan
     storage: Storage
 
@@ -35,30 +39,48 @@ class Shaping(Wording):
         self._made: list[str] = []
         self._lines: list[str] = []
         self._views: dict[Any, str] = {}
+        self._taken: dict[Variable, str] = {}
 
     def _without_axes(self, step: Step, operands: list[str], out: str) -> tuple[list[str], str]:
         """Leave out axes of length 1: NumPy is slow to spread what it could take as it lies."""
         result, args = step.result, step.operation.args
         dtypes = [x.dtype for x in args if kind_of(x) in ("f", "c")]
-        ones = next((i for i, n in enumerate(result.shape) if n != 1), 0)
-        shorter = any(len(getattr(x, "shape", ())) == len(result.shape) - ones for x in args)
-        cuts = step.how == "write" and ones > 0 and shorter and not self._is_new(result)
-        cuts = cuts and all(self._may_be_cut(x, result, ones) for x in args)
-        named = []
-        for x, text in zip(args, operands, strict=True):
-            if isinstance(x, Variable) and x.dtype is None:
-                text = self._number(x, text, dtypes[0]) if dtypes else text
+        cut, named = self._cut(step), []
+        for x, text in zip(args, self._without_numbers(args, operands), strict=True):
+            if isinstance(x, Opaque):
+                text = self._as_array(x, text, dtypes[0]) if dtypes else text
             elif step.how == "write" and self._is_kept(x) and x.size == 1 and x.shape:
-                text = self._once((x, ()), f"{text}.reshape(())")
+                text = self._seen(x, text, ())
             elif step.how == "write" and isinstance(x, np.ndarray) and _is_one_number(x):
                 text = self.constant(np.asarray(x[(0,) * x.ndim]))
-            elif cuts and getattr(x, "shape", None) == result.shape:
-                text = self._once((x, x.shape[ones:]), f"{text}.reshape({x.shape[ones:]!r})")
+            elif cut and isinstance(x, Variable) and x.shape == result.shape:
+                text = self._seen(x, text, x.shape[cut:])
             named.append(text)
-        if cuts:
-            shape = result.shape[ones:]
-            out = self._once((result, shape), f"{out}.reshape({shape!r})")
+        if cut and step.how == "write":
+            out = self._seen(result, out, result.shape[cut:])
         return named, out
+
+    def _with_axes(self, step: Step, text: str) -> str:
+        """Give a new result the axes that its operands were left without."""
+        universal = step.form is not None and step.form.universal
+        return f"{text}.reshape({step.result.shape!r})" if universal and self._cut(step) else text
+
+    def _cut(self, step: Step) -> int:
+        """Return how many leading axes of length 1 an operation does without."""
+        result, args = step.result, step.operation.args
+        ones = next((i for i, n in enumerate(result.shape) if n != 1), 0)
+        shorter = any(len(getattr(x, "shape", ())) == len(result.shape) - ones for x in args)
+        if not shorter or (step.how == "write" and self._is_new(result)):
+            return 0
+        return ones if all(self._may_be_cut(x, result, ones) for x in args) else 0
+
+    def _without_numbers(self, args: Sequence[Any], operands: list[str]) -> list[str]:
+        """Write numbers into arrays: functions that get a number make one in each call."""
+        numbers = self.plan.numbers
+        return [
+            self._as_array(x, text, x.dtype) if isinstance(x, Variable) and x in numbers else text
+            for x, text in zip(args, operands, strict=True)
+        ]
 
     def _may_be_cut(self, x: Any, result: Variable, ones: int) -> bool:
         shape = getattr(x, "shape", None)
@@ -68,10 +90,33 @@ class Shaping(Wording):
             return _is_one_number(x)
         return self._is_kept(x) and (x.size == 1 or shape == result.shape)
 
-    def _number(self, x: Variable, text: str, dtype: Any) -> str:
-        """Return the array into which a number of the host is written."""
+    def _operators(self, step: Step) -> str:
+        """Return the expression of a result that is a number."""
+        assert step.form is not None
+        assert step.form.number is not None
+        operands = map(self._number, step.operation.args)
+        ones = Ones(self, step.result.dtype)
+        return step.form.number.format(*operands, ones=ones, np=self._numpy)
+
+    def _number(self, x: Any) -> str:
+        """Return the text of an operand: one without axes as a number, taken out of memory once."""
+        if getattr(x, "shape", ()):
+            return self._operand(x, self.names)
+        if not isinstance(x, Variable):
+            return self.constant(x[()] if isinstance(x, np.ndarray) else x)
+        name = self.names[x]
+        if x in self.plan.numbers or isinstance(x, Opaque):
+            return name
+        if x not in self._taken:
+            self._taken[x] = f"n{len(self._taken)}"
+            self._lines.append(f"{self._taken[x]} = {name}[()]")
+        return self._taken[x]
+
+    def _as_array(self, x: Variable, text: str, dtype: Any) -> str:
+        """Return the array into which a number is written."""
         known = len(self._views)
-        name = self._once((x, dtype), f"{self.function('empty')}((), {self.constant(dtype)})")
+        made = f"{self.function('empty')}((), {self.constant(dtype)})"
+        name = self._once(made, (x, dtype))
         if len(self._views) > known:
             self._lines.append(f"{name}[()] = {text}")
         return name
@@ -80,8 +125,21 @@ class Shaping(Wording):
         """Whether a variable lies in memory that stays its own between calls."""
         return isinstance(x, Variable) and x in self.plan.kept and not self._is_new(x)
 
-    def _once(self, key: Any, text: str) -> str:
-        """Return the name of what is made when the workspace is."""
+    def _seen(self, variable: Variable, text: str, shape: tuple[int, ...]) -> str:
+        """Return the name of kept memory seen in another shape: one name for the same bytes.
+
+        NumPy looks for overlaps between operands and results that are not the same array.
+        """
+        owners, array = self.plan.aliases.made(variable), self.plan.kept[variable]
+        place = self.storage.places.get(owners[0]) if len(owners) == 1 else None
+        key: Any = (variable, shape)
+        if place is not None and array.flags.c_contiguous:
+            first = array.ctypes.data - self.plan.kept[owners[0]].ctypes.data
+            key = place[0], place[1] + first, array.dtype, shape
+        return self._once(f"{text}.reshape({shape!r})", key)
+
+    def _once(self, text: str, key: Any) -> str:
+        """Return the name of what is made when the workspace is, once for each key."""
         if key not in self._views:
             self._views[key] = f"u{len(self._views)}"
             self._made.append(f"    {self._views[key]} = {text}")

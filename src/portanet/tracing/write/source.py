@@ -109,7 +109,7 @@ class Writer(Shaping):
         self.items = in_loops(self.plan)
         self.storage = Storage(self.items, self.plan, donated)
         check.storage(self.items, self.plan, self.storage)
-        self.names: dict[Variable, str] = {v: f"a{i}" for i, v in enumerate(program.inputs)}
+        self.names = {v: f"a{i}" for i, v in enumerate(program.inputs)}
         for i, operation in enumerate(program.operations):
             self.names[operation.result] = f"v{i}"
         self._started: set[int] = set()
@@ -160,6 +160,8 @@ class Writer(Shaping):
             name = names[result]
         if step.form is None:
             self._lines.append(f"{name} = {self._call(operation, names)})")
+        elif step.how == "number":
+            self._lines.append(f"{name} = {self._operators(step)}")
         elif step.how == "write":
             self._lines.append(self._filled(step, names))
         elif step.how == "fresh" and step.form.fresh is None:
@@ -168,7 +170,8 @@ class Writer(Shaping):
             self._lines.append(f"{name} = {empty}({result.shape!r}, {dtype})")
             self._lines.append(self._filled(step, names))
         elif step.how == "fresh":
-            self._lines.append(f"{name} = {self._text(step.form.fresh, step, names)}")
+            text = self._with_axes(step, self._text(step.form.fresh, step, names))
+            self._lines.append(f"{name} = {text}")
         elif step.how == "join":
             self._join(operation)
         else:

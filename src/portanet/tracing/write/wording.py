@@ -28,7 +28,7 @@ class _Numbers:
         return self.wording.constant(np.asarray(float(text), self.dtype))
 
 
-class _Ones:
+class Ones:
     """What ``{ones:3,1}`` in a form becomes: an array of ones of that shape."""
 
     def __init__(self, wording: Wording, dtype: Any) -> None:
@@ -83,11 +83,13 @@ class Wording:
         out = names[step.result]
         if loop is None and step.form.universal:
             operands, out = self._without_axes(step, operands, out)
+        elif loop is None and step.form.rows:
+            operands = self._without_numbers(operation.args, operands)
         dtype = operation.result.dtype
         return form.format(
             *operands,
             out=out,
-            ones=_Ones(self, dtype),
+            ones=Ones(self, dtype),
             call=call,
             number=_Numbers(self, dtype),
             np=self._numpy,
@@ -96,6 +98,10 @@ class Wording:
     def _without_axes(self, step: Step, operands: list[str], out: str) -> tuple[list[str], str]:
         """Return the operands and the result of a universal function as they cost least."""
         return operands, out
+
+    def _without_numbers(self, args: Sequence[Any], operands: list[str]) -> list[str]:
+        """Return operands of which those that are numbers are arrays."""
+        return operands
 
     def function(self, path: str) -> str:
         """Return the name of a function of NumPy: looked up once, not in each call."""
@@ -137,6 +143,7 @@ class Wording:
 
 def _as_arrays(args: Sequence[Any]) -> Sequence[Any]:
     """Make arrays without axes of the numbers among the operands of a universal function."""
+    args = [np.asarray(x) if isinstance(x, np.generic) else x for x in args]
     dtypes = [x.dtype for x in args if kind_of(x) in ("f", "c")]
     if not dtypes:
         return args
