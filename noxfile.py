@@ -105,6 +105,13 @@ def device_code(session: nox.Session) -> None:
 
 
 @nox.session
+def cupy13_names(session: nox.Session) -> None:
+    """Hold the stand-in against the names of CuPy 13, which the adapter refuses."""
+    install(session, "test")
+    session.run("pytest", "tests/backends/test_standin.py", env={"PORTANET_TEST_CUPY": "13"})
+
+
+@nox.session
 def standard(session: nox.Session) -> None:
     """Try the functions of SciPy, scikit-learn and array-api-extra that take traced arrays."""
     session.install("-e", ".", "scipy", "scikit-learn", "-c", "tests/constraints.txt")

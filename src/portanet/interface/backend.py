@@ -43,10 +43,13 @@ class Backend(Functions):
         kept, ``"calls"`` by the recorded calls of the library, ``"library"`` by the library's own
         compiler, `compile`; ``"none"`` runs it as it is.
     wide_kernels : frozenset of str
-        The native kernels that work numbers of 16 bits out in float32 themselves.
+        The native kernels that work numbers of 16 bits out in float32 themselves, where their
+        arrays are not traced by the tape.
     fuses : bool
         Whether ``"calls"`` does chains of elementwise operations by single kernels, which
-        ``elementwise_kernel`` makes of a `portanet.tracing.plan.fused.Text`.
+        ``elementwise_kernel`` makes of a `portanet.tracing.plan.fused_text.Text`, and those with
+        reductions by what ``row_kernel`` makes of a `portanet.tracing.plan.fused_rows.RowText`
+        for a shape.
     compile_modes : tuple of str
         What users can ask of `compile` as its `mode`.
     compiles_slowly : bool

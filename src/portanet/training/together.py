@@ -115,7 +115,7 @@ def compiled_step_together(
         return None
     found = Flat.of(ts)
     if found is not None:
-        return _flat_step(loss, data, ts, *found, slowly, donate)
+        return _flat_step(loss, data, ts, found, slowly, donate)
     if not all(map(is_array, trees.leaves(ts.parameters))):
         return None
     return _structured_step(loss, data, ts, slowly, donate)
@@ -128,9 +128,9 @@ def _recorded(*args: Any) -> Known | None:
 
 
 def _flat_step(
-    loss: Any, data: Any, ts: TrainState, flat: Flat, vector: Any, rule_state: Any,
-    slowly: bool, donate: bool,
-) -> _Result | None:  # fmt: skip
+    loss: Any, data: Any, ts: TrainState, kept: tuple[Flat, Any, Any], slowly: bool, donate: bool
+) -> _Result | None:
+    flat, vector, rule_state = kept
     layout, donated = flat.layout, (0, 1) if donate else ()
     known = _recorded(_flat_gradients, loss, (ts.model,), slowly, (), ts.model, layout)
     if known is None:

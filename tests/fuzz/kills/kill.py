@@ -36,7 +36,7 @@ def outcomes(kills: int, seed: int, epochs: int, life: float = LIFE) -> Iterator
         with tempfile.TemporaryDirectory() as folder:
             own = drafts = 0
             while True:
-                longest = life * (1 + own / 10)  # so that it comes to an end on a busy machine too
+                longest = life * (1 + own / 4)  # so that it comes to an end on a busy machine too
                 found = _life(folder, epochs, rng.uniform(0, longest))
                 if found is not None:
                     break
