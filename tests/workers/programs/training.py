@@ -145,7 +145,8 @@ def by_hand():
     def loss(model, ps, st, data):
         x, y = data
         out, st = model(x, ps, st)
-        return pn.MSELoss()(out, y), st, {"largest": abs(out).max()}
+        xp = pn.array_namespace(out)
+        return pn.MSELoss()(out, y), st, {"largest": xp.max(xp.abs(out))}
 
     rule = pn.optimizers.Adam(0.01)
     alone, together = state(rule), state(DistributedOptimizer(rule))
