@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from portanet.tape.box import Box, taken_out
+from portanet.tape.box import Box
 from portanet.tape.ops.batching import Finished, copies
-from portanet.tape.trace import Trace, run, settle_all
+from portanet.tape.trace import Trace, entering, run, settle_all
 from portanet.tape.writing import fresh
 
 
@@ -78,8 +78,7 @@ def vmap(
     list
         The outputs, the batch axis first. None stays None.
     """
-    arrays = taken_out(list(arrays))
-    settle_all(arrays)
+    arrays = entering(arrays)
     size = next(x.shape[a] for x, a in zip(arrays, axes, strict=True) if a is not None)
     trace = BatchTrace(size)
     inputs = [

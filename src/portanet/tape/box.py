@@ -145,7 +145,7 @@ class Box:
 
 
 SEQUENCES = (list, tuple)
-_MAY_HOLD_GUESTS = (Box, list, tuple)
+MAY_HOLD_GUESTS = (Box, list, tuple)
 
 
 def settle(x: Box) -> None:
@@ -158,6 +158,8 @@ class Key(Box):
     """An index with traced arrays among its parts: a box, so that their innermost trace sees it."""
 
     __slots__ = ("note", "owner", "value")
+
+    guest = True  # one of its parts may be one
 
 
 def seen(key: Any) -> Any:
@@ -175,12 +177,12 @@ def taken_out(x: Any) -> Any:
     A list of which nothing is a guest is returned itself.
     """
     if isinstance(x, Box):
-        if x.guest:
-            return taken_out(x.value)
-        return seen(taken_out(x.value)) if type(x) is Key else x
+        if not x.guest:
+            return x
+        return seen(taken_out(x.value)) if type(x) is Key else taken_out(x.value)
     if isinstance(x, SEQUENCES):
         for place, part in enumerate(x):
-            if isinstance(part, _MAY_HOLD_GUESTS):
+            if isinstance(part, MAY_HOLD_GUESTS) and getattr(part, "guest", True):
                 parts = [*x[:place], *map(taken_out, x[place:])]
                 if any(map(operator.is_not, parts, x)):
                     return getattr(type(x), "_make", type(x))(parts)

@@ -15,13 +15,12 @@ from portanet.tape.custom_rule import Arrays, CustomRule, Operation, is_traced, 
 from portanet.tape.ops.batching import spread
 from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
-from portanet.tape.trace import call, settle_all
+from portanet.tape.trace import call, entering
 
 
 def custom(operation: Operation, arrays: Arrays, xp: Any) -> list[Any]:
     """Call `operation` on plain or traced arrays of the namespace `xp`."""
-    arrays = taken_out(list(arrays))
-    settle_all(arrays)
+    arrays = entering(arrays)
     kept = any(trace.keeps_rules for x in arrays for trace in traces(x))
     if not kept and not any(map(is_traced, arrays)):
         outputs = taken_out(list(operation.function(*arrays)))

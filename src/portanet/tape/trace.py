@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from portanet.errors import NoDerivativeError, TracedValueError
-from portanet.tape.box import Box, Key, settle, taken_out
+from portanet.tape.box import MAY_HOLD_GUESTS, Box, Key, settle, taken_out
 from portanet.tape.scattered import Scattered, summed
 
 _order = itertools.count(1)
@@ -180,6 +180,17 @@ class Refusal(Trace):
         raise NoDerivativeError(self.message)
 
 
+def entering(arrays: Sequence[Any]) -> list[Any]:
+    """Return the inputs of a trace: the arrays inside guests, and nobody may write into any."""
+    inputs = list(arrays)
+    for x in inputs:
+        if isinstance(x, MAY_HOLD_GUESTS):
+            inputs = taken_out(inputs)
+            settle_all(inputs)
+            break
+    return inputs
+
+
 def settle_all(arrays: Iterable[Any]) -> None:
     """Let nobody write into any of the traced arrays among `arrays`, those of a key included."""
     for x in arrays:
@@ -235,8 +246,7 @@ def vjp(
         the input does not reach an output.
     """
     trace = reverse_trace.get()()
-    primals = taken_out(list(primals))
-    settle_all(primals)
+    primals = entering(primals)
     roots: list[Any] = [object() for _ in primals]
     inputs = [box(x)(x, trace, root) for x, root in zip(primals, roots, strict=True)]
     results = run(function, inputs)
@@ -267,8 +277,7 @@ def jvp(
 
     Returns the outputs and their tangents, None where an output does not depend on the inputs.
     """
-    primals, tangents = taken_out(list(primals)), taken_out(list(tangents))
-    settle_all((*primals, *tangents))
+    primals, tangents = entering(primals), entering(tangents)
     trace = ForwardTrace()
     inputs = [box(x)(x, trace, t) for x, t in zip(primals, tangents, strict=True)]
     outputs, directions = [], []

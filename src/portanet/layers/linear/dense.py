@@ -16,6 +16,10 @@ from portanet.interface import array_namespace
 from portanet.layers._weights import bias_of, symmetric
 
 
+_OF_ONE_LIBRARY: set[tuple[type, type]] = set()
+"""Classes of inputs and weights that have met: plain and traced arrays of one library."""
+
+
 @sized_by_input(in_features=last_size)
 @dataclass(frozen=True)
 class Dense(Layer):
@@ -99,7 +103,7 @@ class Dense(Layer):
             bias = ps["bias"] if self.use_bias else None
             like = weight if bias is None else bias
             fits = (
-                (type(x) is type(weight) or type(x).settled is type(weight))
+                (type(x) is type(weight) or (type(x), type(weight)) in _OF_ONE_LIBRARY)
                 and type(weight) is type(like)
                 and x.dtype is weight.dtype is like.dtype
                 and (type(x) is np.ndarray or x.device == weight.device == like.device)
@@ -114,6 +118,7 @@ class Dense(Layer):
                 return call_resolved(self, x, ps, st)
             self._check(x, ps)
             weight, bias = ps["weight"], ps["bias"] if self.use_bias else None
+            _OF_ONE_LIBRARY.add((type(x), type(weight)))
         return self.activation(linear(x, weight, bias)), st
 
     def _check(self, x: Any, ps: Any) -> None:
