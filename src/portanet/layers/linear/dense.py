@@ -15,7 +15,6 @@ from portanet.initializers import gain, kaiming_uniform, ones, zeros
 from portanet.interface import array_namespace
 from portanet.layers._weights import bias_of, symmetric
 
-
 _OF_ONE_LIBRARY: set[tuple[type, type]] = set()
 """Classes of inputs and weights that have met: plain and traced arrays of one library."""
 
