@@ -1,7 +1,7 @@
 """How training by several processes scales: a simulation of messages between many workers.
 
-A step is what each worker computes and an all-reduce of all gradients. The times of steps are those
-of these benchmarks, recorded on NumPy on one core. They vary from worker to worker and step to step
+A step is what each worker computes and an all-reduce of all gradients. The times of steps are of the
+networks of these benchmarks, recorded on NumPy on one core. They vary from worker to worker and step to step
 as a lognormal distribution does, and the slowest is waited for. A message of ``n`` bytes takes
 ``latency + n / bandwidth``. An all-reduce is that of `portanet.distributed` by MPI: up to 64 KiB of
 all workers, one exchange of whole messages by doubling; above it two of blocks, each of
@@ -46,7 +46,8 @@ class Workload:
         For a step with the whole batch.
     fixed : float
         What of it does not depend on the batch: the update, which every worker does whole, and
-        calls. From steps with a quarter of the batch.
+        calls: what is left of the line through the times of a whole and a quarter batch, each the
+        least of 4 s of steps on one pinned core.
     """
 
     name: str
@@ -62,10 +63,10 @@ NETWORKS = (
 )
 
 WORKLOADS = (
-    Workload("64→128→128→10, batch 32", 26_122, 164e-6, 83e-6),
-    Workload("LeNet, batch 64", 44_426, 5.38e-3, 0.35e-3),
-    Workload("transformer block, batch 8", 198_272, 10.7e-3, 0.3e-3),
-    Workload("784→1024→1024→10, batch 256", 1_863_690, 28.4e-3, 3.9e-3),
+    Workload("64→128→128→10, batch 32", 26_122, 139e-6, 61e-6),
+    Workload("LeNet, batch 64", 44_426, 3.84e-3, 0.36e-3),
+    Workload("transformer block, batch 8", 198_272, 9.37e-3, 0.46e-3),
+    Workload("784→1024→1024→10, batch 256", 1_863_690, 32.6e-3, 6.7e-3),
 )
 
 
