@@ -133,7 +133,18 @@ def contrib(session: nox.Session, package: str) -> None:
 def kills(session: nox.Session) -> None:
     """Kill training at random instants and take it up again: it equals a run never stopped."""
     install(session, "test", "strict")
-    session.run("python", "-m", "fuzz.kills", "--kills", "200", env={"PYTHONPATH": "tests"})
+    session.run(
+        "python", "-m", "fuzz.kills", "--kills", "200", "--epochs", "8", env={"PYTHONPATH": "tests"}
+    )
+
+
+@nox.session
+def workers(session: nox.Session) -> None:
+    """Train by two and four processes, by every engine, on every library."""
+    install(session, "test", "jax", "strict", "torch")
+    session.run(
+        "pytest", "tests/workers", "-n", "0", *session.posargs, env={"PORTANET_SWEEPS": "1"}
+    )
 
 
 @nox.session
