@@ -1,11 +1,11 @@
 """How training by several processes scales: a simulation of messages between many workers.
 
-A step is what each worker computes and an all-reduce of all gradients. The times of steps are of the
-networks of these benchmarks, recorded on NumPy on one core. They vary from worker to worker and step to step
-as a lognormal distribution does, and the slowest is waited for. A message of ``n`` bytes takes
-``latency + n / bandwidth``. An all-reduce is that of `portanet.distributed` by MPI: up to 64 KiB of
-all workers, one exchange of whole messages by doubling; above it two of blocks, each of
-``workers - 1`` messages of ``1 / workers`` of the bytes. Nothing else is on the network, and no
+A step is what each worker computes and an all-reduce of all gradients. The times of steps are of
+the networks of these benchmarks, recorded on NumPy on one core. They vary from worker to worker and
+step to step as a lognormal distribution does, and the slowest is waited for. A message of ``n``
+bytes takes ``latency + n / bandwidth``. An all-reduce is that of `portanet.distributed` by MPI: up
+to 64 KiB of all workers, one exchange of whole messages by doubling; above it two of blocks, each
+of ``workers - 1`` messages of ``1 / workers`` of the bytes. Nothing else is on the network, and no
 message is sent while a gradient is worked out; `overlap` is what could be had if all were.
 """
 
