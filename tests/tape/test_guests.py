@@ -233,3 +233,13 @@ def test_functions_of_autograd_take_guests():
     anp = pytest.importorskip("autograd.numpy")
     y = pn.lift(X)
     np.testing.assert_allclose(pn.grad(lambda x: anp.sum(anp.sin(y) * x))(X), np.sin(X))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_guest_is_part_of_an_index(verb):
+    def picking(x):
+        places = array_api_compat.array_namespace(x).asarray(np.asarray([2, 0, 2]))
+        return x[places, ...] * x
+
+    expected = VERBS[verb](lambda x: x[np.asarray([2, 0, 2])] * x)
+    pn.trees.map_leaves(np.testing.assert_array_equal, VERBS[verb](picking), expected)
