@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from workers.launch import alone, needs_mpi, started_by_mpi, started_by_torch, sweep
 
-TRAINING = ("joined", "bits", "normalized", "measured", "by_hand", "overflowing")
+TRAINING = ("joined", "bits", "normalized", "measured", "by_hand", "overflowing", "dropped")
 FOR_ALL = tuple(name for name in TRAINING if name != "bits")
 
 
@@ -47,6 +47,15 @@ def test_a_worker_that_raises_ends_all():
     assert done.code != 0
     assert "worker 1 of 2 failed, which ends all" in done.errors
     assert "ZeroDivisionError: one over none" in done.errors
+    assert "worker 0 after" not in done.output
+
+
+@needs_mpi
+def test_a_worker_that_leaves_early_ends_all():
+    """MPI itself would wait for it for ever."""
+    done = started_by_mpi("failing.py", 3, "mpi", "numpy", "exit")
+    assert done.code != 0
+    assert "DistributedError: worker 1 of 3 has ended its program" in done.errors
     assert "worker 0 after" not in done.output
 
 
