@@ -59,6 +59,7 @@ def test_a_worker_that_leaves_early_ends_all():
     assert "worker 0 after" not in done.output
 
 
+@sweep
 @needs_mpi
 def test_a_worker_that_is_killed_ends_all():
     done = started_by_mpi("failing.py", 2, "mpi", "numpy", "kill")
@@ -85,6 +86,7 @@ def test_one_worker_stops_all():
     assert done.errors.count("stopped in epoch 3") == 1  # the first worker alone shows progress
 
 
+@sweep
 def test_a_worker_of_torch_that_is_killed_ends_all():
     pytest.importorskip("torch")
     done = started_by_torch("failing.py", 2, "torch", "torch", "kill")
