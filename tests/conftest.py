@@ -20,7 +20,8 @@ from portanet.interface import registry
 from portanet.tracing.plan import check
 
 SELECTED = os.environ.get("PORTANET_TEST_BACKEND")
-NAMES = (SELECTED,) if SELECTED else ("numpy", "array_api_strict", "torch", "jax", "cupy")
+ALL = ("numpy", "array_api_strict", "torch", "jax", "cupy")
+NAMES = (SELECTED,) if SELECTED else ALL
 
 # Without a GPU the CuPy adapter runs on a module that has CuPy's names and refusals.
 STANDS_IN = put_in_the_place_of_cupy()
@@ -42,12 +43,14 @@ check.enabled = True
 os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
 
 OPTIONAL = {"array_api_strict", "jax", "safetensors", "tokenizers", "torch"}
-SWEEPS = {"contract", "functional", "tape", "tracing"}
 
-# JAX compiles every operation of every case, and what stands in for CuPy every kernel: of their
-# cases one in so many runs where all libraries do, in the folders of sweeps and in the others.
-SHARES = {"jax": (16, 4), "cupy": (8, 1)}
-
+# JAX compiles every operation of every case, and what stands in for CuPy every kernel. Where all
+# libraries run, of their cases in a folder runs one in so many; but all of what they do themselves.
+SWEEPS = ("contract", "functional", "tape", "tracing")
+SHARES = {
+    "jax": {**dict.fromkeys(SWEEPS, 16), "autodiff": 2, "backends": 1, "control": 1, "others": 4},
+    "cupy": {**dict.fromkeys(SWEEPS, 8), "others": 1},
+}
 
 # Fixtures of what portanet differentiates or records itself, which some libraries do on their own.
 OWN = {"replayer", "tape"}
@@ -55,11 +58,8 @@ OWN = {"replayer", "tape"}
 
 def pytest_report_header():
     if not (SELECTED or os.environ.get("PORTANET_SWEEPS")):
-        shares = ", ".join(
-            f"1 in {swept} of the sweeps and 1 in {other} of the rest on {name}"
-            for name, (swept, other) in SHARES.items()
-        )
-        return f"{shares}; all of them with PORTANET_TEST_BACKEND or PORTANET_SWEEPS"
+        names = " and ".join(SHARES)
+        return f"a part of the cases on {names}: all with PORTANET_TEST_BACKEND or PORTANET_SWEEPS"
     return None
 
 
@@ -110,7 +110,7 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.gpu)
     left = set(filter(_is_of_another_engine, items))
     if SELECTED:
-        left |= {item for item in items if _backend_of(item) not in (None, SELECTED)}
+        left |= {item for item in items if _libraries_of(item) != {SELECTED}}
     elif not os.environ.get("PORTANET_SWEEPS"):
         left |= set(filter(_is_left_out, items))
     config.hook.pytest_deselected(items=list(left))
@@ -134,9 +134,12 @@ def _is_of_another_engine(item):
 
 
 def _is_left_out(item):
-    shares = SHARES.get(_backend_of(item), (1, 1))
-    swept = item.path.parent.name in SWEEPS or item.get_closest_marker("sweep") is not None
-    return zlib.crc32(item.name.encode()) % shares[0 if swept else 1] != 0
+    shares = SHARES.get(_backend_of(item))
+    if shares is None:
+        return False
+    swept = item.get_closest_marker("sweep") is not None
+    folder = SWEEPS[0] if swept else item.path.parent.name
+    return zlib.crc32(item.name.encode()) % shares.get(folder, shares["others"]) != 0
 
 
 def _backend_of(item):
@@ -145,6 +148,12 @@ def _backend_of(item):
     marker = item.get_closest_marker("sweep")
     name = None if case is None else case.params.get("backend", *(marker.args if marker else ()))
     return name if isinstance(name, str) else None
+
+
+def _libraries_of(item):
+    """Return the libraries that a test is for: that of its case, and that its file is named for."""
+    _, *words = item.path.stem.split("_")
+    return {_backend_of(item) or SELECTED, *set(words[:1]) & set(ALL)}
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,11 @@ import pytest
 
 import portanet as pn
 
+OTHERS = [
+    name
+    for name in ("array_api_strict", "torch", "jax", "cupy")
+    if os.environ.get("PORTANET_TEST_BACKEND", name) == name
+]
 THOROUGH = bool(os.environ.get("PORTANET_EXAMPLES"))
 EXAMPLES = sorted((Path(__file__).parents[1] / "docs" / "examples").glob("*.py"))
 WEIGHTS = {
@@ -111,7 +116,7 @@ def test_an_example_runs_on_numpy(script, tmp_path, monkeypatch):
     check_bounds(script, text)
 
 
-@pytest.mark.parametrize("name", ["array_api_strict", "torch", "jax", "cupy"])
+@pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize(
     "script",
     [path for path in EXAMPLES if THOROUGH or path.stem in ELSEWHERE],
