@@ -12,7 +12,13 @@ import pytest
 import portanet as pn
 from portanet import functional
 from portanet.backends import get_backend, is_array
-from portanet.errors import BackendMismatchError, DeviceError, DTypeError, TracedValueError
+from portanet.errors import (
+    BackendMismatchError,
+    DeviceError,
+    DTypeError,
+    IndexRangeError,
+    TracedValueError,
+)
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
@@ -235,6 +241,19 @@ class TestCustomRules:
         x = jnp.asarray(X)
         gradient = pn.grad(lambda x: pn.checkpoint(lambda x: jnp.sin(x) ** 2)(x).sum())(x)
         np.testing.assert_allclose(gradient, np.sin(2 * X), rtol=1e-14)
+
+
+class TestNumbers:
+    def test_squares_of_16_bits_do_not_overflow(self, adapter):
+        x = jnp.asarray([300.0, -300.0, 300.0, -300.0], jnp.float16)
+        assert float(adapter.xp.std(x)) == 300.0
+        assert float(adapter.xp.linalg.vector_norm(x)) == 600.0
+
+    @pytest.mark.parametrize("bad", [3, -1])
+    def test_an_index_out_of_range_is_refused(self, bad):
+        """JAX itself would take the nearest one."""
+        with pytest.raises(IndexRangeError, match=f"{bad}"):
+            pn.functional.embedding(jnp.asarray([0, bad]), jnp.ones((3, 2)))
 
 
 class TestKeys:
