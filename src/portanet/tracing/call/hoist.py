@@ -94,7 +94,7 @@ _innermost: ContextVar[_HostTrace | None] = ContextVar("portanet_host_trace", de
 
 
 def is_recorded() -> bool:
-    """Whether what runs now is recorded, by portanet or for a library's compiler, to be replayed."""
+    """Whether what runs now is recorded to be replayed, here or by a library's compiler."""
     return recording.get() is not None or _innermost.get() is not None
 
 
