@@ -31,7 +31,7 @@ class Planned:
 
 COPY = Planned(
     Card(
-        "copy of input",
+        "copy",
         numpy=lambda call, x: Form("{out}[...] = {0}", "{0}.copy()", rows=True),
         fresh=True,
     )
@@ -39,7 +39,7 @@ COPY = Planned(
 """The primitive of a copy into kept memory."""
 
 
-_RESHAPING = Planned(CARDS["reshape"])
+_RESHAPING, _TRANSPOSING = Planned(CARDS["reshape"]), Planned(CARDS["matrix_transpose"])
 
 
 def reshaped(x: Any, result: Variable) -> Operation:
@@ -59,3 +59,8 @@ class NumPy:
 
     def __format__(self, text: str) -> str:
         return self._named(self._path)
+
+
+def transposed(x: Any, result: Variable) -> Operation:
+    """Return the operation that looks at a matrix turned over."""
+    return Operation(_TRANSPOSING, [x], {}, result, tuple(variables(x)))
