@@ -99,6 +99,10 @@ def _maxima(m: int, n: int) -> Callable[[], Any]:
     return _recorded(lambda x: np.max(x + x, axis=-1), (m, n))
 
 
+def _differences(n: int, d: int) -> Callable[[], Any]:
+    return _recorded(lambda x: np.sum((x[:, None] - x) ** 2, axis=-1), (n, d))
+
+
 CONSTANTS = (
     Constant("tracing.plan.blocks._LARGE", "chain of 64k float32", _recorded(_chain, (256, 256))),
     Constant("tracing.plan.blocks._LARGE", "chain of 256k float32", _recorded(_chain, (512, 512))),
@@ -122,6 +126,10 @@ CONSTANTS = (
     *(
         Constant("tracing.plan.spread_operands.LARGEST", f"bias of {m} x {n}", _biased(m, n))
         for m, n in ((64, 64), (256, 64))
+    ),
+    *(
+        Constant(f"tracing.plan.short_axes.{name}", f"differences of {n} x {d}", _differences(n, d))
+        for name, n, d in (("SHORT", 64, 8), ("SHORT", 64, 32), ("LONG", 12, 3), ("LONG", 24, 3))
     ),
     *(
         Constant("tape.ops.extremes.SHORT", f"maxima of {m} x {n}", _maxima(m, n))

@@ -20,7 +20,7 @@ def small_kernels(monkeypatch):
     monkeypatch.setattr(turned_operands, "_has_kernels_for_small_matrices", lambda: True)
 
 
-def arrays(*shapes, dtype=np.float32):
+def arrays(*shapes, dtype: object = np.float32):
     rng = np.random.default_rng(0)
     return [rng.normal(size=shape).astype(dtype) for shape in shapes]
 

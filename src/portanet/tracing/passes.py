@@ -13,6 +13,7 @@ from portanet.tracing.plan.copied_inputs import with_copied_inputs
 from portanet.tracing.plan.dot_products import with_dot_products
 from portanet.tracing.plan.fused import with_kernels
 from portanet.tracing.plan.row_products import with_row_products
+from portanet.tracing.plan.short_axes import with_short_axes_first
 from portanet.tracing.plan.simplify import without_common_subexpressions, without_dead_code
 from portanet.tracing.plan.spread_operands import with_spread_operands
 from portanet.tracing.plan.transposes import with_folded_transposes
@@ -61,6 +62,7 @@ PASSES: tuple[Pass, ...] = (
         "constants and common subexpressions",
         lambda p, backend: without_common_subexpressions(p, _folding(backend)),
     ),
+    Pass("short axes first", lambda p, _: with_short_axes_first(p), _writes_source),
     Pass("transposes into products", lambda p, _: with_folded_transposes(p), _writes_source),
     Pass("rows times transposes", lambda p, _: with_row_products(p), _writes_source),
     Pass("operands turned over", lambda p, _: with_turned_operands(p), _writes_source),

@@ -39,12 +39,22 @@ COPY = Planned(
 """The primitive of a copy into kept memory."""
 
 
-_RESHAPING, _TRANSPOSING = Planned(CARDS["reshape"]), Planned(CARDS["matrix_transpose"])
+_RESHAPING, _PERMUTING = Planned(CARDS["reshape"]), Planned(CARDS["permute_dims"])
+
+
+def copied(x: Any, result: Variable) -> Operation:
+    """Return the operation that copies an array, spread to the shape of `result`."""
+    return Operation(COPY, [x], {}, result)
 
 
 def reshaped(x: Any, result: Variable) -> Operation:
     """Return the operation that looks at an array in the shape of `result`."""
     return Operation(_RESHAPING, [x, result.shape], {}, result, tuple(variables(x)))
+
+
+def permuted(x: Any, result: Variable, axes: tuple[int, ...]) -> Operation:
+    """Return the operation that looks at an array with its axes in another order."""
+    return Operation(_PERMUTING, [x, axes], {}, result, tuple(variables(x)))
 
 
 class NumPy:
@@ -59,8 +69,3 @@ class NumPy:
 
     def __format__(self, text: str) -> str:
         return self._named(self._path)
-
-
-def transposed(x: Any, result: Variable) -> Operation:
-    """Return the operation that looks at a matrix turned over."""
-    return Operation(_TRANSPOSING, [x], {}, result, tuple(variables(x)))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.tracing.plan.form import COPY, form_of
+from portanet.tracing.plan.form import copied, form_of
 from portanet.tracing.program import Opaque, Operation, Program, Variable
 
 # Bytes of a result up to which it pays: NumPy starts a function on arrays of one shape 0.5 µs
@@ -22,7 +22,7 @@ def with_spread_operands(program: Program) -> Program:
         i = _spread(operation)
         if i is not None:
             copy = Variable(operation.result.shape, operation.args[i].dtype)
-            operations.append(Operation(COPY, [operation.args[i]], {}, copy))
+            operations.append(copied(operation.args[i], copy))
             args = [*operation.args]
             args[i] = copy
             operation = Operation(operation.primitive, args, operation.options, operation.result)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from portanet.tape.ops.card import Role
-from portanet.tracing.plan.form import COPY, transposed
+from portanet.tracing.plan.form import copied, permuted
 from portanet.tracing.plan.transposes import is_transpose
 from portanet.tracing.program import Operation, Program, Variable
 
@@ -71,11 +71,11 @@ def _turned(operation: Operation) -> list[Operation]:
     if x.size > y.size:
         copy = Variable(y.shape, y.dtype)
         product = Operation(operation.primitive, [x, copy], operation.options, operation.result)
-        return [Operation(COPY, [y], {}, copy), product]
+        return [copied(y, copy), product]
     over, copy, back = (Variable(s, x.dtype) for s in (x.shape[::-1], x.shape[::-1], x.shape))
     return [
-        transposed(x, over),
-        Operation(COPY, [over], {}, copy),
-        transposed(copy, back),
+        permuted(x, over, (1, 0)),
+        copied(over, copy),
+        permuted(copy, back, (1, 0)),
         Operation(operation.primitive, [back, y], operation.options, operation.result),
     ]
