@@ -350,6 +350,14 @@ def test_numbers_of_other_types_and_signs_are_others(beta):
     assert jitted(X)[1] == repr(beta)
 
 
+def test_an_array_that_is_too_large_to_be_watched_hides_no_other():
+    large, small = np.ones(1 << 20), np.ones(2)
+    jitted = pn.jit(lambda x: x * large[0] * (small + 1.0))
+    for beta in (1.0, 3.0):
+        small[...] = beta
+        np.testing.assert_array_equal(jitted(X), X * (beta + 1.0))
+
+
 def test_the_order_of_the_keys_of_a_dict_counts():
     table = {"first": 2.0, "second": 3.0}
     jitted = pn.jit(lambda x: next(iter(table.values())) * x)

@@ -263,7 +263,9 @@ class Jitted:
         operations after each pass:
             recorded: 2
             constants and common subexpressions: 2
+            negated doubles: 2
             transposes into products: 2
+            products with the same matrix: 2
             rows times transposes: 2
             sums into dot products: 2
             dead code: 2
