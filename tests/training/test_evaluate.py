@@ -7,7 +7,7 @@ import pytest
 from training.problems import LABELS, LOSS, MODEL, TARGETS, X, fresh
 
 import portanet as pn
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import ArgumentError, HyperparameterError, ShapeError
 from portanet.training import metrics
 from portanet.training.forward import forward
 from portanet.training.objective import masked_loss
@@ -60,6 +60,8 @@ def test_prediction_of_trees():
 def test_prediction_of_what_is_refused():
     with pytest.raises(ShapeError, match="data"):
         pn.training.predict(fresh(), {"x": X, "y": X[:3]})
+    with pytest.raises(HyperparameterError, match="data has at least one sample"):
+        pn.training.predict(fresh(), X[:0])
     with pytest.raises(ArgumentError, match="at least one batch"):
         pn.training.predict(fresh(), [])
     with pytest.raises(ArgumentError, match="data is"):

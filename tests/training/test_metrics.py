@@ -293,7 +293,7 @@ def test_one_score_for_two_classes_needs_a_threshold(backend, kind):
 @pytest.mark.parametrize("kind", [metrics.Accuracy, metrics.TopKAccuracy, metrics.F1Score])
 def test_labels_are_classes(backend, kind):
     scores, labels = pn.device(backend.name)((SCORES, np.where(LABELS == 3, 5, LABELS)))
-    with pytest.raises(IndexRangeError, match="5 is none of 5 classes: .* ignore_index"):
+    with pytest.raises(IndexRangeError, match=r"5 is none of 5 classes: .* ignore_index"):
         kind()(scores, labels)
     if kind is not metrics.TopKAccuracy:
         scores, labels = pn.device(backend.name)((BINARY, 2 * TRUTH - 1))

@@ -42,11 +42,11 @@ class ClassMetric(Metric):
             checks.same_shape("prediction", prediction, "target", target)
             guesses = xp.astype(prediction > self.threshold, xp.int32)
             return {"guesses": guesses, "labels": as_labels(xp, target), "classes": 2}
-        labels, classes = labels_of(xp, prediction, target), prediction.shape[-1]
+        labels = labels_of(xp, prediction, target)
         return {
             "guesses": self.guesses(xp, prediction, labels),
             "labels": labels,
-            "classes": classes,
+            "classes": prediction.shape[-1],
         }
 
     def guesses(self, xp: Any, prediction: Any, labels: Any) -> Any:

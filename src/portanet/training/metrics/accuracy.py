@@ -43,6 +43,14 @@ class Accuracy(ClassMetric):
     ignore_index : int, optional
         Samples with this label count for nothing.
 
+    Raises
+    ------
+    ShapeError
+        If prediction and target do not fit each other, or there is one score a sample and no
+        `threshold`.
+    IndexRangeError
+        If a label is none of the classes.
+
     Examples
     --------
     >>> import numpy as np

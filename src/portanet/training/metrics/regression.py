@@ -154,8 +154,7 @@ class MeanOf(Metric):
             )
         if backend_of(values).is_complex(values.dtype):
             raise DTypeError(
-                f"the metric {self.name} returns real numbers: got {dtype_name(values)}: take their "
-                f"abs()"
+                f"the metric {self.name} returns real numbers: got {dtype_name(values)}"
             )
         return {"values": values}
 
