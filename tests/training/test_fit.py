@@ -370,6 +370,22 @@ def test_functions_are_callbacks_and_may_stop():
     assert (ts.step, history.stopped) == (6, "enough")
 
 
+@pytest.mark.parametrize(("step", "place"), [(3, "after epoch 1"), (4, "in epoch 2")])
+def test_it_says_where_it_was_stopped(step, place, capsys):
+    def look(run):
+        if run.ts.step == step:
+            run.stop("enough")
+
+    class Looking(callbacks.Callback):
+        def on_step(self, run):
+            if step % 3:
+                look(run)
+
+    around = [look, Looking()]
+    pn.training.fit(fresh(), LOSS, loader(), epochs=9, callbacks=around)
+    assert f"stopped {place}: enough" in capsys.readouterr().err
+
+
 def test_progress_goes_to_standard_error_in_lines(capsys):
     pn.training.fit(fresh(), LOSS, loader(), epochs=3, metrics=[metrics.Accuracy()])
     shown = capsys.readouterr()

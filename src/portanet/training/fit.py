@@ -10,6 +10,7 @@ from portanet.distributed import DistributedLoader
 from portanet.distributed.group import current
 from portanet.errors import ArgumentError, CallbackError, PortanetError
 from portanet.losses import Loss
+from portanet.plots.curves import VALIDATION
 from portanet.training.agreement import check_start, row_of_first, stop_alike
 from portanet.training.batches import Batches
 from portanet.training.callbacks.base import Callback, as_callbacks
@@ -22,7 +23,7 @@ from portanet.training.metrics.naming import named
 from portanet.training.objective import Objective
 from portanet.training.portions import Portions
 from portanet.training.progress import Progress
-from portanet.training.run import VALIDATION, Run
+from portanet.training.run import Run
 from portanet.training.state import TrainState, check_state
 from portanet.training.step import train_step
 from portanet.training.together import is_together
