@@ -156,6 +156,30 @@ def test_metrics_of_a_loss_that_keeps_its_prediction():
     assert list(history) == ["loss", "validation_loss", "validation_r2"]
 
 
+@pytest.mark.parametrize("predicts", [True, False])
+def test_metrics_of_batches_with_weights(predicts):
+    def weighted(model, ps, st, data):
+        x, target, weights = data
+        y, st = model(x, ps, st)
+        value = np.mean(weights * pn.MSELoss(reduction="none")(y, target))
+        return value, st, {"prediction": y} if predicts else {}
+
+    ts, batch = fresh(model=pn.Dense(3, 1)), (X, TARGETS, np.ones_like(TARGETS))
+    _, history = fit(ts, weighted, batch, validation=batch, metrics=[metrics.R2Score()])
+    assert ("r2" in history) is predicts
+    expected = metrics.R2Score()(pn.training.predict(ts, X), TARGETS)
+    if predicts:
+        np.testing.assert_allclose(history["r2"], [expected], rtol=1e-6)
+    with pytest.raises(ShapeError, match="as the statistics of the loss"):
+        fit(
+            ts,
+            lambda model, ps, st, x: weighted(model, ps, st, (x, TARGETS, 1.0)),
+            [X],
+            validation=[X],
+            metrics=[metrics.R2Score()],
+        )
+
+
 @pytest.mark.parametrize("epochs", [0, 1])
 def test_histories(epochs):
     _, history = fit(fresh(), LOSS, loader(), epochs=epochs)

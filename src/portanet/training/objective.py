@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from portanet import checks
+from portanet.errors import ShapeError, shown
 from portanet.losses import Loss
 from portanet.training.gradients import check_loss
 
@@ -39,5 +39,11 @@ class Objective:
 
 
 def pair_of(data: Any) -> tuple[Any, Any]:
-    """Return the input and the target of a batch."""
-    return checks.pair("a batch", data)
+    """Return the input and the target of a batch for the metrics: its first two entries."""
+    if isinstance(data, tuple | list) and len(data) >= 2:
+        return data[0], data[1]
+    raise ShapeError(
+        f"a batch has an input and a target first, (x, target, ...), for the metrics: got "
+        f"{shown(data)}: else return {{'prediction': y, 'target': target}} as the statistics of "
+        f"the loss"
+    )
