@@ -28,6 +28,7 @@ from portanet.errors import (
     HyperparameterError,
     PortanetError,
     ShapeError,
+    TracedValueError,
 )
 from portanet.training import callbacks, metrics, train_step
 from portanet.training.known import STEPS
@@ -154,6 +155,19 @@ def test_metrics_of_a_loss_that_keeps_its_prediction():
     ts = fresh(model=pn.Dense(3, 1))
     _, history = fit(ts, plain, (X, TARGETS), validation=(X, TARGETS), metrics=[metrics.R2Score()])
     assert list(history) == ["loss", "validation_loss", "validation_r2"]
+
+
+def test_parameters_of_a_graph_are_refused():
+    """Each step would be another part of the graph that torch differentiates."""
+    torch = pytest.importorskip("torch")
+    layer = torch.nn.Linear(3, 1)
+    ps = {"weight": layer.weight, "bias": layer.bias}
+    ts = pn.training.TrainState(pn.Dense(3, 1), ps, {}, pn.optimizers.SGD(0.1))
+    with pytest.raises(TracedValueError, match=r"'bias' is being differentiated, .* x.detach\(\)"):
+        fit(ts, pn.MSELoss(), (X, TARGETS))
+    ps = pn.trees.map_leaves(lambda x: x.detach(), ps)
+    ts, _ = fit(ts.replaced(parameters=ps), pn.MSELoss(), (X, TARGETS))
+    assert not ts.parameters["bias"].requires_grad
 
 
 @pytest.mark.parametrize("predicts", [True, False])
