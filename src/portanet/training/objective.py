@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from portanet.errors import ShapeError, shown
+from portanet.data.part import BatchPart, part_of
+from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.losses import Loss
 from portanet.training.gradients import check_loss
 
@@ -36,6 +37,25 @@ class Objective:
             return self.loss(model, ps, st, batch)
         value, st, prediction = self.loss.of_model(model, ps, st, batch)
         return value, st, {PREDICTION: prediction}
+
+
+def own_part(loss: Any, batch: Any) -> tuple[Any, BatchPart | None]:
+    """Return what a loss gets of a batch, and the part of one that it is.
+
+    Raises
+    ------
+    ArgumentError
+        If it is a part and the loss a sum, of which the mean over the workers is another one.
+    """
+    data, part = part_of(batch)
+    inner = loss.loss if isinstance(loss, Objective) else loss
+    if part is not None and isinstance(inner, Loss) and inner.reduction == "sum":
+        raise ArgumentError(
+            f"the loss of a part of a batch is a mean over its samples, of which that of all "
+            f"workers is made: got {shown(inner)}: take the mean, and a learning rate that is as "
+            f"many times as large as a batch has samples"
+        )
+    return data, part
 
 
 def pair_of(data: Any) -> tuple[Any, Any]:
