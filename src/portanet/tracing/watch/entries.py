@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from portanet.interface import backend_of
+from portanet.interface import backend_of, is_array
 
 MISSING: Any = object()
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -55,8 +55,12 @@ class Entry:
 
     @staticmethod
     def same(x: Any, y: Any) -> bool:
-        """Whether what is found at two moments, or by two functions, is the same or equal."""
+        """Whether what is found is the same or equal."""
         return equal(x, y)
+
+    def is_like(self, other: Entry) -> bool:
+        """Whether another function finds the same, or an equal object: its parts are entries."""
+        return self.same(self.held, other.held) or _equal_objects(self.held, other.held)
 
     def condition(self, named: Naming) -> str:
         """Return the expression of whether nothing has changed; one that raises says no."""
@@ -125,6 +129,9 @@ class Items(Entry):
     @staticmethod
     def same(x: Any, y: Any) -> bool:
         return _all_equal(x, y)
+
+    def is_like(self, other: Entry) -> bool:
+        return self.same(self.held, other.held)
 
     def condition(self, named: Naming) -> str:
         items = named(self.holder)
@@ -220,6 +227,16 @@ def equal(x: Any, y: Any) -> bool:
     if type(x) is int:  # of any number of digits
         return x == y
     return type(x) in _PLAIN and repr(x) == repr(y)
+
+
+def _equal_objects(x: Any, y: Any) -> bool:
+    """Whether two objects that are no numbers, texts or arrays say that they are equal."""
+    if type(x) is not type(y) or type(x) in _PLAIN or is_array(x):
+        return False
+    try:
+        return bool(x == y)
+    except Exception:
+        return False
 
 
 def _all_equal(xs: Sequence[Any], ys: Sequence[Any]) -> bool:
