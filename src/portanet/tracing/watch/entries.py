@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from portanet.interface import backend_of, is_array
+from portanet.interface import backend_of
+from portanet.tracing.watch.kinds import is_frozen
 
 MISSING: Any = object()
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -59,8 +60,8 @@ class Entry:
         return equal(x, y)
 
     def is_like(self, other: Entry) -> bool:
-        """Whether another function finds the same, or an equal object: its parts are entries."""
-        return self.same(self.held, other.held) or _equal_objects(self.held, other.held)
+        """Whether another function finds the same, or an equal object that stays as it is."""
+        return self.same(self.held, other.held) or _are_equal_values(self.held, other.held)
 
     def condition(self, named: Naming) -> str:
         """Return the expression of whether nothing has changed; one that raises says no."""
@@ -229,13 +230,17 @@ def equal(x: Any, y: Any) -> bool:
     return type(x) in _PLAIN and repr(x) == repr(y)
 
 
-def _equal_objects(x: Any, y: Any) -> bool:
-    """Whether two objects that are no numbers, texts or arrays say that they are equal."""
-    if type(x) is not type(y) or type(x) in _PLAIN or is_array(x):
+def _are_equal_values(x: Any, y: Any) -> bool:
+    """Whether two objects are equal and stay so, such as layers: their fields are entries too."""
+    if equal(x, y):
+        return True
+    if type(x) is not type(y):
         return False
+    if type(x) is tuple:
+        return len(x) == len(y) and all(map(_are_equal_values, x, y))
     try:
-        return bool(x == y)
-    except Exception:
+        return is_frozen(type(x)) and bool(x == y)
+    except Exception:  # of arrays among the fields
         return False
 
 
