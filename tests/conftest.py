@@ -43,6 +43,10 @@ check.enabled = True
 os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
 
 OPTIONAL = {"array_api_strict", "jax", "safetensors", "tokenizers", "torch"}
+EXAMPLES_WITH = {
+    "portanet.export.onnx_model.onnx": "onnxruntime",
+    "portanet.io.from_torch.from_torch": "torch",
+}
 
 # JAX compiles every operation of every case, and what stands in for CuPy every kernel. Where all
 # libraries run, of their cases in a folder runs one in so many; but all of what they do themselves.
@@ -106,6 +110,9 @@ def _import(path):
 def pytest_collection_modifyitems(config, items):
     """Leave out the libraries that are not selected, and most cases on the slowest."""
     for item in items:
+        needed = EXAMPLES_WITH.get(item.name)
+        if needed is not None and importlib.util.find_spec(needed) is None:
+            item.add_marker(pytest.mark.skip(f"the example imports {needed}"))
         if _backend_of(item) == (SELECTED or "cupy"):
             item.add_marker(pytest.mark.gpu)
     left = set(filter(_is_of_another_engine, items))
