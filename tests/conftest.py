@@ -70,17 +70,8 @@ def pytest_report_header():
 def pytest_configure(config):
     config.addinivalue_line("markers", "gpu: for a machine with a GPU, on the selected library")
     config.addinivalue_line("markers", "sweep(name): a case of a catalogue, on that library alone")
-    if config.pluginmanager.hasplugin("cacheprovider"):
-        _keep_what_is_compiled(config.cache)
-
-
-def _keep_what_is_compiled(cache):
-    """Let the next run of the suite find what this one compiles."""
-    if STANDS_IN:
-        os.environ.setdefault("CUPY_CACHE_DIR", str(cache.mkdir("cupy")))
-    own = f"jax-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"  # JAX writes without locks
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache.mkdir(own)))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    if STANDS_IN and config.pluginmanager.hasplugin("cacheprovider"):
+        os.environ.setdefault("CUPY_CACHE_DIR", str(config.cache.mkdir("cupy")))
 
 
 @pytest.hookimpl(optionalhook=True)
