@@ -10,9 +10,11 @@ from portanet import optimizers, trees
 from portanet.errors import ArgumentError, TracedValueError
 from portanet.interface import backend_of, is_array
 from portanet.optimizers import OptimizerState
+from portanet.tracing.watch.surroundings import Surroundings
 from portanet.training.flat import Flat
 from portanet.training.gradients import gradients
-from portanet.training.known import STEPS, Known
+from portanet.training.known import STEPS
+from portanet.training.known_step import Known
 from portanet.training.layout import Layout, Layouts
 from portanet.training.precision.loss_scale import is_scaled, overflowed, tolerant
 from portanet.training.rules import RuleSet, divided
@@ -50,9 +52,10 @@ def compiled_step(
         model, layout = ts.model, flat.layout
         place = STEPS.find(_flat, loss, (model, layout.rule), slowly, donated, model, layout)
         known = None if place is None else place.known
-        if known is None:
-            return None
-    done = recorded_result(known, (vector, fields["states"], rule_state, flat.numbers, data))
+    if place is None or known is None:
+        return None
+    args = vector, fields["states"], rule_state, flat.numbers, data
+    done = recorded_result(known, place.surroundings, args)
     value, stats, states, vector, rule_state = done
     if donate and "flat" in fields:
         ts.end()
@@ -80,7 +83,8 @@ def replayed_steps(
         known = place.step_after(loss, slowly, donated)
         if known is None:
             break
-        done = recorded_result(known, (vector, states, rule_state, flat.numbers, data))
+        args = vector, states, rule_state, flat.numbers, data
+        done = recorded_result(known, place.surroundings, args)
         value, _, states, vector, rule_state = done
         values.append(value)
         data = next(batches, END)
@@ -88,7 +92,7 @@ def replayed_steps(
     return flat.after(ts, states, vector, rule_state, place, steps), data
 
 
-def recorded_result(known: Known, args: tuple[Any, ...]) -> Any:
+def recorded_result(known: Known, around: Surroundings, args: tuple[Any, ...]) -> Any:
     """Return what a recorded step gives; one that changes its surroundings is not kept."""
     run = known.run
     try:
@@ -100,7 +104,7 @@ def recorded_result(known: Known, args: tuple[Any, ...]) -> Any:
             f"{error}. train_step(..., jit=False) takes the step without recording it"
         ) from error
     if run.recordings != known.recordings:
-        STEPS.check_settled(known)
+        STEPS.check_settled(known, around)
     return done
 
 
@@ -127,10 +131,11 @@ def _structured_step(
     donated = _DONATED if donate else ()
     place = STEPS.find(_structured, loss, around, asked_for, donated, *fixed)
     known = None if place is None else place.known
-    if known is None:
+    if place is None or known is None:
         return None
     with tolerant() if scaled else nullcontext():
-        done = recorded_result(known, (ts.parameters, ts.states, state.states, numbers, data))
+        args = ts.parameters, ts.states, state.states, numbers, data
+        done = recorded_result(known, place.surroundings, args)
     value, stats, parameters, states, rule_states = done
     if overflowed(ts.model, states):
         return value, stats, ts.replaced(states=states)

@@ -1,18 +1,12 @@
-"""The recorded functions of full-batch losses, found again by the loss and the model."""
+"""Recorded functions of a loss, found again by the loss and what belongs to it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from portanet.tracing.call.lock import LOCK
-from portanet.tracing.watch.surroundings import Surroundings
-from portanet.training.known import Known
-
-_MOST = 16
-_MOST_BYTES = 2**28
-
-_functions: list[Known] = []
+from portanet.training.known import STEPS
 
 
 class Recorded:
@@ -29,48 +23,30 @@ class Recorded:
     loss : any
     around : tuple
     *fixed
+    asked_for : bool
+        Whether others may use the program though something may change without a sign.
     """
 
     def __init__(
-        self, title: str, make: Callable[..., Any], loss: Any, around: tuple[Any, ...], *fixed: Any
+        self,
+        title: str,
+        make: Callable[..., Any],
+        loss: Any,
+        around: tuple[Any, ...],
+        *fixed: Any,
+        asked_for: bool = False,
     ) -> None:
-        self._given = title, make, loss, around, fixed
-        self._known = _find(*self._given)
+        self._find = partial(STEPS.share, title, make, loss, around, asked_for, *fixed)
+        self._place = self._find()
 
     def __call__(self, *args: Any) -> Any:
-        if self._known.surroundings.changed() is not None:
-            self._known = _find(*self._given)
-        known = self._known
+        if self._place.surroundings.changed() is not None:
+            self._place = self._find()
+        while (known := self._place.known) is None:
+            self._place = self._find()
+        around = self._place.surroundings
         outputs = known.run(*args)
         if known.run.recordings != known.recordings:
             known.recordings = known.run.recordings
-            known.surroundings.take()  # what the loss changes itself does not count
+            around.take()  # what the loss changes itself does not count
         return outputs
-
-
-def _find(
-    title: str, make: Callable[..., Any], loss: Any, around: tuple[Any, ...], fixed: tuple[Any, ...]
-) -> Known:
-    new = Known(make, loss, ((), *fixed), Surroundings(loss, *around), asked_for=True, title=title)
-    if new.surroundings.unseen is not None:
-        return new
-    with LOCK:
-        for known in reversed(_functions):
-            if known.serves(new):
-                _functions.remove(known)
-                _functions.append(known)
-                return known
-        _functions.append(new)
-        while len(_functions) > _MOST or (len(_functions) > 1 and _kept_bytes() > _MOST_BYTES):
-            _functions.pop(0)
-    return new
-
-
-def forget_recorded() -> None:
-    """Let go of all of them."""
-    with LOCK:
-        _functions.clear()
-
-
-def _kept_bytes() -> int:
-    return sum(known.run.cache_info().kept_bytes for known in _functions)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from portanet.interface import backend_of
+from portanet.interface import backend_of, is_array
 
 MISSING: Any = object()
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -53,6 +53,11 @@ class Entry:
         now = self.now()
         return now is self.held or equal(now, self.held)
 
+    def is_like(self, other: Entry) -> bool:
+        """Whether another function finds the same or an equal object in its place."""
+        same = type(self) is type(other) and self.label == other.label
+        return same and alike(self.held, other.held)
+
 
 class Name(Entry):
     """A name of a module, in the dict that is the module's."""
@@ -84,7 +89,10 @@ class Attribute(Entry):
     text = "{h}.{key} is {v}"
 
     def now(self) -> Any:
-        return getattr(self.holder, self.key, MISSING)
+        try:
+            return getattr(self.holder, self.key, MISSING)
+        except ReferenceError:  # a holder that is not held, and gone
+            return MISSING
 
 
 class Fixed(Entry):
@@ -178,6 +186,20 @@ def equal(x: Any, y: Any) -> bool:
     if type(x) is int:  # of any number of digits
         return x == y
     return type(x) in _PLAIN and repr(x) == repr(y)
+
+
+def alike(x: Any, y: Any) -> bool:
+    """Whether one of two objects may stand for the other: an array stands for itself alone."""
+    if equal(x, y):
+        return True
+    if type(x) is not type(y) or type(x) in _PLAIN or is_array(x):
+        return False
+    if isinstance(x, tuple | list):
+        return len(x) == len(y) and all(map(alike, x, y))
+    try:
+        return bool(x == y)
+    except Exception:
+        return False
 
 
 def _all_equal(xs: Sequence[Any], ys: Sequence[Any]) -> bool:
