@@ -152,7 +152,7 @@ def predict(ts: TrainState, data: Any, *, batch_size: int = 256, jit: bool | Non
         )
     if is_tree_of_arrays(data):
         size = checks.integer("predict: batch_size", batch_size, 1)
-        data = DataLoader(data, min(size, common_length(data, "data")), pad=True)
+        data = DataLoader(data, max(min(size, common_length(data, "data")), 1), pad=True)
     run, ps, st = forward(ts.model, jit), ts.parameters, test_mode(ts.states)
     parts = list(_outputs(run, ps, st, Batches(data, place_of(ts), apart=True)))
     columns = zip(*map(trees.leaves, parts), strict=True)

@@ -14,6 +14,7 @@ from portanet.training.agreement import check_start, row_of_first, stop_alike
 from portanet.training.batches import Batches
 from portanet.training.callbacks.base import Callback, as_callbacks
 from portanet.training.evaluate import Evaluator, place_of
+from portanet.training.gradients import check_loss
 from portanet.training.history import History
 from portanet.training.interrupts import Interrupts
 from portanet.training.metrics.base import Metric
@@ -118,8 +119,8 @@ def fit(
     else:
         steps = checks.integer("fit: steps_per_epoch", steps_per_epoch, 1)
         source = Portions(data, place, steps)
-    objective = Objective(loss, bool(measured))
-    objective = objective if isinstance(loss, Loss) else loss
+    check_loss(loss)
+    objective = Objective(loss, True) if measured and isinstance(loss, Loss) else loss
     held_out = None
     if validation is not None:
         held_out = Batches(validation, place, "validation", apart=True)

@@ -33,7 +33,7 @@ class Planned:
 
 COPY = Planned(
     Card(
-        "copy of input",
+        "copy",
         numpy=lambda call, x: Form("{out}[...] = {0}", "{0}.copy()", rows=True),
         fresh=True,
     )
@@ -41,7 +41,12 @@ COPY = Planned(
 """The primitive of a copy into kept memory."""
 
 
-_RESHAPING = Planned(CARDS["reshape"])
+_RESHAPING, _PERMUTING = Planned(CARDS["reshape"]), Planned(CARDS["permute_dims"])
+
+
+def copied(x: Any, result: Variable) -> Operation:
+    """Return the operation that copies an array, spread to the shape of `result`."""
+    return Operation(COPY, [x], {}, result)
 
 
 def reshaped(x: Variable, result: Variable) -> Operation:
@@ -58,6 +63,11 @@ def flattened(array: Any, made: dict[Variable, Operation]) -> Any:
     if array not in made:
         made[array] = reshaped(array, Variable((array.size,), array.dtype))
     return made[array].result
+
+
+def permuted(x: Variable, result: Variable, axes: tuple[int, ...]) -> Operation:
+    """Return the operation that looks at an array with its axes in another order."""
+    return Operation(_PERMUTING, [x, axes], {}, result, (x,))
 
 
 class NumPy:

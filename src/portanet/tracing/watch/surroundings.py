@@ -66,7 +66,9 @@ class Surroundings:
     def difference(self, other: Surroundings) -> str | None:
         """Return the name of something that another function of the same code finds otherwise."""
         for mine, theirs in zip(self._entries, other._entries, strict=False):
-            if not mine.is_like(theirs):
+            if type(mine) is not type(theirs) or mine.label != theirs.label:
+                return mine.label
+            if not mine.same(mine.held, theirs.held):
                 return mine.label
         return None
 
