@@ -14,7 +14,7 @@ from portanet.interface import array_namespace, backend_of, dtype_name, same_dty
 from portanet.optimizers.complex_parts import as_given, as_real
 from portanet.optimizers.state import dotted_paths, flatten_entries
 from portanet.training.gradients import check_loss, checked
-from portanet.training.minimization.recorded import Recorded
+from portanet.training.recorded import Recorded
 from portanet.training.state import TrainState, check_state
 from portanet.trees import Tree
 
