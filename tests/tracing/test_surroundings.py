@@ -579,3 +579,17 @@ def test_arrays_of_every_library_are_watched(recorder):
         for _ in range(2):
             np.testing.assert_allclose(recorder.to_numpy(jitted(x)), 2.0 * beta * X)
     assert jitted.cache_info()[:2] == (3, 3)
+
+
+def test_functions_that_find_equal_layers_are_alike_and_other_numbers_are_not():
+    def holding(value):
+        return Surroundings(lambda x: (value, x))
+
+    def model():
+        return pn.Chain(pn.Dense(2, 3, pn.tanh), pn.Dense(3, 1))
+
+    assert holding(model()).alike(holding(model()))
+    assert holding((model(), 2.0)).alike(holding((model(), 2.0)))
+    assert not holding(model()).alike(holding(pn.Chain(pn.Dense(2, 3), pn.Dense(3, 1))))
+    for one, other in ((0.0, -0.0), (1, True), (1, 1.0), ((1,), (True,)), ([0.0], [-0.0])):
+        assert not holding(one).alike(holding(other))

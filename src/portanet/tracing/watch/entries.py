@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from portanet.interface import backend_of
+from portanet.tracing.watch.kinds import is_frozen
 
 MISSING: Any = object()
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -56,7 +57,7 @@ class Entry:
     @staticmethod
     def same(x: Any, y: Any) -> bool:
         """Whether what is found at two moments, or by two functions, is the same or equal."""
-        return equal(x, y)
+        return equal(x, y) or _are_equal_values(x, y)
 
     def condition(self, named: Naming) -> str:
         """Return the expression of whether nothing has changed; one that raises says no."""
@@ -220,6 +221,15 @@ def equal(x: Any, y: Any) -> bool:
     if type(x) is int:  # of any number of digits
         return x == y
     return type(x) in _PLAIN and repr(x) == repr(y)
+
+
+def _are_equal_values(x: Any, y: Any) -> bool:
+    """Whether two objects are equal and stay so, such as layers: their fields are entries too."""
+    if type(x) is not type(y):
+        return False
+    if type(x) is tuple:
+        return len(x) == len(y) and all(map(Entry.same, x, y))
+    return is_frozen(type(x)) and bool(x == y)
 
 
 def _all_equal(xs: Sequence[Any], ys: Sequence[Any]) -> bool:
