@@ -15,7 +15,7 @@ from portanet.tracing.call.lock import LOCK
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.watch.surroundings import Surroundings
 from portanet.training.layout import LAYOUTS
-from portanet.training.rules import DIVIDED, INNER
+from portanet.training.rules import DIVIDED, INNER, equal
 
 _MOST = 64
 _MOST_BYTES = 2**28
@@ -68,11 +68,13 @@ class Known:
 
     def serves(self, other: Known) -> bool:
         """Whether this is the step that `other` asks for."""
-        if self.make is not other.make or self.fixed != other.fixed:
+        if self.make is not other.make or len(self.fixed) != len(other.fixed):
+            return False
+        if not all(map(equal, self.fixed, other.fixed)):
             return False
         if self.asked_for is not other.asked_for:
             return False
-        if self.loss is other.loss or _equal(self.loss, other.loss):
+        if equal(self.loss, other.loss):
             return self.surroundings.changed() is None
         return self.surroundings.alike(other.surroundings)
 
@@ -241,7 +243,3 @@ def _reason(old: Known, new: Known) -> str:
         f"the loss finds another {name!r} around it each time: pass what changes in the data, "
         "define functions once"
     )
-
-
-def _equal(x: Any, y: Any) -> bool:
-    return type(x) is type(y) and type(x).__eq__ is not object.__eq__ and bool(x == y)
