@@ -114,7 +114,7 @@ def compiled_step_together(
         return None
     if backend.jit == "library" and is_synchronized(ts.model):  # no compiler sends messages
         return None
-    found = Flat.of(ts)
+    found = None if backend.differentiates_itself else Flat.of(ts)
     if found is not None:
         return _flat_step(loss, data, ts, found, slowly, donate)
     if not all(map(is_array, trees.leaves(ts.parameters))):
@@ -185,7 +185,7 @@ def _flat_gradients(loss: Any, model: Any, layout: Layout | Layouts) -> Callable
 
 def _flat_update(_: Any, layout: Layout | Layouts) -> Callable[..., Any]:
     def step(vector: Any, rule_state: Any, numbers: Any, gradient: Any) -> Any:
-        return layout.moved(vector, rule_state, numbers, gradient)
+        return layout.moved(vector, rule_state, layout.rule_with(numbers), gradient)
 
     return step
 
