@@ -7,9 +7,9 @@ from contextlib import nullcontext
 from typing import Any
 
 from portanet import optimizers, trees
-from portanet.errors import ArgumentError, TracedValueError
 from portanet.interface import backend_of, is_array
 from portanet.optimizers import OptimizerState
+from portanet.training.advice import REFUSALS, raise_with_advice
 from portanet.training.flat import Flat
 from portanet.training.gradients import gradients
 from portanet.training.known import STEPS, Known
@@ -97,12 +97,8 @@ def recorded_result(known: Known, args: tuple[Any, ...]) -> Any:
     run = known.run
     try:
         done = run(*args)
-    except (TracedValueError, ArgumentError) as error:
-        if "pn.jit" not in error.message:
-            raise  # of the loss, not of recording it
-        raise type(error)(
-            f"{error}. train_step(..., jit=False) takes the step without recording it"
-        ) from error
+    except REFUSALS as error:
+        raise_with_advice(error, "train_step(..., jit=False) takes the step without recording it")
     if run.recordings != known.recordings:
         STEPS.check_settled(known)
     return done

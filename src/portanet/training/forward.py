@@ -11,6 +11,7 @@ from portanet.data.batch import taken_apart
 from portanet.errors import ArgumentError, shown
 from portanet.interface import backend_of, is_array
 from portanet.tracing.call.jit import jit as jitted
+from portanet.training.advice import REFUSALS, raise_with_advice
 from portanet.training.objective import PREDICTION, Objective, pair_of
 
 
@@ -83,12 +84,14 @@ def _recorded(function: Callable[..., Any], jit: bool | None) -> Callable[..., A
     if jit is False:
         return function
     fast = jitted(function)
-    if jit:
-        return fast
 
     def run(*args: Any) -> Any:
         backend = backend_of(next(filter(is_array, trees.leaves(args)), None))
-        slow = backend.jit == "none" or backend.compiles_slowly
-        return function(*args) if slow else fast(*args)
+        if not jit and (backend.jit == "none" or backend.compiles_slowly):
+            return function(*args)
+        try:
+            return fast(*args)
+        except REFUSALS as error:
+            raise_with_advice(error, "With jit=False it is not recorded")
 
     return run
