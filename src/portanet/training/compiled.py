@@ -8,10 +8,10 @@ from typing import Any
 
 from portanet import optimizers, trees
 from portanet.data.part import BatchPart
-from portanet.errors import ArgumentError, TracedValueError
 from portanet.interface import backend_of, is_array
 from portanet.optimizers import OptimizerState
 from portanet.tracing.watch.surroundings import Surroundings
+from portanet.training.advice import REFUSALS, raise_with_advice
 from portanet.training.flat import Flat
 from portanet.training.gradients import gradients
 from portanet.training.known import STEPS
@@ -133,12 +133,8 @@ def recorded_result(known: Known, around: Surroundings, args: tuple[Any, ...]) -
     run = known.run
     try:
         done = run(*args)
-    except (TracedValueError, ArgumentError) as error:
-        if "pn.jit" not in error.message:
-            raise  # of the loss, not of recording it
-        raise type(error)(
-            f"{error}. train_step(..., jit=False) takes the step without recording it"
-        ) from error
+    except REFUSALS as error:
+        raise_with_advice(error, "train_step(..., jit=False) takes the step without recording it")
     if run.recordings != known.recordings:
         STEPS.check_settled(known, around)
     return done
