@@ -79,8 +79,8 @@ def _of_odds(call: Any, before: str, logarithm: str) -> Form | None:
     if call.result.size > SPARED:
         return by_entries(call)
     far = largest_exponent(np_dtype(call.result.dtype))
-    steps = f"{before}{{np.minimum}}({logarithm}, {{number:{far!r}}}, out={{out}}); "
-    steps += "{np.exp}({out}, {out}); " + _SHARE_OF_ODDS
+    clip = f"{{np._core.umath.clip}}({logarithm}, {{number:-inf}}, {{number:{far!r}}}, {{out}}); "
+    steps = before + clip + "{np.exp}({out}, {out}); " + _SHARE_OF_ODDS
     return Form(steps, elementwise=not before, rows=True)
 
 
