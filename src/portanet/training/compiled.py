@@ -55,11 +55,16 @@ def compiled_step(
     `slowly`: also where recording is a matter of seconds. `donate`: results may take the memory
     of the parameters and of the optimizer.
     """
-    if "flat" not in ts.__dict__:
+    flat = ts.__dict__.get("flat")
+    if flat is None or flat.place is None:
+        if flat is not None and not slowly:  # its last step ran as it is
+            return None
         arrays = filter(is_array, trees.leaves((ts.parameters, ts.states)))
         backend = backend_of(next(arrays, None))
         if backend.jit == "none" or (backend.compiles_slowly and not slowly):
             return None
+        if backend.differentiates_itself:  # its compiler does better without vectors
+            return _structured_step(loss, data, ts, slowly, donate)
     found = Flat.of(ts)
     if found is None:
         return _structured_step(loss, data, ts, slowly, donate)
@@ -127,7 +132,8 @@ def _flat(loss: Any, model: Any, layout: Layout | Layouts) -> Callable[..., Any]
     def step(vector: Any, states: Any, rule_state: Any, numbers: Any, data: Any) -> Any:
         parameters = layout.parameters(vector)
         grads, value, states, stats = gradients(loss, model, parameters, states, data)
-        vector, rule_state = layout.moved(vector, rule_state, numbers, layout.ravel(grads))
+        rule = layout.rule_with(numbers)
+        vector, rule_state = layout.moved(vector, rule_state, rule, layout.ravel(grads))
         return value, stats, states, vector, rule_state
 
     return step
