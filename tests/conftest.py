@@ -52,7 +52,7 @@ EXAMPLES_WITH = {
 # libraries run, of their cases in a folder runs one in so many; but all of what they do themselves.
 SWEEPS = ("contract", "functional", "tape", "tracing")
 SHARES = {
-    "jax": {**dict.fromkeys(SWEEPS, 16), "autodiff": 2, "backends": 1, "control": 1, "others": 4},
+    "jax": {**dict.fromkeys(SWEEPS, 24), "autodiff": 2, "backends": 1, "control": 1, "others": 6},
     "cupy": {**dict.fromkeys(SWEEPS, 8), "others": 1},
 }
 
