@@ -249,6 +249,19 @@ class TestNumbers:
         assert float(adapter.xp.std(x)) == 300.0
         assert float(adapter.xp.linalg.vector_norm(x)) == 600.0
 
+    def test_bfloat16_widens_exactly(self, adapter):
+        host = adapter.to_numpy(jnp.asarray([1.0, 1 / 3], jnp.bfloat16))
+        assert host.dtype == np.float32
+        assert host.tolist() == [1.0, 0.333984375]
+
+    @pytest.mark.parametrize("kind", [pn.Conv, pn.ConvTranspose])
+    def test_convolutions_of_every_shape_are_those_of_numpy(self, kind):
+        layer = kind((3, 2), 4, 6, stride=(2, 1), padding=(1, 0), dilation=(1, 2), groups=2)
+        ps, st = pn.setup(0, layer, dtype="float64")
+        x = np.random.default_rng(1).normal(size=(2, 6, 5, 4))
+        found = layer(*pn.device("jax")((x, ps, st)))[0]
+        np.testing.assert_allclose(found, layer(x, ps, st)[0], rtol=1e-12, atol=1e-13)
+
     @pytest.mark.parametrize("bad", [3, -1])
     def test_an_index_out_of_range_is_refused(self, bad):
         """JAX itself would take the nearest one."""
