@@ -63,7 +63,7 @@ class Known:
         self.asked_for = asked_for
         self.title = title
         # Of a loss that is a value there is nothing to make anew each time: it is for its model.
-        self.name = weak.surroundings.code or (self if is_value(loss) else weak.key)
+        self.name = weak.surroundings.code or (object() if is_value(loss) else weak.key)
         self.recordings = 0
 
     @property
