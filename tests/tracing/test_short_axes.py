@@ -75,8 +75,11 @@ def test_values_and_gradients(function, dtype):
 
 STAYING = {
     "long last axis": lambda x: np.sum(differences(np.concatenate([x] * 6, axis=1)), axis=-1),
-    "short axis before": lambda x: np.sum(differences(x[:4]), axis=-1),
-    "little to spread": lambda x: np.sum(x[:2, None, :] - x[None], axis=-1),
+    "short axis before": lambda x: np.sum(
+        np.exp(x[:4] - np.concatenate([x] * 6)[:, None]), axis=-1
+    ),
+    "few rows": lambda x: np.sum(x[:, :1] * x[0], axis=-1),
+    "little to spread": lambda x: np.sum(x[:2, None] - np.concatenate([x] * 9), axis=-1),
     "nothing to spread": lambda x: np.sum(np.exp(x), axis=-1),
     "whole operands": lambda x: np.std(np.exp(x) + x[0], axis=0),
     "a result": lambda x: np.exp(differences(x)),
