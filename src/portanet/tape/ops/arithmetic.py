@@ -27,6 +27,7 @@ from portanet.tape.rule import Elementwise, is_complex
 
 _POWERS = {(int, -1): "reciprocal", (int, 2): "square", (float, 0.5): "sqrt"}  # NumPy's shortcuts
 _FORESEEN = 512  # entries of a mask that branches get along with
+_NEW = 2048  # entries that NumPy chooses into new memory as soon as anybody could into its own
 _BITS = "portanet_bits({0}) %s portanet_bits({1})"
 
 
@@ -124,6 +125,8 @@ def _clip(xp: Any, x: Any, /, min: Any = None, max: Any = None) -> Any:
 def _where_form(call: Any, condition: Any, x: Any, y: Any) -> Form | None:
     if kind_of(condition) != "b":
         return None
+    if _FORESEEN < call.result.size <= _NEW:
+        return Form(fresh=f"{{np.where}}({{0}}, {operand(call, 1)}, {operand(call, 2)})")
     # NumPy's own function, which stands for a constant, fills no memory that it is given.
     if call.result.size > _FORESEEN and call.primitive.compute is not np.where:
         return by_entries(call)
