@@ -131,3 +131,13 @@ def test_of_nothing_there_is_nothing(backend, name, shape, axis):
         assert y.dtype == x.dtype
     gradient = pn.grad(lambda x: backend.xp.sum(function(x, axis=axis)))(x)
     assert gradient.shape == shape
+
+
+@pytest.mark.parametrize("function", [functional.softmax, functional.log_softmax])
+def test_long_columns_before_several_axes(backend, function):
+    """Torch takes them as rows and puts the axis back, which two axes alone would not show."""
+    x = np.random.default_rng(0).normal(size=(300, 2, 3))
+    wanted = np.exp(x) / np.sum(np.exp(x), axis=0)
+    wanted = np.log(wanted) if function is functional.log_softmax else wanted
+    found = backend.to_numpy(function(backend.asarray(x), 0))
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
