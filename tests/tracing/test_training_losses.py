@@ -15,7 +15,7 @@ from tracing.test_training import LIBRARY, Runs, counted, start, with_stats
 
 import portanet as pn
 from portanet import errors
-from portanet.training import known, train_step
+from portanet.training import train_step, weak_loss
 
 
 def test_a_loss_made_anew_of_the_same_code_replays():
@@ -244,12 +244,12 @@ def test_a_loss_of_portanet_that_is_made_anew_is_the_same_loss(monkeypatch):
     """``train_step(pn.MSELoss(), …)`` in a loop looks around the loss once, not at each step."""
     looked = []
 
-    class Counted(known.Surroundings):
-        def __init__(self, *roots):
+    class Counted(weak_loss.Surroundings):
+        def __init__(self, *roots, **options):
             looked.append(roots)
-            super().__init__(*roots)
+            super().__init__(*roots, **options)
 
-    monkeypatch.setattr(known, "Surroundings", Counted)
+    monkeypatch.setattr(weak_loss, "Surroundings", Counted)
     x = np.linspace(-1.0, 1.0, 8)[:, None]
     model = pn.Dense(1, 1)
     ts = pn.training.TrainState(model, *pn.setup(0, model, dtype="float64"), pn.optimizers.SGD())

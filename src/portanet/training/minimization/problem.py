@@ -15,7 +15,7 @@ from portanet.optimizers.complex_parts import as_given, as_real
 from portanet.optimizers.state import dotted_paths, flatten_entries
 from portanet.training.advice import REFUSALS, raise_with_advice
 from portanet.training.gradients import check_loss, checked
-from portanet.training.minimization.recorded import Recorded
+from portanet.training.recorded import Recorded
 from portanet.training.state import TrainState, check_state
 from portanet.trees import Tree
 
