@@ -100,10 +100,12 @@ def test_other_libraries_are_left_alone(monkeypatch):
         ({"found": ["X86_V3"]}, "scipy-openblas", False),
         ({"found": ["X86_V4"]}, "mkl", False),
         ({}, "openblas", False),
+        ({"found": ["X86_V4"]}, "", False),
     ],
 )
 def test_the_library_is_asked(features, library, known, monkeypatch):
-    config = {"SIMD Extensions": features, "Build Dependencies": {"blas": {"name": library}}}
+    config: dict = {"Build Dependencies": {"blas": {"name": library}} if library else {}}
+    config |= {"SIMD Extensions": features}
     monkeypatch.setattr(np, "show_config", lambda mode: config)
     asked = turned_operands._has_kernels_for_small_matrices.__wrapped__
     assert asked() is known

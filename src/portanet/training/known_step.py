@@ -12,7 +12,7 @@ from portanet.tracing.call.jitted import Jitted
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.watch.surroundings import Surroundings
 from portanet.training.rules import equal
-from portanet.training.weak_loss import WeakLoss, is_a_value
+from portanet.training.weak_loss import WeakLoss, is_value
 
 
 class Known:
@@ -62,7 +62,8 @@ class Known:
         self.fixed = fixed
         self.asked_for = asked_for
         self.title = title
-        self.name = weak.surroundings.code or weak.key
+        # Of a loss that is a value there is nothing to make anew each time: it is for its model.
+        self.name = weak.surroundings.code or (object() if is_value(loss) else weak.key)
         self.recordings = 0
 
     @property
@@ -159,16 +160,13 @@ class Place:
         known = self.known
         if known is None or known.asked_for is not asked_for:
             return None
-        if self.given() is not loss and not self._is_equal(loss, known):
+        given = self.given()
+        if given is not loss and not (is_value(loss) and given == loss):
             return None
         unchanged = self.surroundings.unchanged
         if unchanged is not None and not unchanged() and self.surroundings.changed() is not None:
             return None
         return known if self.donated == donated else None
-
-    def _is_equal(self, loss: Any, known: Known) -> bool:
-        """Whether a loss is one of portanet that is made anew for each step."""
-        return known.kind is None and is_a_value(loss) and self.owner() == loss
 
 
 _NOTHING = Surroundings(None)

@@ -44,7 +44,7 @@ def _has_kernels_for_small_matrices() -> bool:
     found: Any = np.show_config(mode="dicts")
     features = found.get("SIMD Extensions", {})
     known = {*features.get("baseline", ()), *features.get("found", ())}
-    library = found["Build Dependencies"]["blas"].get("name", "")
+    library = found.get("Build Dependencies", {}).get("blas", {}).get("name", "")
     return "openblas" in library and not known.isdisjoint(("AVX512_SKX", "X86_V4"))
 
 
