@@ -1,4 +1,4 @@
-"""What comes in and stays: parameters, states and whole training runs on disk; networks of torch."""
+"""What comes in and stays: parameters, states and training runs on disk; networks of torch."""
 
 from portanet.io import npz, safetensors
 from portanet.io.checkpointer import Checkpointer

@@ -20,6 +20,7 @@ import numpy as np
 
 from portanet.tape.ops.batching import elementwise
 from portanet.tape.ops.card import Card, Role
+from portanet.tape.ops.extremes import bounding
 from portanet.tape.ops.form import Form, by_entries, called, kind_of, np_dtype, operand
 from portanet.tape.ops.words import MAXIMUM, MINIMUM, Chosen, Clipped, Words
 from portanet.tape.rule import Elementwise, is_complex
@@ -204,12 +205,12 @@ CARDS = [
     ),
     Card("nextafter", Elementwise(lambda xp, d, y, a, b: d, nothing), numpy="nextafter"),
     Card(
-        "maximum", Elementwise(_maximum_first, _maximum_second), numpy="maximum",
-        words=Words(*("portanet_maximum({0}, {1})",) * 2, helpers=(MAXIMUM,)),
+        "maximum", Elementwise(_maximum_first, _maximum_second), numpy=bounding("maximum"),
+        words=Words(*("portanet_maximum({0}, {1})",) * 2, helpers=(MAXIMUM,)), fresh=True,
     ),
     Card(
-        "minimum", Elementwise(_minimum_first, _minimum_second), numpy="minimum",
-        words=Words(*("portanet_minimum({0}, {1})",) * 2, helpers=(MINIMUM,)),
+        "minimum", Elementwise(_minimum_first, _minimum_second), numpy=bounding("minimum"),
+        words=Words(*("portanet_minimum({0}, {1})",) * 2, helpers=(MINIMUM,)), fresh=True,
     ),
     Card(
         "clip_between", Elementwise(_clip_array, _clip_low, _clip_high),
