@@ -46,6 +46,21 @@ def _filled(shape: tuple[int, ...], number: float, dtype: Any) -> np.ndarray:
     return np.full(shape, number, dtype)
 
 
+class _Lower:
+    """What ``{lower:3,4,0}`` in a form becomes: the mask of what lies up to a diagonal."""
+
+    def __init__(self, wording: Wording) -> None:
+        self.wording = wording
+
+    def __format__(self, text: str) -> str:
+        return self.wording.constant(_lower(*map(int, text.split(","))))
+
+
+@lru_cache(maxsize=256)
+def _lower(n: int, m: int, k: int) -> np.ndarray:
+    return np.tri(n, m, k, np.bool_)
+
+
 class Wording:
     """Puts operations into words.
 
@@ -93,6 +108,7 @@ class Wording:
             out=out,
             ones=Filled(self, dtype, 1.0),
             zeros=Filled(self, dtype, 0.0),
+            lower=_Lower(self),
             call=call,
             number=_Numbers(self, dtype),
             np=self._numpy,
