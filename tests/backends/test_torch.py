@@ -48,6 +48,14 @@ class TestNesting:
         close(gradient, torch.func.grad(f)(X))
         assert plain(value, gradient)
 
+    def test_forward_over_reverse_of_a_mean_squared_error(self):
+        """Torch's own writes into the zero that stands for the tangent of the target."""
+        target = torch.tensor([0.3, -1.0], dtype=torch.float64)
+        found = pn.hvp(lambda x: pn.MSELoss()(x**3, target), X, V)
+        close(
+            found, torch.autograd.functional.hvp(lambda x: (x**3 - target).pow(2).mean(), X, V)[1]
+        )
+
     def test_reverse_over_reverse_over_reverse(self):
         ours = pn.grad(squared(pn.grad(squared(pn.grad(f)))))(X)
         func = torch.func.grad

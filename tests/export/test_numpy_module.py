@@ -267,3 +267,18 @@ def test_names_of_arrays_clash_with_nothing(tmp_path):
 
     module = module_of(tmp_path, f, np.zeros((3, 8)))
     np.testing.assert_array_equal(module.f(np.zeros((2, 8))), np.full((2, 8), 15.0))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.sum, np.mean, np.std, np.var, np.linalg.vector_norm,
+        lambda x: pn.array_namespace(x).cumulative_sum(x[:, 0]), lambda x: np.prod(x[0, :]),
+    ],
+)  # fmt: skip
+def test_sixteen_bits_are_added_up_in_thirty_two(tmp_path, function):
+    x = (1.0 + RNG.random((3000, 8))).astype(np.float16)
+    module = module_of(tmp_path, lambda x: function(x - 1.0), x, batch_axis=None)
+    assert module.predict(x).dtype == np.float16
+    exact = function(x.astype(float) - 1.0)
+    np.testing.assert_allclose(module.predict(x), exact, rtol=1e-3, atol=1e-4)

@@ -231,7 +231,14 @@ def test_names():
     both = [metrics.Accuracy(), metrics.Accuracy(threshold=0.5)]
     with pytest.raises(ArgumentError, match="a name of its own"):
         named(both)
-    for wrong in (3, "accuracy", ["accuracy"], {"loss": metrics.Accuracy()}, [metrics.Accuracy]):
+    for wrong in (
+        3,
+        "accuracy",
+        ["accuracy"],
+        {"loss": metrics.Accuracy()},
+        [metrics.Accuracy],
+        {"validation_right": metrics.Accuracy()},
+    ):
         with pytest.raises(ArgumentError):
             named(wrong)
 

@@ -49,7 +49,9 @@ _OTHER_NAMES = {
     "sign_of_complex": "sign",
     "stack_arrays": "stack",
 }
-_HALF = frozenset(("sum", "mean", "prod", "cumulative_sum"))  # which NumPy rounds at every step
+# What NumPy rounds at every step: functions that take the dtype to work in, and others.
+_HALF = frozenset(("sum", "mean", "prod", "cumulative_sum", "cumulative_prod", "std", "var"))
+_HALF_NORMS = frozenset(("linalg.vector_norm", "linalg.matrix_norm"))
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,8 @@ def _call(operation: Operation, args: list[str], named: dict[str, str]) -> Expre
     half = operation.name in _HALF and dtype == "float16"
     if half:
         named["dtype"] = "np.float32"
+    if operation.name in _HALF_NORMS and dtype == "float16":
+        args, half = [f"({args[0]}).astype(np.float32)", *args[1:]], True
     if operation.name in ("concat_arrays", "stack_arrays"):
         args = [f"({', '.join(args)}{',' * (len(args) == 1)})"]
         return Expression(f"np.{path}({', '.join(args)}, axis={named['axis']})")

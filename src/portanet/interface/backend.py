@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -253,6 +254,29 @@ class Backend(Functions):
     def may_share_memory(self, x: Array, y: Array) -> bool:
         """Whether what is written into one plain array may be read from another."""
         return x is y
+
+    def joins(self, parameters: Sequence[Array], others: Sequence[Array] = ()) -> bool:
+        """Whether a step of training that runs as it is does better on vectors.
+
+        That is so of a few small parameters, where a call of the library costs more than what it
+        computes. They and `others`, which belong to the optimizer, are then plain arrays of one
+        device, and no derivative or batch is under way.
+        """
+        return False
+
+    def join(self, arrays: Sequence[Array]) -> Array:
+        """Return the numbers of arrays, plain or traced, as one vector."""
+        xp = self.xp
+        return xp.concat([xp.reshape(x, (-1,)) for x in arrays])
+
+    def cut(self, vector: Array, shapes: Sequence[tuple[int, ...]]) -> Sequence[Array]:
+        """Return the arrays of these shapes that `join` made a vector of."""
+        xp, start, parts = self.xp, 0, []
+        for shape in shapes:
+            end = start + math.prod(shape)
+            parts.append(xp.reshape(vector[start:end], shape))
+            start = end
+        return parts
 
     def synchronize(self, device: Any = None) -> None:
         """Wait until `device` has finished its work, if the library has queues."""

@@ -162,7 +162,39 @@ class Loss(ABC):
         return total / (samples * math.prod(values.shape[1:]))
 
     def of_model(self, model: Any, ps: Any, st: Any, data: Any) -> tuple[Any, Any, Any]:
-        """Return the loss of a model on data, its new states, and its prediction."""
+        """Compute the loss of a model on data, and keep its prediction.
+
+        Parameters
+        ----------
+        model : Layer
+        ps, st : tree
+            Its parameters and states.
+        data : tuple of arrays or MaskedBatch
+            A pair ``(x, target)``, or one in a batch of which not all samples count.
+
+        Returns
+        -------
+        value : array
+            The loss.
+        st : tree
+            The new states.
+        prediction : array or tuple of arrays
+            What the model returned.
+
+        Raises
+        ------
+        ShapeError, DTypeError, DeviceError, BackendMismatchError, ArgumentError
+            As a call does, or if `data` is no such pair.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import portanet as pn
+        >>> x, target = np.asarray([[1.0]]), np.asarray([[3.0]])
+        >>> value, _, prediction = pn.MSELoss().of_model(pn.NoOp(), {}, {}, (x, target))
+        >>> print(value, prediction)
+        4.0 [[1.]]
+        """
         data, *mask = data if isinstance(data, MaskedBatch) else (data,)
         x, target = pair("data", data)
         if not callable(model):

@@ -34,11 +34,15 @@ def compiled_step(
     """
     fields = ts.__dict__
     flat = fields.get("flat")
-    if flat is None:
+    if flat is None or flat.place is None:
+        if flat is not None and not slowly:  # its last step ran as it is
+            return None
         arrays = filter(is_array, trees.leaves((ts.parameters, ts.states)))
         backend = backend_of(next(arrays, None))
         if backend.jit == "none" or (backend.compiles_slowly and not slowly):
             return None
+        if backend.differentiates_itself:  # its compiler does better without vectors
+            return _structured_step(loss, data, ts, slowly, donate)
     if flat is None or "parameters" in fields or "optimizer_state" in fields:
         found = Flat.of(ts)
         if found is None:
@@ -112,7 +116,8 @@ def _flat(loss: Any, model: Any, layout: Layout | Layouts) -> Callable[..., Any]
     def step(vector: Any, states: Any, rule_state: Any, numbers: Any, data: Any) -> Any:
         parameters = layout.parameters(vector)
         grads, value, states, stats = gradients(loss, model, parameters, states, data)
-        vector, rule_state = layout.moved(vector, rule_state, numbers, layout.ravel(grads))
+        rule = layout.rule_with(numbers)
+        vector, rule_state = layout.moved(vector, rule_state, rule, layout.ravel(grads))
         return value, stats, states, vector, rule_state
 
     return step

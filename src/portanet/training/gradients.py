@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from portanet.autodiff.gradients import evaluate
+from portanet.autodiff.flat import Outputs, zeros_for_missing
+from portanet.autodiff.gradients import evaluate, scalar
 from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
-from portanet.interface import is_array
+from portanet.interface import backend_of, is_array
 from portanet.optimizers.base import cast_like
 from portanet.training.precision.loss_scale import is_scaled, scaled
-from portanet.trees import Tree
+from portanet.trees import Tree, TreeStructure, unflatten
 
 Array = Any
 Loss = Callable[..., tuple[Array, Tree, Any]]
@@ -39,6 +40,23 @@ def gradients(
     else:
         (value, (states, stats)), grads = evaluate(objective, parameters, "parameters", True, ad)
     return grads, value, states, stats
+
+
+def gradients_of_leaves(
+    loss: Loss, model: Any, leaves: list[Array], structure: TreeStructure, states: Tree, data: Any
+) -> tuple[list[Array], Array, Tree, Any]:
+    """As `gradients`, by the library of parameters that are taken apart, without a scale."""
+    backend = backend_of(leaves[0])
+    results = Outputs(backend)
+
+    def flattened(*arrays: Array) -> list[Array]:
+        parameters = unflatten(structure, arrays)
+        value, new_states, stats = checked(loss(model, parameters, states, data))
+        return [scalar(backend, value), *results.split((new_states, stats))]
+
+    (value, *aux), grads = backend.value_and_grad(flattened, leaves)
+    states, stats = results.join(aux)
+    return zeros_for_missing(backend, grads, leaves), value, states, stats
 
 
 def check_loss(loss: Any, owner: str = "") -> None:

@@ -5,13 +5,12 @@ Parameters of several groups, each with a rule of its own, have a vector for eac
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from portanet import trees
-from portanet.interface import array_namespace, backend_of
+from portanet.interface import backend_of
 from portanet.optimizers import OptimizerState
 from portanet.optimizers.complex_parts import is_complex
 from portanet.tracing.call.recent import Recent
@@ -46,20 +45,21 @@ class Layout:
     rule_structure: Any
     state: OptimizerState
 
+    def vectors(self, vector: Any) -> tuple[Any, ...]:
+        """Return the vectors that a training state keeps."""
+        return (vector,)
+
     def cut(self, vector: Any) -> list[Any]:
         """Return the arrays that make up a vector."""
-        xp, start, parts = array_namespace(vector), 0, []
-        for shape in self.shapes:
-            end = start + math.prod(shape)
-            parts.append(xp.reshape(vector[start:end], shape))
-            start = end
-        return parts
+        return list(backend_of(vector).cut(vector, self.shapes))
 
     def ravel(self, tree: Any) -> Any:
         """Return the arrays of a tree as one vector."""
-        leaves = trees.leaves(tree)
-        xp = array_namespace(*leaves)
-        return xp.concat([xp.reshape(x, (-1,)) for x in leaves])
+        return self.join(trees.leaves(tree))
+
+    def join(self, arrays: Sequence[Any]) -> Any:
+        """Return arrays as the vector that `cut` makes them of."""
+        return backend_of(*arrays).join(arrays)
 
     def parameters(self, vector: Any) -> Any:
         return trees.unflatten(self.structure, self.cut(vector))
@@ -72,7 +72,7 @@ class Layout:
     def ravel_states(self, states: Sequence[Any]) -> Any:
         """Return the states of the rule for all parameters as one."""
         columns = zip(*map(trees.leaves, states), strict=True)
-        parts = [c[0] if isinstance(c[0], Counter) else self.ravel(list(c)) for c in columns]
+        parts = [c[0] if isinstance(c[0], Counter) else self.join(c) for c in columns]
         return trees.unflatten(self.rule_structure, parts)
 
     def cut_states(self, rule_state: Any) -> list[Any]:
@@ -94,9 +94,12 @@ class Layout:
         """Return the rule of an optimizer's state, and what varies in it."""
         return state.rules[0], numbers_of(state.rules[0])
 
-    def moved(self, vector: Any, rule_state: Any, numbers: Any, gradient: Any) -> tuple[Any, Any]:
+    def rule_with(self, numbers: Any) -> Any:
+        """Return the rule with what varies in it."""
+        return with_numbers(self.rule, numbers)
+
+    def moved(self, vector: Any, rule_state: Any, rule: Any, gradient: Any) -> tuple[Any, Any]:
         """Return the vector and the rule's state after a step; the gradient is a vector too."""
-        rule = with_numbers(self.rule, numbers)
         rule_state, change = rule.apply(rule_state, vector, gradient)
         return vector - change, rule_state
 
@@ -126,9 +129,15 @@ class Layouts:
     def rule(self) -> tuple[Any, ...]:
         return tuple(member.rule for member in self.members)
 
+    def vectors(self, vectors: Any) -> tuple[Any, ...]:
+        return vectors
+
+    def cut(self, vectors: Sequence[Any]) -> list[Any]:
+        """Return the arrays of all parameters."""
+        return self._spread(m.cut(v) for m, v in zip(self.members, vectors, strict=True))
+
     def parameters(self, vectors: Sequence[Any]) -> Any:
-        cut = (m.cut(vector) for m, vector in zip(self.members, vectors, strict=True))
-        return trees.unflatten(self.structure, self._spread(cut))
+        return trees.unflatten(self.structure, self.cut(vectors))
 
     def flatten(self, ts: TrainState) -> tuple[Any, Any]:
         assert ts.optimizer_state is not None
@@ -150,12 +159,19 @@ class Layouts:
 
     def ravel(self, tree: Any) -> tuple[Any, ...]:
         """Return the arrays of a tree built as the parameters as the vector of each group."""
-        arrays = self._gathered(trees.leaves(tree))
-        return tuple(m.ravel(own) for m, own in zip(self.members, arrays, strict=True))
+        return self.join(trees.leaves(tree))
 
-    def moved(self, vectors: Any, rule_states: Any, numbers: Any, given: Any) -> tuple[Any, Any]:
-        rows = zip(self.members, vectors, rule_states, numbers, given, strict=True)
-        done = [m.moved(vector, own, number, g) for m, vector, own, number, g in rows]
+    def join(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the arrays of all parameters as the vector of each group."""
+        rows = zip(self.members, self._gathered(arrays), strict=True)
+        return tuple(m.join(own) for m, own in rows)
+
+    def rule_with(self, numbers: Any) -> tuple[Any, ...]:
+        return tuple(m.rule_with(own) for m, own in zip(self.members, numbers, strict=True))
+
+    def moved(self, vectors: Any, rule_states: Any, rules: Any, given: Any) -> tuple[Any, Any]:
+        rows = zip(self.members, vectors, rule_states, rules, given, strict=True)
+        done = [m.moved(vector, own, rule, g) for m, vector, own, rule, g in rows]
         return tuple(vector for vector, _ in done), tuple(own for _, own in done)
 
     def _gathered(self, entries: Sequence[Any]) -> list[list[Any]]:
@@ -183,7 +199,7 @@ def layout_of(ts: TrainState) -> Layout | Layouts | None:
         return None
     if not leaves or len(state.rules) != len(leaves):
         return None
-    if backend_of(*leaves).differentiates_itself or any(state.frozen):
+    if any(state.frozen):
         return None
     groups = _groups(state.rules, leaves)
     if groups is None:

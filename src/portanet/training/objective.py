@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from portanet import checks
+from portanet.data.part import BatchPart, part_of
+from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.losses import Loss
 from portanet.training.gradients import check_loss
 
@@ -38,6 +39,31 @@ class Objective:
         return value, st, {PREDICTION: prediction}
 
 
+def own_part(loss: Any, batch: Any) -> tuple[Any, BatchPart | None]:
+    """Return what a loss gets of a batch, and the part of one that it is.
+
+    Raises
+    ------
+    ArgumentError
+        If it is a part and the loss a sum, of which the mean over the workers is another one.
+    """
+    data, part = part_of(batch)
+    inner = loss.loss if isinstance(loss, Objective) else loss
+    if part is not None and isinstance(inner, Loss) and inner.reduction == "sum":
+        raise ArgumentError(
+            f"the loss of a part of a batch is a mean over its samples, of which that of all "
+            f"workers is made: got {shown(inner)}: take the mean, and a learning rate that is as "
+            f"many times as large as a batch has samples"
+        )
+    return data, part
+
+
 def pair_of(data: Any) -> tuple[Any, Any]:
-    """Return the input and the target of a batch."""
-    return checks.pair("a batch", data)
+    """Return the input and the target of a batch for the metrics: its first two entries."""
+    if isinstance(data, tuple | list) and len(data) >= 2:
+        return data[0], data[1]
+    raise ShapeError(
+        f"a batch has an input and a target first, (x, target, ...), for the metrics: got "
+        f"{shown(data)}: else return {{'prediction': y, 'target': target}} as the statistics of "
+        f"the loss"
+    )

@@ -8,6 +8,7 @@ from portanet import optimizers
 from portanet.errors import ArgumentError, shown
 from portanet.training.compiled import compiled_step
 from portanet.training.gradients import Array, Loss, check_loss, gradients
+from portanet.training.joined import joined_step
 from portanet.training.known import STEPS
 from portanet.training.precision.loss_scale import overflowed
 from portanet.training.state import TrainState, check_state
@@ -181,9 +182,14 @@ def train_step(
         raise ArgumentError(
             f"jit is True, False or None, donate True or False: got {shown(jit)}, {shown(donate)}"
         )
-    if jit is not False and ad is None:
-        compiled = compiled_step_together if is_together(ts, data) else compiled_step
-        done = compiled(loss, data, ts, slowly=jit is True, donate=donate)
+    if ad is None:
+        together = is_together(ts, data)
+        done = None
+        if jit is not False:
+            compiled = compiled_step_together if together else compiled_step
+            done = compiled(loss, data, ts, slowly=jit is True, donate=donate)
+        if done is None and not together:
+            done = joined_step(loss, data, ts)
         if done is not None:
             return done
     grads, value, states, stats = _gradients(loss, data, ts, ad)

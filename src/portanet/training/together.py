@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from portanet import optimizers, trees
-from portanet.data.part import BatchPart, part_of
+from portanet.data.part import BatchPart
 from portanet.distributed import DistributedOptimizer
 from portanet.distributed.batch_norm import is_synchronized
 from portanet.distributed.group import current
@@ -29,6 +29,7 @@ from portanet.training.flat import Flat
 from portanet.training.gradients import Loss, check_loss, checked, gradients
 from portanet.training.known import STEPS
 from portanet.training.layout import Layout, Layouts
+from portanet.training.objective import own_part
 from portanet.training.precision.loss_scale import is_scaled, overflowed, rejected, tolerant
 from portanet.training.rules import INNER, RuleSet, divided
 from portanet.training.state import TrainState
@@ -84,7 +85,7 @@ def counted(arrays: list[Any], part: BatchPart | None) -> list[Any]:
 def own_gradients(loss: Loss, data: Any, ts: TrainState, ad: Any) -> tuple[Tree, Any, Tree, Any]:
     """Return the weighed gradients of this worker, the value, the new states and statistics."""
     check_loss(loss)
-    data, part = part_of(data)
+    data, part = own_part(loss, data)
     own = weighed(loss, weight_of(part))
     done = gradients(own, ts.model, ts.parameters, ts.states, data, ad)
     grads, _, states, (value, stats) = done
@@ -114,7 +115,7 @@ def compiled_step_together(
         return None
     if backend.jit == "library" and is_synchronized(ts.model):  # no compiler sends messages
         return None
-    found = Flat.of(ts)
+    found = None if backend.differentiates_itself else Flat.of(ts)
     if found is not None:
         return _flat_step(loss, data, ts, found, slowly, donate)
     if not all(map(is_array, trees.leaves(ts.parameters))):
@@ -138,7 +139,7 @@ def _flat_step(
     step = _recorded(_flat_gradients, loss, (ts.model,), slowly, (), ts.model, layout)
     if step is None:
         return None
-    data, part = part_of(data)
+    data, part = own_part(loss, data)
     weight = Varying(weight_of(part))
     value, stats, states, own = step((vector, ts.states, weight, data))
     inner = _inner(layout)
@@ -187,7 +188,7 @@ def _flat_gradients(loss: Any, model: Any, layout: Layout | Layouts) -> Callable
 
 def _flat_update(_: Any, layout: Layout | Layouts) -> Callable[..., Any]:
     def step(vector: Any, rule_state: Any, numbers: Any, gradient: Any) -> Any:
-        return layout.moved(vector, rule_state, numbers, gradient)
+        return layout.moved(vector, rule_state, layout.rule_with(numbers), gradient)
 
     return step
 
@@ -201,7 +202,7 @@ def _structured_step(
     step = _recorded(_structured_gradients, loss, (ts.model,), slowly, (), ts.model)
     if step is None:
         return None
-    data, part = part_of(data)
+    data, part = own_part(loss, data)
     with tolerant() if scaled else nullcontext():
         done = step((ts.parameters, ts.states, Varying(weight_of(part)), data))
     value, stats, states, vectors = done

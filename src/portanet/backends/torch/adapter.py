@@ -87,6 +87,12 @@ class TorchBackend(Backend):
 
         return checkpoint
 
+    @cached_property
+    def _vectors(self) -> Any:
+        from portanet.backends.torch import vectors
+
+        return vectors
+
     def devices(self) -> list[Any]:
         return [self._torch.device("cpu"), *self.accelerators()]
 
@@ -215,6 +221,15 @@ class TorchBackend(Backend):
     def fingerprint(self, x: Array) -> Any:
         """Return the number of writes into a tensor, as torch counts them; see `Backend`."""
         return super().fingerprint(x) if x.is_inference() else x._version
+
+    def joins(self, parameters: Sequence[Array], others: Sequence[Array] = ()) -> bool:
+        return self._vectors.joins(parameters, others)
+
+    def join(self, arrays: Sequence[Array]) -> Array:
+        return self._vectors.join(arrays)
+
+    def cut(self, vector: Array, shapes: Sequence[tuple[int, ...]]) -> Sequence[Array]:
+        return self._vectors.cut(vector, shapes) or super().cut(vector, shapes)
 
     def synchronize(self, device: Any = None) -> None:
         torch = self._torch

@@ -22,6 +22,7 @@ from torch._C._functorch import (
     maybe_get_level,
     unwrap_if_dead,
 )
+from torch.autograd import forward_ad
 from torch.autograd.forward_ad import _set_fwd_grad_enabled, unpack_dual
 from torch.overrides import TorchFunctionMode
 
@@ -188,7 +189,9 @@ def is_traced(x: Any) -> bool:
         if is_gradtrackingtensor(x):
             return True
         x = get_unwrapped(x)
-    return (x.requires_grad and torch.is_grad_enabled()) or unpack_dual(x).tangent is not None
+    if x.requires_grad and torch.is_grad_enabled():
+        return True
+    return forward_ad._current_level >= 0 and unpack_dual(x).tangent is not None
 
 
 def _primal(x: Any) -> Any:

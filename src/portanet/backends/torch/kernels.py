@@ -14,8 +14,9 @@ from torch.nn import functional
 from portanet import checks
 from portanet.backends.torch import convolution, indexing, normalization
 from portanet.backends.torch.attention import attention
-from portanet.backends.torch.modes import transformed
+from portanet.backends.torch.modes import in_forward_mode, transformed
 from portanet.backends.torch.recurrent import gru, lstm
+from portanet.functional.kernel import GENERIC
 
 Tensor = torch.Tensor
 _C: Any = torch._C
@@ -76,7 +77,12 @@ def _as_rows(x: Tensor, axis: int) -> Tensor:
 
 
 def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
-    """Without the broadcasting of ``functional.mse_loss``: the shapes are equal."""
+    """Without the broadcasting of ``functional.mse_loss``: the shapes are equal.
+
+    In forward mode torch's writes into a zero where only one of the two depends on anything.
+    """
+    if in_forward_mode():
+        return GENERIC["mean_squared_error"](prediction, target)
     return _C._nn.mse_loss(prediction, target, 1)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from portanet.errors import ArgumentError, BackendNotAvailableError, shown
 from portanet.plots._figure import silent_figure
-from portanet.plots.curves import saved_curves
+from portanet.plots.curves import VALIDATION, saved_curves
 from portanet.training.callbacks.base import Callback
 from portanet.training.history import History
-from portanet.training.run import VALIDATION, Run
+from portanet.training.run import Run
 
 Path = str | os.PathLike[str]
 
