@@ -6,8 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from portanet.tracing.loops.motion import with_motion
-from portanet.tracing.loops.passes import has_compounds, with_kept_rows, with_short_bodies
+from portanet.tracing.loops.passes import (
+    has_compounds,
+    with_kept_rows,
+    with_motion,
+    with_short_bodies,
+)
 from portanet.tracing.plan import check
 from portanet.tracing.plan.copied_inputs import with_copied_inputs
 from portanet.tracing.plan.dot_products import with_dot_products

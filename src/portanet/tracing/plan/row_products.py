@@ -12,7 +12,7 @@ from portanet.tracing.program import Operation, Program, Variable
 
 def with_row_products(program: Program) -> Program:
     """Write ``x y^T`` with one row `x` as ``y x``, for which nothing has to be turned over."""
-    made = {operation.result: operation for operation in program.operations}
+    made = program.made
     operations: list[Operation] = []
     for operation in program.operations:
         factor = made.get(operation.args[1]) if _is_row_product(operation) else None

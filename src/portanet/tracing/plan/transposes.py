@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from portanet.tape.ops.card import Role
-from portanet.tracing.program import Operation, Program, Variable, replaced
+from portanet.tracing.program import Operation, Program, Variable, resolved
 
 
 def with_folded_transposes(program: Program) -> Program:
     """Write ``(x y)^T`` as ``y^T x^T``, which a product computes in place, and drop ``x^T^T``."""
     if not any(map(is_transpose, program.operations)):
         return program
-    uses = Counter(v for operation in program.operations for v in operation.operands)
-    uses.update(y for y in program.outputs if isinstance(y, Variable))
+    uses = program.uses
     made: dict[Variable, Operation] = {}
     same: dict[Variable, Any] = {}
     operations: list[Operation] = []
@@ -35,15 +32,10 @@ def with_folded_transposes(program: Program) -> Program:
         add(Operation(like.primitive, [x, *like.args[1:]], like.options, result))
         return result
 
-    def current(x: Any) -> Any:
-        return same.get(x, x) if isinstance(x, Variable) else x
-
     for operation in program.operations:
-        args = [replaced(current, x) for x in operation.args]
-        options = {k: replaced(current, x) for k, x in operation.options.items()}
-        seen = tuple(map(current, operation.seen))
-        operation = replace(operation, args=args, options=options, seen=seen)
-        source = made.get(args[0]) if args and isinstance(args[0], Variable) else None
+        operation = operation.reading(same)
+        operand = operation.args[0] if operation.args else None
+        source = made.get(operand) if isinstance(operand, Variable) else None
         if source is None or not is_transpose(operation):
             add(operation)
         elif is_transpose(source):
@@ -53,7 +45,7 @@ def with_folded_transposes(program: Program) -> Program:
             add(Operation(source.primitive, factors, source.options, operation.result))
         else:
             add(operation)
-    return Program(program.inputs, operations, [current(y) for y in program.outputs])
+    return Program(program.inputs, operations, [resolved(same, y) for y in program.outputs])
 
 
 def is_transpose(operation: Operation | None) -> bool:
