@@ -7,7 +7,7 @@ import pytest
 from training.problems import LABELS, LOSS, MODEL, TARGETS, X, fresh
 
 import portanet as pn
-from portanet.errors import ArgumentError, HyperparameterError, ShapeError
+from portanet.errors import ArgumentError, HyperparameterError, ShapeError, TracedValueError
 from portanet.training import metrics
 from portanet.training.known import STEPS
 
@@ -71,6 +71,21 @@ def test_prediction_of_what_is_refused():
         pn.training.predict(fresh(), None)
     with pytest.raises(ArgumentError, match="ts is"):
         pn.training.evaluate(None, LOSS, (X, LABELS))
+
+
+def test_what_cannot_be_recorded_says_how_to_do_without():
+    def branching(y):
+        return y if float(y.sum()) < 1e9 else -y
+
+    model = pn.Chain(pn.Dense(3, 2), branching)
+    ts = fresh(model=model)
+    for verb in (
+        lambda **options: pn.training.predict(ts, X, **options),
+        lambda **options: pn.training.evaluate(ts, LOSS, (X, LABELS), **options),
+    ):
+        with pytest.raises(TracedValueError, match="With jit=False it is not recorded"):
+            verb()
+        verb(jit=False)
 
 
 def test_the_mean_of_the_loss_is_weighted_by_the_samples():

@@ -7,14 +7,15 @@ from contextlib import nullcontext
 from typing import Any
 
 from portanet import optimizers, trees
-from portanet.errors import ArgumentError, TracedValueError
+from portanet.data.part import BatchPart
 from portanet.interface import backend_of, is_array
 from portanet.optimizers import OptimizerState
 from portanet.tracing.watch.surroundings import Surroundings
+from portanet.training.advice import REFUSALS, raise_with_advice
 from portanet.training.flat import Flat
 from portanet.training.gradients import gradients
 from portanet.training.known import STEPS
-from portanet.training.known_step import Known
+from portanet.training.known_step import Known, Place
 from portanet.training.layout import Layout, Layouts
 from portanet.training.precision.loss_scale import is_scaled, overflowed, tolerant
 from portanet.training.rules import RuleSet, divided
@@ -22,6 +23,26 @@ from portanet.training.state import TrainState
 
 _DONATED = (0, 2)  # the parameters and the optimizer's state, of both kinds of step
 _Result = tuple[Any, Any, TrainState]
+
+
+def repeated_step(
+    loss: Any, data: Any, ts: TrainState, slowly: bool, donate: bool
+) -> _Result | None:
+    """Take the step that led to `ts` once more, whose loss was checked then.
+
+    None if this is another step, or if somebody has looked at the parameters of `ts`.
+    """
+    fields = ts.__dict__
+    flat = fields.get("flat")
+    if flat is None or flat.place is None or isinstance(data, BatchPart):
+        return None
+    if "parameters" in fields or "optimizer_state" in fields:
+        return None
+    place = flat.place
+    known = place.step_after(loss, slowly, _DONATED if donate else ())
+    if known is None:
+        return None
+    return _taken(known, place, ts, flat, fields["vector"], fields["rule_state"], data, donate)
 
 
 def compiled_step(
@@ -43,13 +64,10 @@ def compiled_step(
             return None
         if backend.differentiates_itself:  # its compiler does better without vectors
             return _structured_step(loss, data, ts, slowly, donate)
-    if flat is None or "parameters" in fields or "optimizer_state" in fields:
-        found = Flat.of(ts)
-        if found is None:
-            return _structured_step(loss, data, ts, slowly, donate)
-        flat, vector, rule_state = found
-    else:
-        vector, rule_state = fields["vector"], fields["rule_state"]
+    found = Flat.of(ts)
+    if found is None:
+        return _structured_step(loss, data, ts, slowly, donate)
+    flat, vector, rule_state = found
     place, donated = flat.place, _DONATED if donate else ()
     known = None if place is None else place.step_after(loss, slowly, donated)
     if known is None:
@@ -58,12 +76,26 @@ def compiled_step(
         known = None if place is None else place.known
     if place is None or known is None:
         return None
+    return _taken(known, place, ts, flat, vector, rule_state, data, donate)
+
+
+def _taken(
+    known: Known,
+    place: Place,
+    ts: TrainState,
+    flat: Flat,
+    vector: Any,
+    rule_state: Any,
+    data: Any,
+    donate: bool,
+) -> _Result:
+    """Take a step that is known."""
+    fields = ts.__dict__
     args = vector, fields["states"], rule_state, flat.numbers, data
-    done = recorded_result(known, place.surroundings, args)
-    value, stats, states, vector, rule_state = done
+    value, stats, states, vector, rule_state = recorded_result(known, place.surroundings, args)
     if donate and "flat" in fields:
         ts.end()
-    return value, stats, flat.after(ts, states, vector, rule_state, place)
+    return value, stats, flat.after(fields, states, vector, rule_state, place)
 
 
 END: Any = object()
@@ -93,7 +125,7 @@ def replayed_steps(
         values.append(value)
         data = next(batches, END)
     steps = len(values) - count
-    return flat.after(ts, states, vector, rule_state, place, steps), data
+    return flat.after(fields, states, vector, rule_state, place, steps), data
 
 
 def recorded_result(known: Known, around: Surroundings, args: tuple[Any, ...]) -> Any:
@@ -101,12 +133,8 @@ def recorded_result(known: Known, around: Surroundings, args: tuple[Any, ...]) -
     run = known.run
     try:
         done = run(*args)
-    except (TracedValueError, ArgumentError) as error:
-        if "pn.jit" not in error.message:
-            raise  # of the loss, not of recording it
-        raise type(error)(
-            f"{error}. train_step(..., jit=False) takes the step without recording it"
-        ) from error
+    except REFUSALS as error:
+        raise_with_advice(error, "train_step(..., jit=False) takes the step without recording it")
     if run.recordings != known.recordings:
         STEPS.check_settled(known, around)
     return done

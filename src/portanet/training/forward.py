@@ -10,6 +10,7 @@ from portanet import trees
 from portanet.data.batch import taken_apart
 from portanet.errors import ArgumentError, shown
 from portanet.interface import backend_of, is_array
+from portanet.training.advice import REFUSALS, raise_with_advice
 from portanet.training.objective import PREDICTION, Objective, pair_of
 from portanet.training.recorded import Recorded
 
@@ -71,7 +72,11 @@ def _recorded(
 
     def run(*args: Any) -> Any:
         backend = backend_of(next(filter(is_array, trees.leaves(args)), None))
-        slow = backend.jit == "none" or (backend.compiles_slowly and not jit)
-        return function(*args) if slow else fast()(*args)
+        if backend.jit == "none" or (backend.compiles_slowly and not jit):
+            return function(*args)
+        try:
+            return fast()(*args)
+        except REFUSALS as error:
+            raise_with_advice(error, "With jit=False it is not recorded")
 
     return run

@@ -11,6 +11,7 @@ from portanet.tracing.call.jit import jit
 from portanet.tracing.call.jitted import Jitted
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.watch.surroundings import Surroundings
+from portanet.training.rules import equal
 from portanet.training.weak_loss import WeakLoss
 
 
@@ -101,12 +102,14 @@ class Known:
         """Whether this is the step that `other` asks for."""
         if (self.make, self.donated, self.kind) != (other.make, other.donated, other.kind):
             return False
-        if self.fixed != other.fixed or self.asked_for is not other.asked_for:
+        if self.asked_for is not other.asked_for or len(self.fixed) != len(other.fixed):
+            return False
+        if not all(map(equal, self.fixed, other.fixed)):
             return False
         asking = other.loss
         for weak in self.losses:
             loss = weak()
-            if loss is asking or _equal(loss, asking):
+            if loss is asking or equal(loss, asking):
                 return weak.surroundings.changed() is None
         return self.surroundings.alike(other.surroundings)
 
@@ -156,13 +159,10 @@ class Place:
         known = self.known
         if known is None or self.given() is not loss or known.asked_for is not asked_for:
             return None
-        if self.donated != donated or self.surroundings.changed() is not None:
+        unchanged = self.surroundings.unchanged
+        if unchanged is not None and not unchanged() and self.surroundings.changed() is not None:
             return None
-        return known
+        return known if self.donated == donated else None
 
 
 _NOTHING = Surroundings(None)
-
-
-def _equal(x: Any, y: Any) -> bool:
-    return type(x) is type(y) and type(x).__eq__ is not object.__eq__ and bool(x == y)

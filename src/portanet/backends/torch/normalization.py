@@ -1,7 +1,7 @@
-"""Torch's own normalisation, which sums up in float32 whatever the dtype.
+"""Normalisation on torch.
 
-Of 16 bits it is several times as fast as the operations of the generic bodies, which stay for
-wider numbers and for derivatives that torch takes of transforms: they have every order and mode.
+Of 16 bits by torch's own functions, which sum up in float32; of more by `normalized`. The generic
+bodies stay for derivatives that torch takes of transforms: they have every order and mode.
 """
 
 from __future__ import annotations
@@ -13,10 +13,18 @@ import torch
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 from torch.nn import functional
 
+from portanet.backends.torch.channels import normalized
 from portanet.backends.torch.modes import transformed
 from portanet.functional.kernel import GENERIC
+from portanet.functional.normalization.features import affine
 
 Tensor = torch.Tensor
+
+_WIDE = torch.float32, torch.float64
+_FEW = 256
+"""Rows of which torch's own sums, one by one, are as good as pairwise ones."""
+_SMALL = 2**15
+"""Numbers of which torch's own function and two copies take less time than `normalized`."""
 
 
 def layer_norm(
@@ -48,6 +56,14 @@ def group_norm(
     groups: int,
     epsilon: float = 1e-5,
 ) -> Tensor:
+    size = x.shape[-1] // groups
+    if x.ndim == 2 and x.dtype in _WIDE:  # each group is a row
+        rows = functional.layer_norm(x.unflatten(1, (groups, size)), (size,), eps=epsilon)
+        return affine(rows.flatten(1), scale, bias)
+    if _is_wide(x, scale, bias):
+        if x.numel() <= _SMALL:
+            return _in_front(x, groups, scale, bias, epsilon)
+        return normalized(x, scale, bias, samples=True, size=size, epsilon=epsilon)[0]
     if not _takes(x, scale, bias):
         return _generic("group_norm", x, scale, bias, groups=groups, epsilon=epsilon)
     return functional.group_norm(x.movedim(-1, 1), groups, scale, bias, epsilon).movedim(1, -1)
@@ -65,16 +81,21 @@ def batch_norm(
     epsilon: float = 1e-5,
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     options = {"training": training, "momentum": momentum, "epsilon": epsilon}
+    arrays = x, scale, bias, running_mean, running_var
+    wide = _is_wide(*arrays)
+    if wide and not (training and epsilon > 0 and 1 < x.numel() // x.shape[-1] <= _FEW):
+        return _normalized(*arrays, samples=False, **options)
     differentiated = running_mean is not None and running_mean.requires_grad
-    if differentiated or not _takes(x):
-        return GENERIC["batch_norm"](x, scale, bias, running_mean, running_var, **options)
+    if not wide and (differentiated or epsilon == 0 or not _takes(x)):
+        return GENERIC["batch_norm"](*arrays, **options)
     images = x.movedim(-1, 1)
     if running_mean is None or running_var is None:
         y = functional.batch_norm(images, None, None, scale, bias, True, momentum, epsilon)
         return y.movedim(1, -1), None, None
     # Torch takes parameters and statistics of one dtype, and writes into the statistics.
-    mean, variance = (p.to(torch.float32, copy=True) for p in (running_mean, running_var))
-    scale, bias = (None if p is None else p.to(torch.float32) for p in (scale, bias))
+    dtype = x.dtype if wide else torch.float32
+    mean, variance = (p.to(dtype, copy=True) for p in (running_mean, running_var))
+    scale, bias = (None if p is None else p.to(dtype) for p in (scale, bias))
     y = functional.batch_norm(images, mean, variance, scale, bias, training, momentum, epsilon)
     if training:
         running_mean, running_var = mean.to(running_mean.dtype), variance.to(running_var.dtype)
@@ -87,13 +108,70 @@ def instance_norm(
     bias: Tensor | None = None,
     running_mean: Tensor | None = None,
     running_var: Tensor | None = None,
-    **options: Any,
+    *,
+    training: bool = True,
+    momentum: float = 0.1,
+    epsilon: float = 1e-5,
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    options = {"training": training, "momentum": momentum, "epsilon": epsilon}
+    arrays = x, scale, bias, running_mean, running_var
+    if _is_wide(*arrays):
+        if running_mean is None and x.numel() <= _SMALL:
+            return _in_front(x, x.shape[-1], scale, bias, epsilon), None, None
+        return _normalized(*arrays, samples=True, **options)
     if running_mean is not None or not _takes(x, scale, bias):
-        return GENERIC["instance_norm"](x, scale, bias, running_mean, running_var, **options)
-    epsilon = options.get("epsilon", 1e-5)
+        return GENERIC["instance_norm"](*arrays, **options)
     y = functional.instance_norm(x.movedim(-1, 1), None, None, scale, bias, eps=epsilon)
     return y.movedim(1, -1), None, None
+
+
+def _in_front(
+    x: Tensor, groups: int, scale: Tensor | None, bias: Tensor | None, epsilon: float
+) -> Tensor:
+    """Normalise groups by torch's own function, in a copy that has the channels in front."""
+    y = functional.group_norm(x.movedim(-1, 1).contiguous(), groups, scale, bias, epsilon)
+    return y.movedim(1, -1)
+
+
+def _normalized(
+    x: Tensor,
+    scale: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    *,
+    samples: bool,
+    training: bool,
+    momentum: float,
+    epsilon: float,
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Normalise the channels of all samples together, or of each, as the generic bodies do."""
+    options: dict[str, Any] = {"samples": samples, "epsilon": epsilon}
+    if running_mean is None or running_var is None:
+        return normalized(x, scale, bias, **options)[0], None, None
+    if not training:
+        if x.numel() <= _SMALL and torch.is_grad_enabled():
+            return GENERIC["batch_norm"](
+                x, scale, bias, running_mean, running_var, training=False, epsilon=epsilon
+            )
+        y = normalized(x, scale, bias, running_mean, running_var, **options)[0]
+        return y, running_mean, running_var
+    y, mean, variance = normalized(x, scale, bias, **options)
+    n = x.numel() // mean.numel()
+    mean, variance = mean.mean((0, 1)), variance.mean((0, 1)) * (n / (n - 1))
+    return y, running_mean.lerp(mean, momentum), running_var.lerp(variance, momentum)
+
+
+def _is_wide(x: Tensor, *others: Tensor | None) -> bool:
+    """Whether channels are normalised by `normalized`: of 32 bits or 64, outside of transforms.
+
+    Parameters and statistics are of the dtype of `x`; what is differentiated of these is not.
+    """
+    if x.dtype not in _WIDE or transformed():
+        return False
+    alike = all(p is None or p.dtype == x.dtype for p in others)
+    statistics = any(p is not None and p.requires_grad for p in others[2:])
+    return alike and not statistics and x.numel() > 0 and get_proxy_mode() is None
 
 
 def _takes(x: Tensor, *parameters: Tensor | None) -> bool:

@@ -25,20 +25,22 @@ class Numbers:
         return self.expressions.constant(np.asarray(float(text), self.dtype))
 
 
-class Ones:
-    """What ``{ones:3,1}`` in a form becomes: an array of ones of that shape."""
+class Filled:
+    """What ``{ones:3,1}`` in a form becomes: an array of that shape with one number all over."""
 
-    def __init__(self, expressions: Expressions, dtype: Any) -> None:
+    def __init__(self, expressions: Expressions, dtype: Any, number: float) -> None:
         self.expressions = expressions
         self.dtype = dtype
+        self.number = number
 
     def __format__(self, text: str) -> str:
-        return self.expressions.constant(_ones(tuple(map(int, text.split(","))), self.dtype))
+        shape = tuple(map(int, text.split(",")))
+        return self.expressions.constant(_filled(shape, self.number, self.dtype))
 
 
 @lru_cache(maxsize=256)
-def _ones(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    return np.ones(shape, dtype)
+def _filled(shape: tuple[int, ...], number: float, dtype: Any) -> np.ndarray:
+    return np.full(shape, number, dtype)
 
 
 class Expressions:

@@ -17,7 +17,7 @@ from portanet.tracing.plan.blocks import BlockLoop
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage
 from portanet.tracing.program import Opaque, Variable
-from portanet.tracing.write.expressions import Expressions, Numbers, Ones
+from portanet.tracing.write.expressions import Expressions, Filled, Numbers
 
 
 class Shaping(Expressions):
@@ -68,7 +68,8 @@ class Shaping(Expressions):
         return form.format(
             *operands,
             out=out,
-            ones=Ones(self, dtype),
+            ones=Filled(self, dtype, 1.0),
+            zeros=Filled(self, dtype, 0.0),
             call=call,
             number=Numbers(self, dtype),
             np=self._numpy,
@@ -128,7 +129,7 @@ class Shaping(Expressions):
         assert step.form is not None
         assert step.form.number is not None
         operands = map(self._number, step.operation.args)
-        ones = Ones(self, step.result.dtype)
+        ones = Filled(self, step.result.dtype, 1.0)
         return step.form.number.format(*operands, ones=ones, np=self._numpy)
 
     def _number(self, x: Any) -> str:
