@@ -1,4 +1,4 @@
-"""Transposes of matrices that are folded into products, or undo each other."""
+"""Transposes of matrices: folded into products, undone by each other, or spared for one row."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from portanet.tape.ops.card import Role
+from portanet.tracing.plan.form import flattened, reshaped
 from portanet.tracing.program import Operation, Program, Variable, resolved
 
 
@@ -48,6 +49,19 @@ def with_folded_transposes(program: Program) -> Program:
     return Program(program.inputs, operations, [resolved(same, y) for y in program.outputs])
 
 
+def with_row_products(program: Program) -> Program:
+    """Write ``x y^T`` with one row `x` as ``y x``, for which nothing has to be turned over."""
+    made = program.made
+    operations: list[Operation] = []
+    for operation in program.operations:
+        factor = made.get(operation.args[1]) if _is_row_product(operation) else None
+        if factor is not None and is_transpose(factor):
+            operations += _turned(operation, factor.args[0])
+        else:
+            operations.append(operation)
+    return Program(program.inputs, operations, program.outputs)
+
+
 def is_transpose(operation: Operation | None) -> bool:
     if operation is None:
         return False
@@ -57,3 +71,18 @@ def is_transpose(operation: Operation | None) -> bool:
 
 def _is_product(operation: Operation) -> bool:
     return operation.card.role is Role.PRODUCT and all(len(x.shape) == 2 for x in operation.args)
+
+
+def _is_row_product(operation: Operation) -> bool:
+    if operation.card.role is not Role.PRODUCT:
+        return False
+    x, y = operation.args
+    return isinstance(y, Variable) and len(x.shape) == len(y.shape) == 2 and x.shape[0] == 1
+
+
+def _turned(operation: Operation, matrix: Any) -> list[Operation]:
+    made: dict[Variable, Operation] = {}
+    row, result = flattened(operation.args[0], made), operation.result
+    column = Variable((result.size,), result.dtype)
+    product = Operation(operation.primitive, [matrix, row], {}, column)
+    return [*made.values(), product, reshaped(column, result)]
