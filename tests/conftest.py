@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import time
@@ -18,7 +19,9 @@ import portanet as pn
 from portanet.interface import registry
 from portanet.tracing.plan import check
 
-NAMES = ("numpy", "array_api_strict", "torch", "jax", "cupy")
+SELECTED = os.environ.get("PORTANET_TEST_BACKEND")
+ALL = ("numpy", "array_api_strict", "torch", "jax", "cupy")
+NAMES = (SELECTED,) if SELECTED else ALL
 
 # Without a GPU the CuPy adapter runs on a module that has CuPy's names and refusals.
 STANDS_IN = put_in_the_place_of_cupy()
@@ -44,23 +47,39 @@ EXAMPLES_WITH = {
     "portanet.export.onnx_model.onnx": "onnxruntime",
     "portanet.io.from_torch.from_torch": "torch",
 }
-SWEEPS = {"contract", "functional", "tape", "tracing"}
-SHARES = {"jax": 16, "cupy": 8}
+
+# JAX compiles every operation of every case, and what stands in for CuPy every kernel. Where all
+# libraries run, of their cases in a folder runs one in so many; but all of what they do themselves.
+SWEEPS = ("contract", "functional", "tape", "tracing")
+SHARES = {
+    "jax": {**dict.fromkeys(SWEEPS, 24), "autodiff": 2, "backends": 1, "control": 1, "others": 6},
+    "cupy": {**dict.fromkeys(SWEEPS, 8), "others": 1},
+}
+
+# Fixtures of what portanet differentiates or records itself, which some libraries do on their own.
+OWN = {"replayer", "tape"}
 
 
 def pytest_report_header():
-    if not (os.environ.get("PORTANET_TEST_BACKEND") or os.environ.get("PORTANET_SWEEPS")):
-        shares = ", ".join(
-            f"1 in {share} of the sweeps on {name}" for name, share in SHARES.items()
-        )
-        return f"{shares}; all of them with PORTANET_TEST_BACKEND or PORTANET_SWEEPS"
+    if not (SELECTED or os.environ.get("PORTANET_SWEEPS")):
+        names = " and ".join(SHARES)
+        return f"a part of the cases on {names}: all with PORTANET_TEST_BACKEND or PORTANET_SWEEPS"
     return None
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "gpu: for a machine with a GPU, on the selected library")
+    config.addinivalue_line("markers", "sweep(name): a case of a catalogue, on that library alone")
     if STANDS_IN and config.pluginmanager.hasplugin("cacheprovider"):
         os.environ.setdefault("CUPY_CACHE_DIR", str(config.cache.mkdir("cupy")))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give each process whole files where it can: what one test has compiled serves the next."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log) if config.option.dist == "load" else None
 
 
 def pytest_collectreport(report):
@@ -80,25 +99,26 @@ def _import(path):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the libraries that are not selected, and most of the sweeps on the slowest.
-
-    JAX compiles every case, and what stands in for CuPy every kernel.
-    """
-    selected = os.environ.get("PORTANET_TEST_BACKEND")
+    """Leave out the libraries that are not selected, and most cases on the slowest."""
     for item in items:
         needed = EXAMPLES_WITH.get(item.name)
         if needed is not None and importlib.util.find_spec(needed) is None:
             item.add_marker(pytest.mark.skip(f"the example imports {needed}"))
-        if _backend_of(item) == (selected or "cupy"):
+        if _backend_of(item) == (SELECTED or "cupy"):
             item.add_marker(pytest.mark.gpu)
-    if selected:
-        left = {item for item in items if _backend_of(item) not in (None, selected)}
-    elif os.environ.get("PORTANET_SWEEPS"):
-        return
-    else:
-        left = set(filter(_is_left_out, items))
+    left = set(filter(_is_of_another_engine, items))
+    if SELECTED:
+        left |= {item for item in items if _libraries_of(item) != {SELECTED}}
+    elif not os.environ.get("PORTANET_SWEEPS"):
+        left |= set(filter(_is_left_out, items))
     config.hook.pytest_deselected(items=list(left))
     items[:] = [item for item in items if item not in left]
+
+
+def pytest_collection_finish():
+    """Keep the tests themselves, which are no garbage, from those that look for some."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item):
@@ -107,17 +127,31 @@ def pytest_runtest_setup(item):
         pytest.skip("no time is left")
 
 
+def _is_of_another_engine(item):
+    return _backend_of(item) in ("torch", "jax") and not OWN.isdisjoint(item.fixturenames)
+
+
 def _is_left_out(item):
-    share = SHARES.get(_backend_of(item), 1)
-    swept = share > 1 and item.path.parent.name in SWEEPS
-    return swept and zlib.crc32(item.name.encode()) % share != 0
+    shares = SHARES.get(_backend_of(item))
+    if shares is None:
+        return False
+    swept = item.get_closest_marker("sweep") is not None
+    folder = SWEEPS[0] if swept else item.path.parent.name
+    return zlib.crc32(item.name.encode()) % shares.get(folder, shares["others"]) != 0
 
 
 def _backend_of(item):
     """Return the library that a case of a test is for, None if it is for none."""
     case = getattr(item, "callspec", None)
-    name = None if case is None else case.params.get("backend")
+    marker = item.get_closest_marker("sweep")
+    name = None if case is None else case.params.get("backend", *(marker.args if marker else ()))
     return name if isinstance(name, str) else None
+
+
+def _libraries_of(item):
+    """Return the libraries that a test is for: that of its case, and that its file is named for."""
+    _, *words = item.path.stem.split("_")
+    return {_backend_of(item) or SELECTED, *set(words[:1]) & set(ALL)}
 
 
 @dataclass(frozen=True)
@@ -167,9 +201,8 @@ def _forget_registered_backends():
 @pytest.fixture(params=NAMES)
 def backend(request):
     name = request.param
-    selected = os.environ.get("PORTANET_TEST_BACKEND")
-    if selected and selected != name:
-        pytest.skip(f"PORTANET_TEST_BACKEND={selected}")
+    if SELECTED and name != SELECTED:
+        pytest.skip(f"PORTANET_TEST_BACKEND={SELECTED}")
     reason = pn.backends.available()[name]
     if reason is not None:
         pytest.skip(f"{name}: {reason}")

@@ -51,6 +51,7 @@ def run(function, floats):
     check(pn.jit(pn.grad(total))(floats))
 
 
+@pytest.mark.sweep("cupy")
 @pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)
 def test_layers(case):
     layer = case.make()
@@ -60,6 +61,7 @@ def test_layers(case):
     run(function, floats)
 
 
+@pytest.mark.sweep("cupy")
 @pytest.mark.parametrize("case", LOSSES.values(), ids=LOSSES)
 def test_losses(case):
     loss, inputs = case.make(), there(case.inputs(np.random.default_rng(4), 4))
@@ -67,12 +69,14 @@ def test_losses(case):
     run(*of_floats(loss, *inputs))
 
 
+@pytest.mark.sweep("cupy")
 @pytest.mark.parametrize("case", ALL.values(), ids=ALL)
 def test_functions(case):
     inputs = case.inputs(np.random.default_rng(2), 4)
     run(*of_floats(case.call, *there(inputs if isinstance(inputs, tuple) else (inputs,))))
 
 
+@pytest.mark.sweep("cupy")
 @pytest.mark.parametrize("name", RULES)
 def test_optimizers(name):
     ps = there({"layer_1": {"weight": np.ones((3, 2)), "bias": np.zeros(3)}})

@@ -12,7 +12,13 @@ import pytest
 import portanet as pn
 from portanet import functional
 from portanet.backends import get_backend, is_array
-from portanet.errors import BackendMismatchError, DeviceError, DTypeError, TracedValueError
+from portanet.errors import (
+    BackendMismatchError,
+    DeviceError,
+    DTypeError,
+    IndexRangeError,
+    TracedValueError,
+)
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
@@ -235,6 +241,32 @@ class TestCustomRules:
         x = jnp.asarray(X)
         gradient = pn.grad(lambda x: pn.checkpoint(lambda x: jnp.sin(x) ** 2)(x).sum())(x)
         np.testing.assert_allclose(gradient, np.sin(2 * X), rtol=1e-14)
+
+
+class TestNumbers:
+    def test_squares_of_16_bits_do_not_overflow(self, adapter):
+        x = jnp.asarray([300.0, -300.0, 300.0, -300.0], jnp.float16)
+        assert float(adapter.xp.std(x)) == 300.0
+        assert float(adapter.xp.linalg.vector_norm(x)) == 600.0
+
+    def test_bfloat16_widens_exactly(self, adapter):
+        host = adapter.to_numpy(jnp.asarray([1.0, 1 / 3], jnp.bfloat16))
+        assert host.dtype == np.float32
+        assert host.tolist() == [1.0, 0.333984375]
+
+    @pytest.mark.parametrize("kind", [pn.Conv, pn.ConvTranspose])
+    def test_convolutions_of_every_shape_are_those_of_numpy(self, kind):
+        layer = kind((3, 2), 4, 6, stride=(2, 1), padding=(1, 0), dilation=(1, 2), groups=2)
+        ps, st = pn.setup(0, layer, dtype="float64")
+        x = np.random.default_rng(1).normal(size=(2, 6, 5, 4))
+        found = layer(*pn.device("jax")((x, ps, st)))[0]
+        np.testing.assert_allclose(found, layer(x, ps, st)[0], rtol=1e-12, atol=1e-13)
+
+    @pytest.mark.parametrize("bad", [3, -1])
+    def test_an_index_out_of_range_is_refused(self, bad):
+        """JAX itself would take the nearest one."""
+        with pytest.raises(IndexRangeError, match=f"{bad}"):
+            pn.functional.embedding(jnp.asarray([0, bad]), jnp.ones((3, 2)))
 
 
 class TestKeys:

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -403,3 +404,48 @@ class TestTransfer:
             assert backend.dtype_name(backend.dtype(name)) == name
         with pytest.raises(DTypeError, match="torch has no dtype 'longdouble'"):
             backend.dtype("longdouble")
+
+
+class OnCUDA(torch.Tensor):
+    """A tensor of the host that says it lies on a CUDA device."""
+
+    device = SimpleNamespace(type="cuda")
+
+
+class TestSharedMemory:
+    """What goes over DLPack between libraries on a GPU; here the memory is that of the host."""
+
+    def test_what_others_are_given(self):
+        export = get_backend("torch").cuda_export
+        assert export(X) is None
+        lazy = torch.tensor([1 + 2j]).conj().as_subclass(OnCUDA)
+        assert lazy.is_conj()
+        given = export(lazy)
+        assert not given.is_conj()  # CuPy would take the memory as it lies there
+        assert given.tolist() == [1 - 2j]
+        imaginary = torch.tensor([1 + 2j]).conj().imag.as_subclass(OnCUDA)
+        assert imaginary.is_neg()
+        assert not export(imaginary).is_neg()
+        shared = export(X.as_subclass(OnCUDA))
+        assert shared.data_ptr() == X.data_ptr()
+        variable = X.clone().requires_grad_().as_subclass(OnCUDA)
+        assert export(variable) is None  # its derivative would be lost
+
+    def test_what_torch_takes(self, monkeypatch):
+        backend, cuda = get_backend("torch"), torch.device("cuda", 1)
+        moved = SimpleNamespace(from_dlpack=lambda x: SimpleNamespace(to=lambda place: (x, place)))
+        monkeypatch.setitem(vars(backend), "_torch", moved)
+        source = SimpleNamespace(cuda_export=lambda x: x)  # which has no way over the host
+        assert backend.receive(HOST, source, cuda) == (HOST, cuda)
+
+    def test_what_cupy_takes(self, monkeypatch):
+        cupy = pytest.importorskip("cupy")
+        backend, taken = get_backend("cupy"), []
+        monkeypatch.setattr(
+            cupy, "from_dlpack", lambda x: taken.append(x) or cupy.asarray(x.numpy())
+        )
+        for dtype, count in ((torch.float64, 1), (torch.bfloat16, 1), (torch.float32, 2)):
+            x = X.to(dtype).as_subclass(OnCUDA)
+            y = backend.receive(x, get_backend("torch"), backend.parse_device(None))
+            assert backend.to_numpy(y).tolist() == [1.0, 2.0]
+            assert len(taken) == count  # CuPy has no bfloat16: that one goes over the host

@@ -108,11 +108,13 @@ def test_without_arrays_to_loop_over(backend):
 def test_keys_split_in_the_carry_draw_the_same_everywhere(backend):
     (h,) = given(backend, H)
 
-    def step(key, x):
+    def step(carry, x):
+        key, c = carry
         key, own = key.split()
-        return key, pn.random.uniform(own, (2,), like=h)
+        return (key, c + 1.0), pn.random.uniform(own, (2,), like=h)
 
-    key, ys = pn.scan(step, pn.random.key(0), length=3)
+    (key, c), ys = pn.scan(step, (pn.random.key(0), h), length=3)
+    np.testing.assert_allclose(backend.to_numpy(c), H + 3.0)
     expected, root = [], pn.random.key(0)
     for _ in range(3):
         root, own = root.split()

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from contract.activations import ELEMENTWISE
 
+import portanet as pn
 from portanet import autodiff, functional, random
-from portanet.errors import ShapeError
+from portanet.errors import DTypeError, ShapeError
 
 NAMES = list(ELEMENTWISE)
 EPSILON = {"float16": 1e-3, "float32": 1.2e-7, "float64": 2.2e-16}
@@ -97,6 +98,24 @@ def test_nothing_overflows_at_the_extremes(backend, name):
             dy = _slopes(backend, function, _put(backend, x, dtype))
         np.testing.assert_allclose(backend.to_numpy(y), expected, rtol=tolerance, atol=1e-6)
         np.testing.assert_allclose(backend.to_numpy(dy), slopes, rtol=tolerance, atol=1e-6)
+
+
+OTHERS = (
+    "softmax log_softmax logsumexp glu layer_norm rms_norm batch_norm instance_norm lgamma digamma "
+    "cbrt exp2"
+)
+OF_FLOATS = [name for name in (*NAMES, *OTHERS.split()) if name != "identity"]
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_integers_are_refused_by_every_library(backend, recorded):
+    """Some make floats of them, of a width of their own, and others do not."""
+    for name in OF_FLOATS:
+        function = getattr(functional, name)
+        for dtype in ("int64", "uint8", "bool"):
+            x = backend.asarray(np.ones((2, 4), dtype))
+            with pytest.raises(DTypeError, match=f"x.dtype is floating: {dtype}"):
+                (pn.jit(function) if recorded else function)(x)
 
 
 @pytest.mark.parametrize("name", NAMES)

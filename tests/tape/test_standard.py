@@ -173,9 +173,8 @@ def test_derivatives(backend, name, i):
     )
 
 
+@pytest.mark.parametrize("backend", ["torch", "jax"], indirect=True)
 def test_the_tape_differentiates_for_libraries_with_an_engine_of_their_own(backend, name, i):
-    if not backend.adapter.differentiates_itself:
-        pytest.skip("the tape is its engine")
     states = {capability(name, library).vjp for library in (backend.name, "array_api_strict")}
     if states != {State.WORKS}:
         pytest.skip("no derivative, or none on one of the two")

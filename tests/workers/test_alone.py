@@ -153,6 +153,36 @@ def test_one_worker_trains_as_none(backend, jit):
         assert x == pytest.approx(y, rel=1e-12)
 
 
+@pytest.mark.parametrize("jit", [None, False])
+@pytest.mark.parametrize("rule", [pn.optimizers.SGD(0.1), pn.optimizers.ClipGlobalNorm(1.0)])
+def test_workers_draw_each_on_its_own_from_keys_that_all_have(jit, rule):
+    model = pn.Chain(pn.Dense(5, 50), pn.Dropout(0.5), pn.Dropout(0.5), pn.Dropout(0.0))
+    ps, st = pn.setup(0, model, dtype="float64")
+    st = {**st, "layer_3": pn.test_mode(st["layer_3"])}  # which draws nothing
+
+    def loss(model, ps, st, data):
+        out, st = model(data, ps, st)
+        return np.mean(out), st, {"out": out}
+
+    drawn, keys = set(), []
+    for rank, count in ((0, 2), (1, 2), (0, 1)):
+        engine = Two()
+        engine.rank, engine.workers = rank, count
+        group._started[:] = [engine]
+        ts = pn.training.TrainState(model, ps, st, pn.distributed.DistributedOptimizer(rule))
+        stats = []
+        for _ in range(2):
+            _, found, ts = pn.training.train_step(loss, np.ones((1, 5)), ts, jit=jit)
+            stats.append(found["out"])
+        drawn |= {tuple((x != 0).ravel().tolist()) for x in stats}
+        keys.append([ts.states[f"layer_{i}"]["key"] for i in (2, 3, 4)])
+    assert len(drawn) == 6  # two steps of each, no two alike
+    assert keys[0] == keys[1]
+    before = [st[f"layer_{i}"]["key"] for i in (2, 3, 4)]
+    assert [x == y for x, y in zip(before, keys[0], strict=True)] == [False, True, True]
+    assert keys[2][0] == before[0].split()[0].split()[0]  # one worker, as no workers
+
+
 def test_a_part_needs_the_optimizer_of_all_workers():
     model = pn.Dense(1, 1)
     ts = pn.training.TrainState(model, *pn.setup(0, model), pn.optimizers.SGD(0.1))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from workers.launch import alone, needs_mpi, started_by_mpi, started_by_torch, sweep
 
-TRAINING = ("joined", "bits", "normalized", "measured", "by_hand", "overflowing")
+TRAINING = ("joined", "bits", "normalized", "measured", "by_hand", "overflowing", "dropped")
 FOR_ALL = tuple(name for name in TRAINING if name != "bits")
 
 
@@ -51,6 +51,16 @@ def test_a_worker_that_raises_ends_all():
 
 
 @needs_mpi
+def test_a_worker_that_leaves_early_ends_all():
+    """MPI itself would wait for it for ever."""
+    done = started_by_mpi("failing.py", 3, "mpi", "numpy", "exit")
+    assert done.code != 0
+    assert "DistributedError: worker 1 of 3 has ended its program" in done.errors
+    assert "worker 0 after" not in done.output
+
+
+@sweep
+@needs_mpi
 def test_a_worker_that_is_killed_ends_all():
     done = started_by_mpi("failing.py", 2, "mpi", "numpy", "kill")
     assert done.code != 0
@@ -76,6 +86,7 @@ def test_one_worker_stops_all():
     assert done.errors.count("stopped after epoch 2") == 1  # the first worker alone shows progress
 
 
+@sweep
 def test_a_worker_of_torch_that_is_killed_ends_all():
     pytest.importorskip("torch")
     done = started_by_torch("failing.py", 2, "torch", "torch", "kill")

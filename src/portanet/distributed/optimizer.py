@@ -44,6 +44,9 @@ class DistributedOptimizer(Wrapper):
     -----
     All gradients of one dtype are one message. Those of 16 bits are added up in float32.
 
+    A layer that draws does so on each worker on its own, from keys that are the same on all: worker
+    i folds i into them for a step.
+
     Examples
     --------
     >>> import numpy as np

@@ -18,6 +18,7 @@ from portanet.tape.rule import Rule
 
 F = TypeVar("F", bound=Callable[..., Any])
 Body = Callable[..., Any]
+Check = Callable[[str, Any], None]
 GENERIC: dict[str, Body] = {}
 """The generic bodies of kernels, by name: what a native body leaves to them."""
 
@@ -27,13 +28,21 @@ def kernel(function: F, /) -> F: ...
 @overload
 def kernel(
     *,
-    rule: Rule,
+    takes: Check | None = None,
+    rule: Rule = UNKNOWN,
     batching: Batching | None = None,
     numpy: str | FormOf | None = None,
     words: str | Words | None = None,
     fresh: bool = False,
 ) -> Callable[[F], F]: ...
-def kernel(function: Any = None, /, *, rule: Rule = UNKNOWN, **entries: Any) -> Any:
+def kernel(
+    function: Any = None,
+    /,
+    *,
+    takes: Check | None = None,
+    rule: Rule = UNKNOWN,
+    **entries: Any,
+) -> Any:
     """Make a function choose its body by the library of its first argument.
 
     Whatever is annotated ``Any`` or ``Array`` is an array, and is checked to be one, and of the
@@ -44,6 +53,9 @@ def kernel(function: Any = None, /, *, rule: Rule = UNKNOWN, **entries: Any) -> 
     ----------
     function : callable
         The generic body, written on the Array API standard. Its first argument is an array.
+    takes : callable, optional
+        ``takes(name, x)`` raises for an array of a dtype that the function is not of, whatever the
+        libraries make of it: `portanet.checks.real_floating`. It is asked once for each dtype.
     rule : Rule, optional
         The derivative. The tape then records the call as one operation; without it, the
         operations of the generic body are recorded.
@@ -51,7 +63,7 @@ def kernel(function: Any = None, /, *, rule: Rule = UNKNOWN, **entries: Any) -> 
         What else its `Card` says.
     """
     if function is None:
-        return lambda body: _dispatching(body, Card(kernel_name(body), rule, **entries))
+        return lambda body: _dispatching(body, Card(kernel_name(body), rule, **entries), takes)
     return _dispatching(function, Card(kernel_name(function)))
 
 
@@ -66,9 +78,10 @@ def kernel_name(function: Body) -> str:
     return f"{function.__module__}.{function.__qualname__}"
 
 
-def _dispatching(function: Body, card: Card) -> Body:
+def _dispatching(function: Body, card: Card, takes: Check | None = None) -> Body:
     GENERIC.setdefault(card.name, function)
     bodies: dict[type, Body] = {}
+    taken: set[tuple[type, Any]] | None = None if takes is None else set()
     parameters = list(inspect.signature(function).parameters.values())
     alone = len(parameters) == 1
     check = checks.ArrayCheck(function)
@@ -82,8 +95,16 @@ def _dispatching(function: Body, card: Card) -> Body:
         bodies[type(x)] = body
         return body
 
+    def look(x: Any) -> None:
+        assert takes is not None
+        assert taken is not None
+        takes(parameters[0].name, x)
+        taken.add((type(x), x.dtype))
+
     def dispatch_one(x: Any) -> Any:
         body = bodies.get(type(x)) or find(x)
+        if taken is not None and (type(x), x.dtype) not in taken:
+            look(x)
         try:
             return body(x)
         except Exception as error:
@@ -91,6 +112,8 @@ def _dispatching(function: Body, card: Card) -> Body:
 
     def dispatch(x: Any, *args: Any, **options: Any) -> Any:
         body = bodies.get(type(x)) or find(x)
+        if taken is not None and (type(x), x.dtype) not in taken:
+            look(x)
         try:
             return body(x, *args, **options)
         except Exception as error:
@@ -101,6 +124,8 @@ def _dispatching(function: Body, card: Card) -> Body:
         if options or (type(x), *map(type, args)) not in seen:
             leader = check((x, *args), options)
             body = body if leader is None else find(leader)
+        if taken is not None and (type(x), x.dtype) not in taken:
+            look(x)
         try:
             return body(x, *args, **options)
         except Exception as error:

@@ -18,6 +18,7 @@ from portanet.data.part import BatchPart
 from portanet.distributed import DistributedOptimizer
 from portanet.distributed.batch_norm import is_synchronized
 from portanet.distributed.group import current
+from portanet.distributed.keys import common_keys, own_keys
 from portanet.distributed.messages import allreduced, packed, unpacked
 from portanet.distributed.shared import weighing
 from portanet.errors import ArgumentError
@@ -87,17 +88,19 @@ def own_gradients(loss: Loss, data: Any, ts: TrainState, ad: Any) -> tuple[Tree,
     check_loss(loss)
     data, part = own_part(loss, data)
     own = weighed(loss, weight_of(part))
-    done = gradients(own, ts.model, ts.parameters, ts.states, data, ad)
+    done = gradients(own, ts.model, ts.parameters, own_keys(ts.states), data, ad)
     grads, _, states, (value, stats) = done
     leaves, structure = trees.flatten(grads)
     return trees.unflatten(structure, counted(leaves, part)), value, agreed(ts, states), stats
 
 
 def agreed(ts: TrainState, states: Tree) -> Tree:
-    """Return new states, those of a step that is left out if the gradients of any worker overflow.
+    """Return the new states of this worker as all go on with them.
 
-    Only mixed precision leaves steps out.
+    Their keys are of all. They are those of a step that is left out if the gradients of any worker
+    overflow; only mixed precision leaves steps out.
     """
+    states = common_keys(states, ts.states)
     if not is_scaled(ts.model):
         return states
     fine = not overflowed(ts.model, states)
@@ -141,7 +144,8 @@ def _flat_step(
         return None
     data, part = own_part(loss, data)
     weight = Varying(weight_of(part))
-    value, stats, states, own = step((vector, ts.states, weight, data))
+    value, stats, states, own = step((vector, own_keys(ts.states), weight, data))
+    states = agreed(ts, states)
     inner = _inner(layout)
     update = _recorded(_flat_update, optimizers.update, (inner.rule,), slowly, donated, inner)
     args = vector, rule_state, flat.numbers, _mean(own, part)
@@ -203,8 +207,9 @@ def _structured_step(
     if step is None:
         return None
     data, part = own_part(loss, data)
+    given = ts.parameters, own_keys(ts.states), Varying(weight_of(part)), data
     with tolerant() if scaled else nullcontext():
-        done = step((ts.parameters, ts.states, Varying(weight_of(part)), data))
+        done = step(given)
     value, stats, states, vectors = done
     states = agreed(ts, states)
     if overflowed(ts.model, states):

@@ -26,6 +26,8 @@ ts = pn.training.TrainState(
 def hook(run):
     if run.epoch == 2 and odd and how == "raise":
         raise ZeroDivisionError("one over none")
+    if run.epoch == 2 and odd and how == "exit":
+        sys.exit()
     if run.epoch == 2 and odd and how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if run.epoch == 2 and odd and how == "stop":

@@ -182,6 +182,39 @@ def overflowing():
             same_on_all((ts.parameters, ts.states["loss_scale"]["scale"]))
 
 
+def dropped():
+    """Each worker draws on its own; the keys that go on, and are saved, are those of all."""
+    model = pn.Chain(pn.Dense(5, 64), pn.Dropout(0.5), pn.Dense(64, 3))
+    rule = DistributedOptimizer(pn.optimizers.Adam(0.01))
+    row = np.ones((workers, 5)), np.ones((workers, 3))  # the same sample on all
+
+    def loss(model, ps, st, data):
+        out, st = model(data[0], ps, st)
+        return pn.MSELoss()(out, data[1]), st, {"out": out}
+
+    def run(ts, steps, jit):
+        for _ in range(steps):
+            part = next(iter(DistributedLoader([row])))
+            part = part._replace(data=device(part.data))
+            _, stats, ts = pn.training.train_step(loss, part, ts, jit=jit)
+        return ts, host(stats["out"])
+
+    found = []
+    for jit in (None, False):
+        ts, out = run(state(rule, model), 2, jit)
+        low, high = (pn.distributed.allreduce(out, name) for name in ("min", "max"))
+        assert np.max(np.abs(high - low)) > 1e-3
+        keys = repr(ts.states["layer_2"]["key"]).encode()
+        assert set(engine.gather(keys)) == {keys}
+        # What all read of the first worker's file goes on as it would have without.
+        resumed = ts.replaced(states=pn.distributed.synchronize(ts.states))
+        whole, _ = run(ts, 2, jit)
+        again, _ = run(resumed, 2, jit)
+        close(again.parameters, whole.parameters, 0.0)
+        found.append(whole.parameters)
+    close(*found)
+
+
 for name in checks:
     globals()[name]()
     if rank == 0:

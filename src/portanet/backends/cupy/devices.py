@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import cupy
@@ -19,12 +18,6 @@ def are_several() -> bool:
         return cupy.cuda.runtime.getDeviceCount() > 1
     except cupy.cuda.runtime.CUDARuntimeError:
         return False
-
-
-def beside(arrays: Iterable[Any]) -> AbstractContextManager[Any]:
-    """Return a context in which the device of the first array is the current one."""
-    first = next(_arrays(arrays), None) if are_several() else None
-    return nullcontext() if first is None else first.device
 
 
 def _arrays(values: Iterable[Any]) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from portanet import checks
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.ops.batching import elementwise
@@ -23,7 +24,11 @@ def _elu_scale(xp: Any, d: Any, y: Any, x: Any, alpha: float = 1.0) -> Any:
     return d * (above + (1.0 - above) * (alpha * _curve(xp, x)))
 
 
-@kernel(rule=Explicit(_elu_scale, _elu_scale, arity=None), batching=elementwise)
+@kernel(
+    takes=checks.real_floating,
+    rule=Explicit(_elu_scale, _elu_scale, arity=None),
+    batching=elementwise,
+)
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """Exponential linear unit: `x` where it is positive, else ``alpha * (exp(x) - 1)``.
 
@@ -40,6 +45,11 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     -------
     array
         The shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -61,7 +71,11 @@ def _celu_scale(xp: Any, d: Any, y: Any, x: Any, alpha: float = 1.0) -> Any:
     return d * _curve(xp, x / alpha)
 
 
-@kernel(rule=Explicit(_celu_scale, _celu_scale, arity=None), batching=elementwise)
+@kernel(
+    takes=checks.real_floating,
+    rule=Explicit(_celu_scale, _celu_scale, arity=None),
+    batching=elementwise,
+)
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """Exponential linear unit without a kink: ``alpha * (exp(x / alpha) - 1)`` below 0.
 
@@ -76,6 +90,11 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     -------
     array
         The shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -97,7 +116,7 @@ def _selu_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
     return _SELU_SCALE * _elu_scale(xp, d, y, x, _SELU_ALPHA)
 
 
-@kernel(rule=Elementwise(_selu_scale))
+@kernel(takes=checks.real_floating, rule=Elementwise(_selu_scale))
 def selu(x: Any) -> Any:
     """Self-normalising unit, ``scale * elu(x, alpha)``.
 
@@ -113,6 +132,11 @@ def selu(x: Any) -> Any:
     -------
     array
         The shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------

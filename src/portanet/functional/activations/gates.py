@@ -44,7 +44,9 @@ def gelu_scale(d: Any, x: Any) -> Any:
     return rounded(d * gate * ((1.0 - gate) * slope + 1.0), d)
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: gelu_scale(d, x)), fresh=True)
+@kernel(
+    takes=checks.real_floating, rule=Elementwise(lambda xp, d, y, x: gelu_scale(d, x)), fresh=True
+)
 def gelu(x: Any) -> Any:
     """Gaussian error linear unit in its tanh form.
 
@@ -61,6 +63,11 @@ def gelu(x: Any) -> Any:
     -------
     array
         The shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -84,6 +91,7 @@ def _gelu_erf_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
 
 
 @kernel(
+    takes=checks.real_floating,
     rule=Elementwise(_gelu_erf_scale),
     numpy=by_entries,
     words=Words("portanet_gelu({0})", helpers=(_GELU_ERF,), several=True),
@@ -101,6 +109,11 @@ def gelu_erf(x: Any) -> Any:
     -------
     array
         The shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -121,7 +134,7 @@ def _silu_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
     return d * (gate + y * (1.0 - gate))
 
 
-@kernel(rule=Elementwise(_silu_scale), fresh=True)
+@kernel(takes=checks.real_floating, rule=Elementwise(_silu_scale), fresh=True)
 def silu(x: Any) -> Any:
     """Sigmoid linear unit, ``x * sigmoid(x)``, also known as swish.
 
@@ -134,6 +147,11 @@ def silu(x: Any) -> Any:
     -------
     array
         The shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -155,7 +173,7 @@ def _lisht_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
     return d * (t + x * (1.0 - t * t))
 
 
-@kernel(rule=Elementwise(_lisht_scale))
+@kernel(takes=checks.real_floating, rule=Elementwise(_lisht_scale))
 def lisht(x: Any) -> Any:
     """Linearly scaled hyperbolic tangent, ``x * tanh(x)``.
 
@@ -168,6 +186,11 @@ def lisht(x: Any) -> Any:
     -------
     array
         Numbers from 0 up; the shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -189,7 +212,7 @@ def _mish_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
     return d * (t + x * ((1.0 - t * t) * sigmoid(x)))
 
 
-@kernel(rule=Elementwise(_mish_scale))
+@kernel(takes=checks.real_floating, rule=Elementwise(_mish_scale))
 def mish(x: Any) -> Any:
     """Self-regularised gate, ``x * tanh(softplus(x))``.
 
@@ -202,6 +225,11 @@ def mish(x: Any) -> Any:
     -------
     array
         The shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from portanet import checks
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.ops.batching import elementwise
@@ -15,7 +16,10 @@ def _between(xp: Any, d: Any, x: Any, low: float, high: float) -> Any:
     return xp.where(x > low, xp.where(x < high, d, 0.0), 0.0)
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: _between(xp, d / 6.0, x, -3.0, 3.0)))
+@kernel(
+    takes=checks.real_floating,
+    rule=Elementwise(lambda xp, d, y, x: _between(xp, d / 6.0, x, -3.0, 3.0)),
+)
 def hard_sigmoid(x: Any) -> Any:
     """Piecewise linear sigmoid, ``(x + 3) / 6`` limited to 0 and 1.
 
@@ -30,6 +34,11 @@ def hard_sigmoid(x: Any) -> Any:
     -------
     array
         Numbers from 0 to 1; the shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -46,7 +55,9 @@ def hard_sigmoid(x: Any) -> Any:
     return xp.where(x <= -3.0, 0.0, xp.where(x >= 3.0, 1.0, x / 6.0 + 0.5))
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: _between(xp, d, x, -1.0, 1.0)))
+@kernel(
+    takes=checks.real_floating, rule=Elementwise(lambda xp, d, y, x: _between(xp, d, x, -1.0, 1.0))
+)
 def hard_tanh(x: Any) -> Any:
     """Piecewise linear tanh, `x` limited to -1 and 1.
 
@@ -61,6 +72,11 @@ def hard_tanh(x: Any) -> Any:
     -------
     array
         Numbers from -1 to 1; the shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -81,7 +97,7 @@ def _hard_swish_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
     return xp.where(x <= -3.0, 0.0, xp.where(x >= 3.0, d, d * (x / 3.0 + 0.5)))
 
 
-@kernel(rule=Elementwise(_hard_swish_scale))
+@kernel(takes=checks.real_floating, rule=Elementwise(_hard_swish_scale))
 def hard_swish(x: Any) -> Any:
     """Piecewise quadratic likeness of `silu`, ``x * hard_sigmoid(x)``.
 
@@ -96,6 +112,11 @@ def hard_swish(x: Any) -> Any:
     -------
     array
         The shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -115,7 +136,11 @@ def _soft_shrink_scale(xp: Any, d: Any, y: Any, x: Any, threshold: float = 0.5) 
     return xp.where(xp.abs(x) <= threshold, 0.0, d)
 
 
-@kernel(rule=Explicit(_soft_shrink_scale, _soft_shrink_scale, arity=None), batching=elementwise)
+@kernel(
+    takes=checks.real_floating,
+    rule=Explicit(_soft_shrink_scale, _soft_shrink_scale, arity=None),
+    batching=elementwise,
+)
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     """Shrinkage: `x` moved towards 0 by `threshold`, and 0 where it would cross.
 
@@ -132,6 +157,11 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     -------
     array
         The shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from portanet import random
+from portanet import checks, random
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.ops.batching import elementwise
@@ -37,7 +37,11 @@ def identity(x: Any) -> Any:
     return x
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: d * xp.astype(x > 0, d.dtype)), fresh=True)
+@kernel(
+    takes=checks.real_floating,
+    rule=Elementwise(lambda xp, d, y, x: d * xp.astype(x > 0, d.dtype)),
+    fresh=True,
+)
 def relu(x: Any) -> Any:
     """Rectifier, ``max(x, 0)``. NaN is kept; the derivative at 0 is 0.
 
@@ -50,6 +54,11 @@ def relu(x: Any) -> Any:
     -------
     array
         Numbers from 0 up; the shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -71,7 +80,11 @@ def _leaky_scale(xp: Any, d: Any, y: Any, x: Any, negative_slope: float = 0.01) 
     return d * (above + negative_slope * (1.0 - above))
 
 
-@kernel(rule=Explicit(_leaky_scale, _leaky_scale, arity=None), batching=elementwise)
+@kernel(
+    takes=checks.real_floating,
+    rule=Explicit(_leaky_scale, _leaky_scale, arity=None),
+    batching=elementwise,
+)
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """Leaky rectifier: `x` where it is positive, else ``negative_slope * x``.
 
@@ -89,6 +102,11 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     -------
     array
         The shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -111,7 +129,10 @@ def _prelu_scale(xp: Any, d: Any, y: Any, x: Any, slope: Any) -> Any:
     return d * (above + slope * (1.0 - above))
 
 
-@kernel(rule=Elementwise(_prelu_scale, lambda xp, d, y, x, slope: d * xp.minimum(x, 0.0)))
+@kernel(
+    takes=checks.real_floating,
+    rule=Elementwise(_prelu_scale, lambda xp, d, y, x, slope: d * xp.minimum(x, 0.0)),
+)
 def prelu(x: Any, slope: Any, /) -> Any:
     """Parametric rectifier: `x` where it is positive, else ``slope * x`` [1]_.
 
@@ -127,6 +148,11 @@ def prelu(x: Any, slope: Any, /) -> Any:
     -------
     array
         The shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -186,7 +212,7 @@ def _within(xp: Any, d: Any, y: Any, x: Any) -> Any:
     return d * xp.astype(xp.logical_and(x > 0, x < 6.0), d.dtype)
 
 
-@kernel(rule=Elementwise(_within))
+@kernel(takes=checks.real_floating, rule=Elementwise(_within))
 def relu6(x: Any) -> Any:
     """Rectifier with a ceiling, ``min(max(x, 0), 6)``. The derivative at 0 and at 6 is 0.
 
@@ -199,6 +225,11 @@ def relu6(x: Any) -> Any:
     -------
     array
         Numbers from 0 to 6; the shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -219,7 +250,11 @@ def _threshold_scale(xp: Any, d: Any, y: Any, x: Any, threshold: float = 1.0) ->
     return xp.where(x > threshold, d, 0.0)
 
 
-@kernel(rule=Explicit(_threshold_scale, _threshold_scale, arity=None), batching=elementwise)
+@kernel(
+    takes=checks.real_floating,
+    rule=Explicit(_threshold_scale, _threshold_scale, arity=None),
+    batching=elementwise,
+)
 def threshold_relu(x: Any, threshold: float = 1.0) -> Any:
     """Thresholded rectifier: `x` where it exceeds `threshold`, else 0.
 
@@ -236,6 +271,11 @@ def threshold_relu(x: Any, threshold: float = 1.0) -> Any:
     -------
     array
         The shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------

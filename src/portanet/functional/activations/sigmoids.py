@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from portanet import checks
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
 from portanet.tape.ops.transcendental import LOGISTIC, bounded_form, logistic_form
@@ -13,6 +14,7 @@ from portanet.tape.rule import Elementwise
 
 
 @kernel(
+    takes=checks.real_floating,
     rule=Elementwise(lambda xp, d, y, x: d * (y * (1.0 - y))),
     numpy=logistic_form,
     words=Words("portanet_logistic({0})", helpers=(LOGISTIC,), several=True),
@@ -30,6 +32,11 @@ def sigmoid(x: Any) -> Any:
     -------
     array
         Numbers from 0 to 1; the shape and dtype of `x`. Nothing overflows on the way.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     Examples
     --------
@@ -54,7 +61,7 @@ def bounded_sigmoid(x: Any) -> Any:
     return odds / (odds + 1.0)
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: d * sigmoid(-x)))
+@kernel(takes=checks.real_floating, rule=Elementwise(lambda xp, d, y, x: d * sigmoid(-x)))
 def log_sigmoid(x: Any) -> Any:
     """Logarithm of the logistic function, ``-log(1 + exp(-x))``.
 
@@ -69,6 +76,11 @@ def log_sigmoid(x: Any) -> Any:
         Numbers up to 0; the shape and dtype of `x`. Nothing overflows on the way, and the result
         stays accurate where ``sigmoid(x)`` is rounded to 0 or 1.
 
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
+
     Examples
     --------
     >>> import numpy as np
@@ -80,7 +92,7 @@ def log_sigmoid(x: Any) -> Any:
     return xp.minimum(x, 0.0) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: d * sigmoid(x)))
+@kernel(takes=checks.real_floating, rule=Elementwise(lambda xp, d, y, x: d * sigmoid(x)))
 def softplus(x: Any) -> Any:
     """Smooth ramp, ``log(1 + exp(x))``.
 
@@ -93,6 +105,11 @@ def softplus(x: Any) -> Any:
     -------
     array
         Numbers from 0 up; the shape and dtype of `x`. Nothing overflows on the way.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -110,7 +127,7 @@ def softplus(x: Any) -> Any:
     return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
-@kernel
+@kernel(takes=checks.floating)
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent, ``(exp(x) - exp(-x)) / (exp(x) + exp(-x))``.
 
@@ -123,6 +140,11 @@ def tanh(x: Any) -> Any:
     -------
     array
         Numbers from -1 to 1; the shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no floating point numbers.
 
     Examples
     --------
@@ -139,7 +161,7 @@ def _tanh_shrink_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
     return d * (t * t)
 
 
-@kernel(rule=Elementwise(_tanh_shrink_scale))
+@kernel(takes=checks.real_floating, rule=Elementwise(_tanh_shrink_scale))
 def tanh_shrink(x: Any) -> Any:
     """Distance of `x` from its hyperbolic tangent, ``x - tanh(x)``.
 
@@ -152,6 +174,11 @@ def tanh_shrink(x: Any) -> Any:
     -------
     array
         The shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     Examples
     --------
@@ -175,7 +202,7 @@ def _softsign_scale(xp: Any, d: Any, y: Any, x: Any) -> Any:
     return d * (r * r)
 
 
-@kernel(rule=Elementwise(_softsign_scale))
+@kernel(takes=checks.real_floating, rule=Elementwise(_softsign_scale))
 def softsign(x: Any) -> Any:
     """Sigmoid with polynomial tails, ``x / (1 + abs(x))``.
 
@@ -188,6 +215,11 @@ def softsign(x: Any) -> Any:
     -------
     array
         Numbers from -1 to 1; the shape and dtype of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
@@ -204,7 +236,7 @@ def softsign(x: Any) -> Any:
     return x / (1.0 + array_namespace(x).abs(x))
 
 
-@kernel(rule=Elementwise(lambda xp, d, y, x: d * xp.tanh(x)))
+@kernel(takes=checks.real_floating, rule=Elementwise(lambda xp, d, y, x: d * xp.tanh(x)))
 def log_cosh(x: Any) -> Any:
     """Logarithm of the hyperbolic cosine, ``log((exp(x) + exp(-x)) / 2)``.
 
@@ -218,6 +250,11 @@ def log_cosh(x: Any) -> Any:
     array
         Numbers from 0 up; the shape and dtype of `x`. Nothing overflows on the way, and the
         relative accuracy is kept near 0, where the result is ``x**2 / 2``.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     Examples
     --------

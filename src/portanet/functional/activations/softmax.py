@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from portanet import checks
 from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
@@ -27,6 +28,7 @@ def softmax_rule(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
 
 @in_float32
 @kernel(
+    takes=checks.real_floating,
     rule=Explicit(softmax_rule, softmax_rule, arity=None),
     batching=along_axis,
     numpy=by_rows,
@@ -46,6 +48,11 @@ def softmax(x: Any, axis: int = -1) -> Any:
     -------
     array
         Numbers from 0 to 1; the shape and dtype of `x`. Nothing overflows on the way.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     Examples
     --------
@@ -85,7 +92,11 @@ def _log_softmax_jvp(xp: Any, d: Any, y: Any, x: Any, axis: int = -1) -> Any:
 
 
 @in_float32
-@kernel(rule=Explicit(_log_softmax_vjp, _log_softmax_jvp, arity=None), batching=along_axis)
+@kernel(
+    takes=checks.real_floating,
+    rule=Explicit(_log_softmax_vjp, _log_softmax_jvp, arity=None),
+    batching=along_axis,
+)
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """Logarithm of the softmax, ``x - log(sum(exp(x)))``.
 
@@ -101,6 +112,11 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     array
         Numbers up to 0; the shape and dtype of `x`. Nothing overflows on the way, and the result
         stays accurate where the softmax is rounded to 0 or 1.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     Examples
     --------
@@ -154,7 +170,11 @@ def _logsumexp_batch(
 
 
 @in_float32
-@kernel(rule=Explicit(_logsumexp_vjp, _logsumexp_jvp, arity=None), batching=_logsumexp_batch)
+@kernel(
+    takes=checks.real_floating,
+    rule=Explicit(_logsumexp_vjp, _logsumexp_jvp, arity=None),
+    batching=_logsumexp_batch,
+)
 def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     """Logarithm of a sum of exponentials, ``log(sum(exp(x)))``.
 
@@ -171,6 +191,11 @@ def logsumexp(x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     -------
     array
         The dtype of `x`. Nothing overflows on the way. Minus infinity where every entry is.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from portanet import checks
 from portanet.functional.gradient import stop_gradient
 from portanet.functional.half import is_half, rounded, widened
 from portanet.functional.kernel import kernel
@@ -12,7 +13,7 @@ from portanet.functional.normalization.features import affine
 from portanet.interface import array_namespace
 
 
-@kernel
+@kernel(takes=checks.real_floating)
 def batch_norm(
     x: Any,
     scale: Any = None,
@@ -50,6 +51,11 @@ def batch_norm(
         In training ``(1 - momentum) * running + momentum * batch``, where the variance of the
         batch is the unbiased one; they carry no derivative. Otherwise the given ones.
 
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
+
     Examples
     --------
     >>> import numpy as np
@@ -63,7 +69,7 @@ def batch_norm(
     return _over(axes, x, scale, bias, running_mean, running_var, training, momentum, epsilon)
 
 
-@kernel
+@kernel(takes=checks.real_floating)
 def instance_norm(
     x: Any,
     scale: Any = None,
@@ -99,6 +105,11 @@ def instance_norm(
         Of the shape of `x`.
     running_mean, running_var : array or None
         As for `batch_norm`, with the averages of the statistics of the samples.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from portanet import checks
 from portanet.functional.half import in_float32
 from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace
@@ -78,7 +79,7 @@ def affine(y: Any, scale: Any, bias: Any) -> Any:
 
 
 @in_float32
-@kernel
+@kernel(takes=checks.real_floating)
 def layer_norm(
     x: Any,
     scale: Any = None,
@@ -104,6 +105,11 @@ def layer_norm(
     array
         Of the shape of `x`.
 
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
+
     Examples
     --------
     >>> import numpy as np
@@ -116,7 +122,7 @@ def layer_norm(
 
 
 @in_float32
-@kernel
+@kernel(takes=checks.real_floating)
 def rms_norm(x: Any, scale: Any = None, *, rank: int = 1, epsilon: float = 1e-5) -> Any:
     """Divide each sample by the root of its mean square over its last axes.
 
@@ -137,6 +143,11 @@ def rms_norm(x: Any, scale: Any = None, *, rank: int = 1, epsilon: float = 1e-5)
     array
         Of the shape of `x`.
 
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
+
     References
     ----------
     .. [1] Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019.
@@ -152,7 +163,7 @@ def rms_norm(x: Any, scale: Any = None, *, rank: int = 1, epsilon: float = 1e-5)
 
 
 @in_float32
-@kernel
+@kernel(takes=checks.real_floating)
 def group_norm(
     x: Any, scale: Any = None, bias: Any = None, *, groups: int, epsilon: float = 1e-5
 ) -> Any:
@@ -173,6 +184,11 @@ def group_norm(
     -------
     array
         Of the shape of `x`.
+
+    Raises
+    ------
+    DTypeError
+        If `x` holds no real floating point numbers.
 
     References
     ----------
