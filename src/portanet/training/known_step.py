@@ -12,7 +12,7 @@ from portanet.tracing.call.jitted import Jitted
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.watch.surroundings import Surroundings
 from portanet.training.rules import equal
-from portanet.training.weak_loss import WeakLoss
+from portanet.training.weak_loss import WeakLoss, is_value
 
 
 class Known:
@@ -62,7 +62,8 @@ class Known:
         self.fixed = fixed
         self.asked_for = asked_for
         self.title = title
-        self.name = weak.surroundings.code or weak.key
+        # Of a loss that is a value there is nothing to make anew each time: it is for its model.
+        self.name = weak.surroundings.code or (object() if is_value(loss) else weak.key)
         self.recordings = 0
 
     @property
@@ -157,7 +158,10 @@ class Place:
     def step_after(self, loss: Any, asked_for: bool, donated: tuple[int, ...]) -> Known | None:
         """Return the step that follows the one found here with the same model, None if unknown."""
         known = self.known
-        if known is None or self.given() is not loss or known.asked_for is not asked_for:
+        if known is None or known.asked_for is not asked_for:
+            return None
+        given = self.given()
+        if given is not loss and not (is_value(loss) and given == loss):
             return None
         unchanged = self.surroundings.unchanged
         if unchanged is not None and not unchanged() and self.surroundings.changed() is not None:

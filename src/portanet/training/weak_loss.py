@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from portanet.interface import is_array
+from portanet.losses import GenericLoss
 from portanet.tracing.watch.entries import Cell
 from portanet.tracing.watch.kinds import is_constant
 from portanet.tracing.watch.surroundings import Surroundings
@@ -51,7 +52,7 @@ class WeakLoss:
 
     def __init__(self, loss: Any, around: tuple[Any, ...], gone: Callable[[], None]) -> None:
         weak = not keeps_little(loss)
-        self.given = _weak(loss)
+        self.given = (lambda: loss) if is_value(loss) else _weak(loss)
         self.key = loss_key(loss)
         self.kind = self.key[-1]
         owner, self._method = _owner_and_method(loss)
@@ -75,8 +76,16 @@ def _root(loss: Any) -> Any:
     return loss.loss if isinstance(loss, Objective) else loss
 
 
+def is_value(loss: Any) -> bool:
+    """Whether a loss is one of portanet, equal by its numbers, and nothing in it may change."""
+    kind = type(loss)
+    return kind.__module__.startswith("portanet.losses.") and kind is not GenericLoss
+
+
 def loss_key(loss: Any) -> tuple[Any, ...]:
     """Return what tells a loss from all others as long as its owner is there."""
+    if is_value(loss):
+        return loss, None, None
     owner, method = _owner_and_method(loss)
     return id(owner), id(method), loss.predicts if isinstance(loss, Objective) else None
 
