@@ -92,7 +92,7 @@ def fuzz(session: nox.Session) -> None:
         session.run(
             "python", "-m", "fuzz.programs", "--library", library, "--programs", f"{count}", env=env
         )
-    for fuzzer in ("files", "inputs", "dtypes"):
+    for fuzzer in ("exports", "files", "inputs", "dtypes"):
         session.run("python", "-m", f"fuzz.{fuzzer}", env=env)
 
 

@@ -87,6 +87,22 @@ def _product(rows: int) -> Callable[[], Any]:
     return _recorded(lambda x, y: x @ np.swapaxes(y, -1, -2), (32, rows, 64), (32, 64, 64))
 
 
+def _turned(m: int, k: int, n: int) -> Callable[[], Any]:
+    return _recorded(lambda x, w: np.tanh(x @ w.T), (m, k), (n, k))
+
+
+def _biased(m: int, n: int) -> Callable[[], Any]:
+    return _recorded(lambda x, b: np.sin(x) + b, (m, n), (n,))
+
+
+def _maxima(m: int, n: int) -> Callable[[], Any]:
+    return _recorded(lambda x: np.max(x + x, axis=-1), (m, n))
+
+
+def _differences(n: int, d: int) -> Callable[[], Any]:
+    return _recorded(lambda x: np.sum((x[:, None] - x) ** 2, axis=-1), (n, d))
+
+
 CONSTANTS = (
     Constant("tracing.plan.blocks._LARGE", "chain of 64k float32", _recorded(_chain, (256, 256))),
     Constant("tracing.plan.blocks._LARGE", "chain of 256k float32", _recorded(_chain, (512, 512))),
@@ -96,6 +112,28 @@ CONSTANTS = (
     ),
     Constant(
         "tracing.plan.copied_inputs._WORTH", "12 views of 24 x 512", _recorded(_rows, (24, 512))
+    ),
+    *(
+        Constant(f"tracing.plan.turned_operands.{name}", f"{m} x {k} x {n}", _turned(m, k, n))
+        for name, m, k, n in (
+            ("LARGEST", 128, 128, 128),
+            ("_RESULT", 32, 128, 32),
+            ("_RESULT", 16, 128, 128),
+            ("_TERMS", 128, 8, 128),
+            ("_TERMS", 32, 24, 128),
+        )
+    ),
+    *(
+        Constant("tracing.plan.spread_operands.LARGEST", f"bias of {m} x {n}", _biased(m, n))
+        for m, n in ((64, 64), (256, 64))
+    ),
+    *(
+        Constant(f"tracing.plan.short_axes.{name}", f"differences of {n} x {d}", _differences(n, d))
+        for name, n, d in (("SHORT", 64, 8), ("SHORT", 64, 32), ("LONG", 12, 3), ("LONG", 24, 3))
+    ),
+    *(
+        Constant("tape.ops.extremes.SHORT", f"maxima of {m} x {n}", _maxima(m, n))
+        for m, n in ((128, 10), (256, 64))
     ),
     Constant("tape.ops.products.MANY", "products of 8 rows", _product(8)),
     Constant("tape.ops.products.MANY", "products of 32 rows", _product(32)),

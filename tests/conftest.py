@@ -40,6 +40,7 @@ check.enabled = True
 os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
 
 OPTIONAL = {"array_api_strict", "jax", "safetensors", "tokenizers", "torch"}
+ONNX_EXAMPLE = "portanet.export.onnx_model.onnx"
 SWEEPS = {"contract", "functional", "tape", "tracing"}
 SHARES = {"jax": 16, "cupy": 8}
 
@@ -82,6 +83,8 @@ def pytest_collection_modifyitems(config, items):
     """
     selected = os.environ.get("PORTANET_TEST_BACKEND")
     for item in items:
+        if item.name == ONNX_EXAMPLE and importlib.util.find_spec("onnxruntime") is None:
+            item.add_marker(pytest.mark.skip("needs the extra onnx"))
         if _backend_of(item) == (selected or "cupy"):
             item.add_marker(pytest.mark.gpu)
     if selected:

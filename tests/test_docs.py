@@ -7,6 +7,7 @@ one is what it prints.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import operator
 import re
 from pathlib import Path
@@ -38,8 +39,11 @@ def code_blocks(page: Path) -> list[tuple[int, str, str | None]]:
 )
 def test_the_code_of_a_page_runs(page, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     namespace = {"__name__": "__main__"}
     for line, source, promised in code_blocks(page):
+        if "import onnxruntime" in source and importlib.util.find_spec("onnxruntime") is None:
+            continue
         exec(compile("\n" * line + source, str(page), "exec"), namespace)
         printed = capsys.readouterr().out
         if promised is not None:

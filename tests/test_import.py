@@ -69,7 +69,7 @@ ROOMS = (
     "initializers losses stateful",
     "backends layers optimizers",
     "data inspection io",
-    "distributed plots",
+    "distributed export plots",
     "training",
     "testing",
 )

@@ -102,6 +102,14 @@ def test_they_are_values(schedule):
         (lambda: schedules.Sequence((0.1,), ()), "Sequence: each schedule is a function of the st"),
         (lambda: opt.Scheduler(0.1), "Scheduler: rule is one such as"),  # pyright: ignore
         (lambda: opt.Scheduler(opt.SGD(), rate=abs), r"Scheduler: rate is no number of SGD\(lr"),
+        (
+            lambda: opt.Scheduler(opt.chain(opt.ClipNorm(1.0), opt.SGD()), lr=abs),
+            "put the Scheduler around the rule inside",
+        ),
+        (
+            lambda: opt.Scheduler(opt.Accumulate(opt.SGD(), 2), lr=abs),
+            "put the Scheduler around the rule inside",
+        ),
         (lambda: opt.Scheduler(opt.SGD(), nesterov=abs), "Scheduler: nesterov is no number of SGD"),
         (lambda: opt.Scheduler(opt.SGD(), lr=0.1), "Scheduler: lr is a function of the step: got"),
         (lambda: opt.Scheduler(opt.SGD(), lr=lambda t: -1.0), "SGD: lr >= 0: got -1.0"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import portanet as pn
-from portanet.errors import HyperparameterError
+from portanet.errors import ArgumentError, HyperparameterError
 
 X = np.asarray([[1.0, 5.0], [3.0, 5.0]], np.float32)
 
@@ -87,3 +87,16 @@ def test_printing():
     bound = pn.StatefulModel(pn.Dense(3, 4), {}, {})
     assert repr(bound) == "StatefulModel(Dense(3, 4))"
     assert str(bound) == "StatefulModel(Dense(3, 4)   # 16 parameters)"
+
+
+def test_a_call_within_jit_that_would_change_the_states_is_refused(backend):
+    model, ps, st = moving(backend)
+    bound = pn.StatefulModel(model, ps, st)
+    x = backend.asarray(X)
+    with pytest.raises(ArgumentError, match="which no replay can do"):
+        pn.jit(lambda x: bound(x))(x)
+    assert bound.states is st
+    expected = bound.test_mode()(x)
+    for _ in range(2):
+        found = pn.jit(lambda x: bound(x))(x)
+        np.testing.assert_allclose(backend.to_numpy(found), backend.to_numpy(expected), rtol=1e-6)

@@ -204,9 +204,11 @@ def test_wrong_gradients_are_refused(backend) -> None:
     )
 
 
-def test_optimizer_must_be_a_rule() -> None:
+def test_the_model_must_be_a_layer_and_the_optimizer_a_rule() -> None:
     with pytest.raises(errors.HyperparameterError, match="the rule is a portanet"):
         TrainState(Affine(), {"w": np.ones(1)}, {}, 0.1)  # type: ignore[arg-type]
+    with pytest.raises(errors.HyperparameterError, match="model is a layer"):
+        TrainState(Affine, {"w": np.ones(1)}, {}, optimizers.SGD(0.1))  # type: ignore[arg-type]
 
 
 def test_adjust_freeze_and_thaw_take_a_train_state(backend) -> None:

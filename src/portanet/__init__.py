@@ -42,6 +42,7 @@ if _typing.TYPE_CHECKING:
         backends,
         data,
         distributed,
+        export,
         functional,
         initializers,
         io,
@@ -216,6 +217,7 @@ __all__ = [
     "distributed",
     "elu",
     "errors",
+    "export",
     "fori_loop",
     "freeze",
     "functional",
@@ -286,8 +288,8 @@ __all__ = [
 __all__ += autodiff.__all__
 
 _MODULES = {
-    *("backends", "data", "distributed", "functional", "initializers", "io", "layers", "losses"),
-    *("optimizers", "plots", "testing", "training"),
+    *("backends", "data", "distributed", "export", "functional", "initializers", "io", "layers"),
+    *("losses", "optimizers", "plots", "testing", "training"),
 }
 _NAMES = {
     "control": ("cond", "fori_loop", "scan", "while_loop"),

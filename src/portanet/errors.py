@@ -19,6 +19,7 @@ __all__ = [
     "DTypeError",
     "DeviceError",
     "DistributedError",
+    "ExportError",
     "HyperparameterError",
     "IndexRangeError",
     "NoDerivativeError",
@@ -83,6 +84,10 @@ class BackendNotAvailableError(PortanetError, ImportError):
 
 class DistributedError(PortanetError, RuntimeError):
     """Workers that disagree, one that is gone, or a group that has not been started."""
+
+
+class ExportError(PortanetError, RuntimeError):
+    """What is exported computes other numbers than the function that it was made of."""
 
 
 class HyperparameterError(PortanetError, ValueError):

@@ -6,8 +6,9 @@ from typing import Any
 
 from portanet import core, trees
 from portanet.core import Layer
-from portanet.errors import HyperparameterError, shown
+from portanet.errors import ArgumentError, HyperparameterError, shown
 from portanet.functional import stop_gradient
+from portanet.tracing.call.hoist import is_recorded
 
 
 class StatefulModel:
@@ -34,6 +35,8 @@ class StatefulModel:
     ------
     HyperparameterError
         If `model` is no layer.
+    ArgumentError
+        By a call within `jit` that would change the states.
 
     Notes
     -----
@@ -70,6 +73,14 @@ class StatefulModel:
     def __call__(self, x: Any, ps: Any = None) -> Any:
         """Return the output for `x`, with `ps` in place of the stored parameters if given."""
         y, states = self.model(x, self.parameters if ps is None else ps, self.states)
+        if not _differ(states, self.states):
+            return y
+        if is_recorded():
+            raise ArgumentError(
+                "StatefulModel: its states change in this call, which no replay can do: give "
+                "pn.jit its model, with parameters and states as arguments, or put it into test "
+                "mode"
+            )
         self.states = trees.map_leaves(_constant, states)
         return y
 
@@ -88,6 +99,12 @@ class StatefulModel:
 
     def __str__(self) -> str:
         return f"StatefulModel({self.model})"
+
+
+def _differ(states: Any, others: Any) -> bool:
+    """Whether a tree has other leaves than another one."""
+    one, other = trees.leaves(states), trees.leaves(others)
+    return len(one) != len(other) or any(x is not y for x, y in zip(one, other, strict=True))
 
 
 def _constant(leaf: Any) -> Any:

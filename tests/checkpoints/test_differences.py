@@ -53,6 +53,15 @@ def test_a_bare_file_names_all_differences_too(tmp_path):
         npz.load(tmp_path / "a.npz", like={"a": np.ones(3, np.float32), "c": 1})
 
 
+def test_a_part_of_a_checkpoint_says_where_it_is(ckpt):
+    model = pn.Dense(2, 1)
+    ts = pn.training.TrainState(model, *pn.setup(0, model), pn.optimizers.Adam())
+    ckpt.save({"ts": ts, "more": {"weight": np.ones(3)}}, step=0)
+    with pytest.raises(ParameterTreeError, match=r"at 'ts': give like=\{'ts': …\}, only='ts'"):
+        ckpt.restore(like=ts)
+    assert ckpt.restore(like={"ts": ts}, only="ts")["ts"].step == 0
+
+
 def test_another_model_and_another_optimizer(ckpt):
     def made(model, rule):
         return pn.training.TrainState(model, *pn.setup(0, model), rule)

@@ -41,6 +41,11 @@ def test_pad_sequences():
     assert padded.sum() == 18
     padded, _ = pad_sequences([[1], [2, 3]], bounds=(2, 5), value=-1)
     assert padded.tolist() == [[1, -1], [2, 3]]
+    padded, mask = pad_sequences([[], [1, 2]])  # an empty list has no dtype
+    assert padded.dtype == np.int64
+    assert mask.tolist() == [[False, False], [True, True]]
+    padded, _ = pad_sequences([[1.5], [2.0, 3.0]], value=np.nan)
+    np.testing.assert_array_equal(padded, [[1.5, np.nan], [2.0, 3.0]])
     for wrong, error in (
         (lambda: pad_sequences([]), ArgumentError),
         (lambda: pad_sequences([[1], [[2]]]), ShapeError),
@@ -48,6 +53,7 @@ def test_pad_sequences():
         (lambda: pad_sequences([[1, 2, 3]], bounds=(2,)), ShapeError),
         (lambda: pad_sequences([[1]], bounds=()), ArgumentError),
         (lambda: pad_sequences([[1]], value=0.5), DTypeError),
+        (lambda: pad_sequences([[1]], value=np.nan), DTypeError),
     ):
         with pytest.raises(error):
             wrong()

@@ -10,7 +10,13 @@ import pytest
 import portanet as pn
 from portanet import trees
 from portanet.data import Buckets, DataLoader, MaskedBatch, pad_sequences
-from portanet.errors import ArgumentError, HyperparameterError, ParameterTreeError, ShapeError
+from portanet.errors import (
+    ArgumentError,
+    DTypeError,
+    HyperparameterError,
+    ParameterTreeError,
+    ShapeError,
+)
 
 X = np.arange(22.0, dtype=np.float32).reshape(11, 2)
 Y = np.arange(11, dtype=np.int32)
@@ -262,6 +268,7 @@ def test_buckets(shuffle):
         (lambda: Buckets([-3], [2]), ArgumentError, "lengths are integers >= 0"),
         (lambda: list(DataLoader([X[0], {"a": X[0]}], 2)), ParameterTreeError, "sample 1"),
         (lambda: list(DataLoader([X[0], X[0, :1]], 2)), ShapeError, "sample"),
+        (lambda: list(DataLoader([X[0], X[0].astype(int)], 2)), DTypeError, "a sample.dtype =="),
         (lambda: list(DataLoader(["a", "b"], 2)), TypeError, "collate="),
     ],
 )
@@ -296,5 +303,8 @@ def test_what_a_table_and_a_transform_should_be():
     table = pandas.DataFrame({"a": [1.0, 2.0]})
     with pytest.raises(ArgumentError, match=r"got a DataFrame: take its to_numpy\(\)"):
         pn.data.DataLoader((table, np.ones(2)), 1)
+    for one in (table, table["a"].iloc[::-1]):
+        with pytest.raises(ArgumentError, match=r"got a .*: take its to_numpy\(\)"):
+            pn.data.DataLoader(one, 1)
     with pytest.raises(ArgumentError, match=r"transform\(rng, batch\)"):
         pn.data.DataLoader(np.ones(4), 2, rng=0, transform=lambda batch: batch)

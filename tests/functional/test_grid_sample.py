@@ -49,6 +49,19 @@ def test_values_and_derivatives_are_those_of_torch(backend, space, align, paddin
         )
 
 
+@pytest.mark.parametrize("mode", ["linear", "nearest"])
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+def test_at_a_place_that_is_nan_there_is_nan(backend, padding, mode):
+    x = backend.asarray(np.arange(12.0).reshape(2, 2, 3, 1))
+    grid = np.random.default_rng(0).uniform(-1.0, 1.0, size=(2, 4, 2))
+    expected = sample(np.arange(12.0).reshape(2, 2, 3, 1), grid, mode=mode, padding=padding)
+    for place in ((0, 1, 0), (1, 3, 1)):
+        grid[place], expected[place[:2]] = np.nan, np.nan
+    for function in (sample, pn.jit(sample)):
+        found = function(x, backend.asarray(grid), mode=mode, padding=padding)
+        np.testing.assert_allclose(backend.to_numpy(found), expected)
+
+
 def test_a_line_of_places_and_no_places(backend):
     x = backend.asarray(np.arange(6.0).reshape(1, 2, 3, 1))
     corners = backend.asarray(np.asarray([[[-1.0, -1.0], [1.0, 1.0], [9.0, 0.0]]]))

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+import portanet as pn
 from portanet import autodiff, functional
 
 X = np.random.default_rng(1).normal(size=(3, 4, 5)) * 3
@@ -119,3 +120,14 @@ def test_an_empty_batch_is_kept(backend):
     assert functional.softmax(x).shape == (0, 3)
     assert functional.log_softmax(x).shape == (0, 3)
     assert functional.logsumexp(x, axis=1).shape == (0,)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize(("shape", "axis"), [((2, 0), -1), ((0, 3), 0), ((0, 3), 1)])
+def test_of_nothing_there_is_nothing(backend, name, shape, axis):
+    x, function = backend.asarray(np.ones(shape)), getattr(pn, name)
+    for y in (function(x, axis=axis), pn.jit(lambda x: function(x, axis=axis))(x)):
+        assert y.shape == shape
+        assert y.dtype == x.dtype
+    gradient = pn.grad(lambda x: backend.xp.sum(function(x, axis=axis)))(x)
+    assert gradient.shape == shape

@@ -170,6 +170,9 @@ def test_a_learning_rate_test_that_begins_with_nan():
     [
         (lambda: pn.plots.curves({}), ArgumentError, "numbers of at least one epoch"),
         (lambda: pn.plots.curves(HISTORY, ["recall"]), ArgumentError, "names are of"),
+        (lambda: pn.plots.curves("loss"), ArgumentError, "history is what fit returned"),
+        (lambda: pn.plots.curves(HISTORY, "loss"), ArgumentError, "names a list of names"),
+        (lambda: pn.plots.learning_rate_test(0.1), ArgumentError, "found is what"),
         (lambda: pn.plots.confusion_matrix(np.zeros((2, 3))), ShapeError, "matrix.shape =="),
         (lambda: pn.plots.confusion_matrix(np.eye(2), ["a"]), ShapeError, "len.labels. =="),
         (lambda: pn.plots.histograms({}), ArgumentError, "at least one floating array"),

@@ -47,9 +47,14 @@ def test_the_passes_are_a_named_list():
         "common subexpressions in loops",
         "loop-invariant motion",
         "constants and common subexpressions",
+        "short axes first",
+        "negated doubles",
         "transposes into products",
+        "products with the same matrix",
         "rows times transposes",
+        "operands turned over",
         "sums into dot products",
+        "operands spread",
         "dead code",
         "stacks in kept memory",
         "copies of inputs that are viewed often",
@@ -61,7 +66,7 @@ def test_counts_after_each_pass():
     program = recorded(lambda x: (np.sin(x), np.sin(x) + np.zeros_like(x) * 2.0)[1], np.ones(3))
     done = passes.optimized(program, get_backend("numpy"))
     assert done.counts[0] == ("recorded", len(program.operations))
-    assert [count for _, count in done.counts[1:]] == [2, 2, 2, 2, 2, 2]
+    assert [count for _, count in done.counts[1:]] == [2] * 11
     assert names(done.program) == ["sin", "add"]
 
 
@@ -99,7 +104,7 @@ def test_transposes_of_products_are_folded():
 
 def test_inputs_that_are_viewed_often_are_copied():
     program = recorded(lambda x: x[0] * x[1] * x[2] + x[3], np.ones((4, 3)))
-    assert names(with_copied_inputs(program))[0] == "copy of input"
+    assert names(with_copied_inputs(program))[0] == "copy"
 
 
 @pytest.fixture

@@ -282,6 +282,10 @@ AROUND = {
     "array": lambda: in_place(np.asarray([0.5, 0.5])),
     "array without axes": lambda: in_place(np.asarray(1.0)),
     "view": lambda: in_place(np.asarray([[0.5, 9.0], [0.5, 9.0]])[:, 0]),
+    "array turned over": lambda: in_place(np.asarray([[0.25, 0.5], [0.25, 0.0]]).T),
+    "long list": lambda: of_item([1.0] * 100, 99),
+    "dict of many": lambda: of_item({f"beta{i}": 1.0 for i in range(100)}, "beta99"),
+    "dict by numbers": lambda: of_item({0: 1.0, 1: 2.0}, 0),
     "array in a list": lambda: (lambda a: (lambda: a[0][0], lambda b: a[0].__setitem__(0, b)))(
         [np.asarray([1.0])]
     ),
@@ -344,6 +348,59 @@ def test_numbers_of_other_types_and_signs_are_others(beta):
     jitted(X)
     change(beta)
     assert jitted(X)[1] == repr(beta)
+
+
+def test_an_array_that_is_too_large_to_be_watched_hides_no_other():
+    large, small = np.ones(1 << 20), np.ones(2)
+    jitted = pn.jit(lambda x: x * large[0] * (small + 1.0))
+    for beta in (1.0, 3.0):
+        small[...] = beta
+        np.testing.assert_array_equal(jitted(X), X * (beta + 1.0))
+
+
+def test_the_order_of_the_keys_of_a_dict_counts():
+    table = {"first": 2.0, "second": 3.0}
+    jitted = pn.jit(lambda x: next(iter(table.values())) * x)
+    np.testing.assert_array_equal(jitted(X), 2 * X)
+    table["first"] = table.pop("first")
+    np.testing.assert_array_equal(jitted(X), 3 * X)
+
+
+def resized(x):
+    x.resize((4, 1), refcheck=False)
+
+
+def retyped(x):
+    x.dtype = np.int64
+
+
+def turned(x):
+    x.strides = x.strides[::-1]
+
+
+@pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")
+@pytest.mark.parametrize("change", [resized, retyped, turned])
+def test_an_array_of_another_shape_or_dtype_by_assignment_is_another(change):
+    weights = np.asarray([[1.0, 2.0], [3.0, 4.0]])
+    jitted = pn.jit(lambda x: weights @ np.ones(weights.shape[-1], weights.dtype) * x[0])
+    for _ in range(2):
+        np.testing.assert_array_equal(jitted(X), weights @ np.ones(2))
+    change(weights)
+    expected = weights @ np.ones(weights.shape[-1], weights.dtype)
+    np.testing.assert_array_equal(jitted(X), expected)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2), (1,), (0,)])
+def test_functions_of_the_same_code_around_other_arrays_are_others(shape):
+    ts, (batch, *_) = start(LIBRARY)
+
+    def of_weights(weights):
+        return lambda *args: times(np.sum(weights) + weights.shape[0], *args)
+
+    alone = train_step(with_stats, batch, ts)[0]
+    for weights in (np.ones((2, 3)), np.zeros((2, 3)), np.ones(shape)):
+        expected = (np.sum(weights) + weights.shape[0]) * alone
+        check_same(train_step(of_weights(weights), batch, ts)[0], expected, 1e-10)
 
 
 def test_what_is_put_in_anew_and_equal_is_no_change():
@@ -522,3 +579,17 @@ def test_arrays_of_every_library_are_watched(recorder):
         for _ in range(2):
             np.testing.assert_allclose(recorder.to_numpy(jitted(x)), 2.0 * beta * X)
     assert jitted.cache_info()[:2] == (3, 3)
+
+
+def test_functions_that_find_equal_layers_are_alike_and_other_numbers_are_not():
+    def holding(value):
+        return Surroundings(lambda x: (value, x))
+
+    def model():
+        return pn.Chain(pn.Dense(2, 3, pn.tanh), pn.Dense(3, 1))
+
+    assert holding(model()).alike(holding(model()))
+    assert holding((model(), 2.0)).alike(holding((model(), 2.0)))
+    assert not holding(model()).alike(holding(pn.Chain(pn.Dense(2, 3), pn.Dense(3, 1))))
+    for one, other in ((0.0, -0.0), (1, True), (1, 1.0), ((1,), (True,)), ([0.0], [-0.0])):
+        assert not holding(one).alike(holding(other))

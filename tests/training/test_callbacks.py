@@ -181,6 +181,27 @@ def test_a_plateau_lowers_the_learning_rate():
     with pytest.raises(HyperparameterError, match="found none") as caught:
         fit(fresh(rule=without), LOSS, loader(), epochs=3, callbacks=[plateau])
     assert caught.value.ts.step == 0
+    scheduled = pn.optimizers.Scheduler(pn.optimizers.SGD(), lr=lambda step: 0.1)
+    with pytest.raises(HyperparameterError, match="no rule has") as caught:
+        fit(fresh(rule=scheduled), LOSS, loader(), epochs=3, callbacks=[plateau])
+    assert caught.value.ts.step == 0
+
+
+@pytest.mark.parametrize(
+    "around", [pn.optimizers.MasterWeights, lambda r: pn.optimizers.Accumulate(r, 2)]
+)
+def test_a_plateau_reaches_into_rules_around_a_rule(around):
+    plateau = callbacks.ReduceOnPlateau(0.5, 1, monitor="loss")
+    rule, played = around(pn.optimizers.SGD(0.08)), Played("loss", [2, 2, 2])
+    ts, _ = fit(fresh(rule=rule), LOSS, loader(), epochs=3, callbacks=[played, plateau])
+    assert ts.optimizer_state.rules[0].rule.lr == 0.02
+
+
+def test_a_plateau_never_raises_the_learning_rate():
+    plateau = callbacks.ReduceOnPlateau(0.5, 1, monitor="loss", min_lr=0.1)
+    rule, played = pn.optimizers.SGD(0.08), Played("loss", [2, 2, 2])
+    ts, _ = fit(fresh(rule=rule), LOSS, loader(), epochs=3, callbacks=[played, plateau])
+    assert ts.optimizer_state.rules[0].lr == 0.08
 
 
 def test_a_schedule_is_in_the_history():
@@ -311,6 +332,21 @@ def test_plots(tmp_path):
     options = {"validation": HELD_OUT, "metrics": [metrics.Accuracy()]}
     fit(fresh(), LOSS, loader(), epochs=2, callbacks=[callbacks.Plot(path)], **options)
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("callback", "message"),
+    [
+        (lambda: callbacks.CSVLogger("no/such/history.csv"), "CSVLogger: path lies in a folder"),
+        (lambda: callbacks.Plot("no/such/history.png"), "Plot: path lies in a folder"),
+        (lambda: callbacks.Plot("history.npy"), "Plot: path ends with one of"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_first_step(callback, message):
+    pytest.importorskip("matplotlib")
+    with pytest.raises(ArgumentError, match=message) as caught:
+        fit(fresh(), LOSS, loader(), callbacks=[callback()])
+    assert caught.value.ts.step == 0
 
 
 @pytest.mark.parametrize(

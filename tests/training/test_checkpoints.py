@@ -413,6 +413,22 @@ def test_a_callback_of_ones_own_is_taken_up(tmp_path):
     assert rest.rng.random() == whole.rng.random()
 
 
+def test_a_schedule_goes_on_from_a_run_that_was_over(tmp_path):
+    """It had no next epoch, whose learning rate would be in the file."""
+
+    def trained(epochs, *added):
+        rates = [0.1, 0.05, 0.02, 0.01]
+        halving = callbacks.Schedule(lr=lambda epoch: rates[epoch])
+        return fit(fresh(), LOSS, loader(), epochs=epochs, callbacks=[halving, *added])
+
+    whole, expected = trained(4)
+    trained(2, Checkpoint(tmp_path, resume=True))
+    ts, history = trained(4, Checkpoint(tmp_path, resume=True))
+    check_same(ts, whole)
+    check_same_history(history, expected)
+    trained(4, Checkpoint(tmp_path, resume=True))
+
+
 def test_a_callback_that_keeps_what_no_file_has_is_named(tmp_path):
     class Odd(callbacks.Callback):
         def state(self):

@@ -7,10 +7,9 @@ import pytest
 from training.problems import LABELS, LOSS, MODEL, TARGETS, X, fresh
 
 import portanet as pn
-from portanet.errors import ArgumentError, ShapeError
+from portanet.errors import ArgumentError, HyperparameterError, ShapeError
 from portanet.training import metrics
 from portanet.training.forward import forward
-from portanet.training.objective import masked_loss
 
 RNG = np.random.default_rng(1)
 SCORES = RNG.normal(size=(5, 4))
@@ -60,53 +59,14 @@ def test_prediction_of_trees():
 def test_prediction_of_what_is_refused():
     with pytest.raises(ShapeError, match="data"):
         pn.training.predict(fresh(), {"x": X, "y": X[:3]})
+    with pytest.raises(HyperparameterError, match="data has at least one sample"):
+        pn.training.predict(fresh(), X[:0])
     with pytest.raises(ArgumentError, match="at least one batch"):
         pn.training.predict(fresh(), [])
     with pytest.raises(ArgumentError, match="data is"):
         pn.training.predict(fresh(), None)
     with pytest.raises(ArgumentError, match="ts is"):
         pn.training.evaluate(None, LOSS, (X, LABELS))
-
-
-LOSSES = {
-    "mse": (pn.MSELoss(), SCORES, SOFT),
-    "sum": (pn.MAELoss(reduction="sum"), SCORES, SOFT),
-    "labels": (LOSS, SCORES, CLASSES),
-    "soft": (LOSS, SCORES, SOFT),
-    "weighted": (
-        pn.CrossEntropyLoss(logits=True, class_weights=WEIGHTS, label_smoothing=0.1),
-        SCORES,
-        CLASSES,
-    ),
-    "ignored": (pn.CrossEntropyLoss(logits=True, ignore_index=1), SCORES, CLASSES),
-    "unsigned": (LOSS, SCORES, CLASSES.astype(np.uint8)),
-    "binary": (pn.BinaryCrossEntropyLoss(logits=True), SCORES, SOFT),
-    "focal": (pn.FocalLoss(logits=True), SCORES, CLASSES),
-    "dice": (pn.DiceLoss(), SOFT, SOFT[::-1].copy()),
-}
-
-
-@pytest.mark.parametrize("case", LOSSES)
-def test_masked_losses_are_those_of_the_samples_that_count(backend, case):
-    """Value and gradient, whatever the surplus samples hold."""
-    loss, prediction, target = LOSSES[case]
-    mask = np.asarray([True, True, False, True, False])
-    prediction = np.where(mask[:, None], prediction, 1e4)
-    inputs = [backend.asarray(x) for x in (prediction, target, mask)]
-    value, gradient = pn.value_and_grad(lambda p: masked_loss(loss, p, *inputs[1:]))(inputs[0])
-    plain, kept = pn.value_and_grad(lambda p: loss(p, target[mask]))(prediction[mask])
-    np.testing.assert_allclose(backend.to_numpy(value), plain, rtol=1e-12)
-    gradient = backend.to_numpy(gradient)
-    np.testing.assert_allclose(gradient[mask], kept, rtol=1e-12, atol=1e-15)
-    np.testing.assert_array_equal(gradient[~mask], 0.0)
-
-
-def test_losses_that_compare_samples_are_not_masked():
-    with pytest.raises(ArgumentError, match="drop_last=True"):
-        masked_loss(pn.InfoNCELoss(), SCORES, SOFT, np.ones(5, bool))
-    axis_first = pn.KLDivergenceLoss(axis=0)
-    with pytest.raises(ShapeError, match="samples are the first axis"):
-        masked_loss(axis_first, SOFT, SOFT, np.ones(5, bool))
 
 
 def test_the_mean_of_the_loss_is_weighted_by_the_samples():

@@ -28,6 +28,7 @@ from portanet.errors import (
     HyperparameterError,
     PortanetError,
     ShapeError,
+    TracedValueError,
 )
 from portanet.training import callbacks, metrics, train_step
 from portanet.training.known import STEPS
@@ -154,6 +155,43 @@ def test_metrics_of_a_loss_that_keeps_its_prediction():
     ts = fresh(model=pn.Dense(3, 1))
     _, history = fit(ts, plain, (X, TARGETS), validation=(X, TARGETS), metrics=[metrics.R2Score()])
     assert list(history) == ["loss", "validation_loss", "validation_r2"]
+
+
+def test_parameters_of_a_graph_are_refused():
+    """Each step would be another part of the graph that torch differentiates."""
+    torch = pytest.importorskip("torch")
+    layer = torch.nn.Linear(3, 1)
+    ps = {"weight": layer.weight, "bias": layer.bias}
+    ts = pn.training.TrainState(pn.Dense(3, 1), ps, {}, pn.optimizers.SGD(0.1))
+    with pytest.raises(TracedValueError, match=r"'bias' is being differentiated, .* x.detach\(\)"):
+        fit(ts, pn.MSELoss(), (X, TARGETS))
+    ps = pn.trees.map_leaves(lambda x: x.detach(), ps)
+    ts, _ = fit(ts.replaced(parameters=ps), pn.MSELoss(), (X, TARGETS))
+    assert not ts.parameters["bias"].requires_grad
+
+
+@pytest.mark.parametrize("predicts", [True, False])
+def test_metrics_of_batches_with_weights(predicts):
+    def weighted(model, ps, st, data):
+        x, target, weights = data
+        y, st = model(x, ps, st)
+        value = np.mean(weights * pn.MSELoss(reduction="none")(y, target))
+        return value, st, {"prediction": y} if predicts else {}
+
+    ts, batch = fresh(model=pn.Dense(3, 1)), (X, TARGETS, np.ones_like(TARGETS))
+    _, history = fit(ts, weighted, batch, validation=batch, metrics=[metrics.R2Score()])
+    assert ("r2" in history) is predicts
+    expected = metrics.R2Score()(pn.training.predict(ts, X), TARGETS)
+    if predicts:
+        np.testing.assert_allclose(history["r2"], [expected], rtol=1e-6)
+    with pytest.raises(ShapeError, match="as the statistics of the loss"):
+        fit(
+            ts,
+            lambda model, ps, st, x: weighted(model, ps, st, (x, TARGETS, 1.0)),
+            [X],
+            validation=[X],
+            metrics=[metrics.R2Score()],
+        )
 
 
 @pytest.mark.parametrize("epochs", [0, 1])
@@ -368,6 +406,22 @@ def test_functions_are_callbacks_and_may_stop():
     assert [entry[:4] for entry in seen] == [(1, 0, 3, 3), (2, 0, 3, 6)]
     assert [entry[4] for entry in seen] == history["loss"].tolist()
     assert (ts.step, history.stopped) == (6, "enough")
+
+
+@pytest.mark.parametrize(("step", "place"), [(3, "after epoch 1"), (4, "in epoch 2")])
+def test_it_says_where_it_was_stopped(step, place, capsys):
+    def look(run):
+        if run.ts.step == step:
+            run.stop("enough")
+
+    class Looking(callbacks.Callback):
+        def on_step(self, run):
+            if step % 3:
+                look(run)
+
+    around = [look, Looking()]
+    pn.training.fit(fresh(), LOSS, loader(), epochs=9, callbacks=around)
+    assert f"stopped {place}: enough" in capsys.readouterr().err
 
 
 def test_progress_goes_to_standard_error_in_lines(capsys):

@@ -9,7 +9,13 @@ import pytest
 from sklearn import metrics as oracle
 
 import portanet as pn
-from portanet.errors import ArgumentError, HyperparameterError, IndexRangeError, ShapeError
+from portanet.errors import (
+    ArgumentError,
+    DTypeError,
+    HyperparameterError,
+    IndexRangeError,
+    ShapeError,
+)
 from portanet.training import metrics
 from portanet.training.meter import Meter
 from portanet.training.metrics.naming import named
@@ -198,8 +204,14 @@ def test_halves_are_counted_in_float64():
         (lambda: metrics.Accuracy()(SCORES, SCORES[:3]), ShapeError, "target.shape"),
         (lambda: metrics.Accuracy()(SCORES, LABELS, TRUTH[:3] > 0), ShapeError, "mask.shape"),
         (lambda: metrics.F1Score()(SCORES, LABELS + 9), IndexRangeError, "none of 5 classes"),
-        (lambda: metrics.ROCAUC()(BINARY, TRUTH - 1), IndexRangeError, "labels go from -1"),
+        (lambda: metrics.ROCAUC()(BINARY, TRUTH - 1), IndexRangeError, "-1 is none of 2"),
         (lambda: metrics.R2Score()(NUMBERS, TARGETS[:, :1]), ShapeError, "prediction.shape"),
+        (lambda: metrics.R2Score()(NUMBERS[0, 0], TARGETS[0, 0]), ShapeError, "ndim >= 1"),
+        (
+            lambda: metrics.MeanOf(lambda p, t: p + 1j * t)(NUMBERS, TARGETS),
+            DTypeError,
+            "real numbers: got complex64",
+        ),
         (lambda: metrics.TopKAccuracy(k=0), HyperparameterError, "k >= 1"),
         (lambda: metrics.F1Score(average="mean"), HyperparameterError, "average is one of"),
         (lambda: metrics.Accuracy(threshold="x"), HyperparameterError, "finite"),
@@ -219,7 +231,14 @@ def test_names():
     both = [metrics.Accuracy(), metrics.Accuracy(threshold=0.5)]
     with pytest.raises(ArgumentError, match="a name of its own"):
         named(both)
-    for wrong in (3, "accuracy", ["accuracy"], {"loss": metrics.Accuracy()}, [metrics.Accuracy]):
+    for wrong in (
+        3,
+        "accuracy",
+        ["accuracy"],
+        {"loss": metrics.Accuracy()},
+        [metrics.Accuracy],
+        {"validation_right": metrics.Accuracy()},
+    ):
         with pytest.raises(ArgumentError):
             named(wrong)
 
@@ -259,3 +278,31 @@ def test_what_is_no_metric(given, text):
             (np.ones((2, 1)), np.ones((2, 1))),
             metrics=[given],
         )
+
+
+def test_numbers_that_are_no_scores_are_never_right():
+    scores, labels = SCORES[:4].copy(), LABELS[:4]
+    scores[1:] = np.nan
+    assert metrics.TopKAccuracy(k=5)(scores, labels) == 0.25
+    assert math.isnan(metrics.ROCAUC()(np.asarray([0.1, np.nan, 0.3]), np.asarray([0, 1, 1])))
+    assert math.isnan(metrics.ROCAUC()(scores, np.arange(4)))
+
+
+@pytest.mark.parametrize("kind", [metrics.Accuracy, metrics.TopKAccuracy, metrics.F1Score])
+def test_one_score_for_two_classes_needs_a_threshold(backend, kind):
+    """The class of the largest of one score is always 0, so all would be right."""
+    scores, labels = pn.device(backend.name)((BINARY[:, None], TRUTH[:, None].astype(np.float32)))
+    for prediction, target in ((scores, labels), (scores[:, 0], labels[:, 0])):
+        with pytest.raises(ShapeError, match="give the metric a threshold"):
+            kind()(prediction, target)
+
+
+@pytest.mark.parametrize("kind", [metrics.Accuracy, metrics.TopKAccuracy, metrics.F1Score])
+def test_labels_are_classes(backend, kind):
+    scores, labels = pn.device(backend.name)((SCORES, np.where(LABELS == 3, 5, LABELS)))
+    with pytest.raises(IndexRangeError, match=r"5 is none of 5 classes: .* ignore_index"):
+        kind()(scores, labels)
+    if kind is not metrics.TopKAccuracy:
+        scores, labels = pn.device(backend.name)((BINARY, 2 * TRUTH - 1))
+        with pytest.raises(IndexRangeError, match="-1 is none of 2 classes"):
+            kind(threshold=0.5)(scores, labels)

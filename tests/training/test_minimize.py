@@ -266,8 +266,19 @@ def test_the_search_fulfils_the_strong_conditions_of_wolfe(seed):
     ],
 )
 def test_bad_options(options, text):
-    with pytest.raises(errors.ArgumentError, match=text):
+    with pytest.raises((errors.ArgumentError, errors.HyperparameterError), match=text):
         minimize(state({"x": START}), rosenbrock, None, **options)
+
+
+@pytest.mark.parametrize("method", ["gauss_newton", "levenberg_marquardt"])
+def test_one_number_is_no_residuals(method):
+    """Half of the square of a mean of squares would be minimised."""
+    model, x = pn.Dense(1, 1), np.ones((3, 1))
+    ts = pn.training.TrainState(model, *pn.setup(0, model, dtype="float64"), pn.optimizers.Adam())
+    with pytest.raises(errors.ArgumentError, match=r"returns residuals .* got MSELoss"):
+        minimize(ts, pn.MSELoss(), (x, x), method=method)
+    with pytest.raises(errors.ShapeError, match=r"residuals.ndim >= 1"):
+        minimize(ts, lambda *args: pn.MSELoss()(*args), (x, x), method=method)
 
 
 def test_equal_losses_are_recorded_once():
@@ -343,6 +354,10 @@ def test_bad_losses_and_states():
         minimize(ts, lambda model, ps, st, data: (ps["x"], st, {}), None)
     with pytest.raises(errors.DTypeError, match="returns a tuple of 3"):
         minimize(ts, lambda model, ps, st, data: ps["x"], None, method="gauss_newton")
+    objective = scipy_objective(rosenbrock, ts, None)
+    for wrong in (START + 0j, ["a"] * 5):
+        with pytest.raises(errors.DTypeError, match="real numbers"):
+            objective(wrong)
     with pytest.raises(errors.DTypeError, match="the loss returns residuals first"):
         minimize(ts, lambda model, ps, st, data: (1.0, st, {}), None, method="gauss_newton")
     mixed = state({"a": np.ones(2), "b": np.ones(2, np.float32)})

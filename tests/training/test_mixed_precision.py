@@ -242,7 +242,7 @@ def test_it_can_be_kept_in_a_file(tmp_path):
     ],
 )
 def test_bad_options(options, text):
-    with pytest.raises(errors.ArgumentError) as caught:
+    with pytest.raises((errors.ArgumentError, errors.HyperparameterError)) as caught:
         start(_Host, **options)
     assert str(caught.value) == f"mixed_precision: {text}"
 

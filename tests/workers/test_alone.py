@@ -167,6 +167,22 @@ def test_a_part_needs_the_optimizer_of_all_workers():
         pn.training.predict(ts, loader)
 
 
+@pytest.mark.parametrize("jit", [None, False])
+def test_a_sum_over_a_part_is_refused(jit):
+    """The mean over the workers of their sums is no sum of the whole batch."""
+    rule = pn.distributed.DistributedOptimizer(pn.optimizers.SGD(0.1))
+    ts = pn.training.TrainState(pn.Dense(1, 1), *pn.setup(0, pn.Dense(1, 1)), rule)
+    x, total = np.ones((4, 1), np.float32), pn.MSELoss(reduction="sum")
+    loader = pn.distributed.DistributedLoader([(x, x)])
+    for options in ({}, {"metrics": [pn.training.metrics.R2Score()]}):
+        with pytest.raises(ArgumentError, match="a mean over its samples"):
+            pn.training.fit(ts, total, loader, progress=False, jit=jit, **options)
+    with pytest.raises(ArgumentError, match="a mean over its samples"):
+        pn.training.evaluate(ts, total, loader, jit=jit)
+    _, _, ts = pn.training.train_step(total, (x, x), ts, jit=jit)  # a whole batch of its own
+    assert ts.step == 1
+
+
 def test_around_a_recorded_rule_is_refused():
     """What is recorded sends nothing: a message would come at another time than those of others."""
     inner = pn.distributed.DistributedOptimizer(pn.optimizers.SGD(0.1))

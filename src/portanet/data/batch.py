@@ -1,41 +1,13 @@
-"""A batch that is filled up, and how many samples a batch has."""
+"""How many samples a batch has, and which of them count."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from portanet import trees
 from portanet.errors import ShapeError
 from portanet.interface import is_array
-
-
-class MaskedBatch(NamedTuple):
-    """A batch filled up to the common size, and which of its samples count.
-
-    What ``DataLoader(..., pad=True)`` gives. A loss object given to `portanet.training.fit`, its
-    metrics and `portanet.training.evaluate` leave out what the mask excludes; a loss of your own
-    takes it apart itself: ``(x, y), mask = data``.
-
-    Attributes
-    ----------
-    data : tree
-        The batch. Its surplus samples repeat the others.
-    mask : array of bool, of shape (N,)
-        False for the surplus samples.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import portanet as pn
-    >>> loader = pn.data.DataLoader(np.arange(5), 3, pad=True)
-    >>> for batch in loader:
-    ...     print(batch.data, batch.mask)
-    [0 1 2] [ True  True  True]
-    [3 4 3] [ True  True False]
-    """
-
-    data: Any
-    mask: Any
+from portanet.losses.masked import MaskedBatch
 
 
 def taken_apart(batch: Any) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from portanet import checks, trees
 from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
-from portanet.interface import array_namespace, is_array
+from portanet.interface import array_namespace, dtype_name, is_array, same_dtype
 
 
 def stack(samples: Sequence[Any]) -> Any:
@@ -35,7 +35,7 @@ def stack(samples: Sequence[Any]) -> Any:
     ShapeError
         If two arrays at one place differ in shape: `pad_sequences` makes them equal.
     DTypeError
-        If a leaf is neither an array nor a number.
+        If a leaf is neither an array nor a number, or two arrays at one place differ in dtype.
 
     Examples
     --------
@@ -58,9 +58,14 @@ def stack(samples: Sequence[Any]) -> Any:
 def _stacked(column: tuple[Any, ...]) -> Any:
     first = column[0]
     if is_array(first) and not isinstance(first, np.generic):
+        xp = array_namespace(*column)
         for x in column:
             checks.same_shape("a sample", x, "the first sample", first)
-        xp = array_namespace(*column)
+            if not same_dtype(x, first):
+                raise DTypeError(
+                    f"a sample.dtype == the first sample.dtype: {dtype_name(x)} != "
+                    f"{dtype_name(first)}"
+                )
         return np.stack(column) if isinstance(first, np.ndarray) else xp.stack(list(column))
     if all(isinstance(x, np.generic) for x in column):
         return numbers("a sample", column)
@@ -136,9 +141,11 @@ def pad_sequences(
             )
     longest = max(lengths)
     length = longest if bounds is None else bound_of(longest, checked_bounds(bounds))
-    dtype = np.result_type(*arrays)
+    # An empty list has no dtype.
+    dtype = np.result_type(*([x for x in arrays if x.size] or arrays))
     filling = numbers("pad_sequences: value", value)
-    if filling.ndim or _of_dtype("pad_sequences: value", filling, dtype) != filling:
+    held = _of_dtype("pad_sequences: value", filling, dtype)
+    if filling.ndim or not np.array_equal(held, filling, equal_nan=True):
         raise DTypeError(f"pad_sequences: value is a number of {dtype}: got {shown(value)}")
     padded = np.full((len(arrays), length, *rest), filling, dtype)
     for row, x in zip(padded, arrays, strict=True):
@@ -159,7 +166,8 @@ def numbers(what: str, x: Any) -> np.ndarray:
 
 def _of_dtype(what: str, x: Any, dtype: Any) -> np.ndarray:
     try:
-        return np.asarray(x).astype(dtype)
+        with np.errstate(invalid="ignore"):  # of NaN as an integer
+            return np.asarray(x).astype(dtype)
     except (TypeError, ValueError, OverflowError):
         raise DTypeError(f"{what} has numbers of {np.dtype(dtype)}: got {shown(x)}") from None
 

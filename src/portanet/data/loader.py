@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from portanet import checks, devices
-from portanet.data.batch import MaskedBatch
 from portanet.data.order import Buckets, Order, entropy_of, members_of
 from portanet.data.part import Share
 from portanet.data.prefetch import ahead
 from portanet.data.source import source_of
 from portanet.devices import Device
 from portanet.errors import ArgumentError, HyperparameterError, shown
+from portanet.losses.masked import MaskedBatch
 
 
 @dataclass(slots=True)

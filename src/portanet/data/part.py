@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from portanet import trees
-from portanet.data.batch import MaskedBatch, common_length
+from portanet.data.batch import common_length
 from portanet.interface import array_namespace, is_array
+from portanet.losses.masked import MaskedBatch
 
 
 class BatchPart(NamedTuple):

@@ -105,11 +105,16 @@ def source_of(data: Any, collate: Callable[[Sequence[Any]], Any] | None) -> Sour
             )
         return ArraySource(data)
     indexed = hasattr(data, "__len__") and hasattr(data, "__getitem__")
-    if not indexed or isinstance(data, str | bytes | dict | tuple):
-        tables = [x for x in trees.leaves(data) if hasattr(x, "to_numpy") and not is_array(x)]
+    if not indexed or _is_table(data) or isinstance(data, str | bytes | dict | tuple):
+        tables = list(filter(_is_table, trees.leaves(data)))
         raise ArgumentError(
             "DataLoader: data is an array, a tuple or dict of arrays, or a dataset with "
             "len(data) and data[i]: got "
             + (f"a {type(tables[0]).__name__}: take its to_numpy()" if tables else shown(data))
         )
     return SampleSource(data, collate)
+
+
+def _is_table(x: Any) -> bool:
+    """Whether `x` goes by labels, as those of pandas: ``x[i]`` may be a column, or another row."""
+    return hasattr(x, "to_numpy") and not is_array(x)

@@ -11,7 +11,7 @@ from portanet.devices import Device
 from portanet.errors import ArgumentError
 from portanet.io import _entries, _leaves, _library
 from portanet.io._formats import Format
-from portanet.io._replace import replace
+from portanet.io.atomic import replace
 from portanet.io.matching import Only, matched_arrays
 
 Path: TypeAlias = str | os.PathLike[str]

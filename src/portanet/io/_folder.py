@@ -10,7 +10,7 @@ from portanet.errors import CheckpointError, StorageError
 from portanet.io import _record
 from portanet.io._formats import Format
 from portanet.io._record import Record
-from portanet.io._replace import replace, sync_folder
+from portanet.io.atomic import replace, sync_folder
 
 _NAME = re.compile(r"step-(\d{8,19})\.\w+")
 

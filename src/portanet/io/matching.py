@@ -118,6 +118,14 @@ def _other_containers(wanted: Contents, found: Contents, needed: Leaves) -> list
     ]
 
 
+def _advice(missing: list[str], given: Leaves) -> str:
+    """Return where all that is missing lies one level below, as a training state in a run."""
+    for part in dict.fromkeys(name.partition(".")[0] for name in given):
+        if missing and all(f"{part}.{name}" in given for name in missing):
+            return f" (it is at {part!r}: give like={{{part!r}: …}}, only={part!r})"
+    return ""
+
+
 def _above(name: str) -> Iterable[str]:
     parts = name.split(".")
     return (".".join(parts[:i]) for i in range(len(parts)))
@@ -129,7 +137,9 @@ def _check(
     """Raise an error with every difference; its class is that of the first kind of them."""
     missing = [name for name in needed if name not in given]
     surplus = sorted(set(given) - set(needed))
-    entries = f"missing {missing or 'none'}, unexpected {surplus or 'none'}"
+    entries = (
+        f"missing {missing or 'none'}, unexpected {surplus or 'none'}{_advice(missing, given)}"
+    )
     common = [(name, given[name], leaf) for name, leaf in needed.items() if name in given]
     shapes = [
         f"{name!r} {tuple(x.shape)} != {shape}"

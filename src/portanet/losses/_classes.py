@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from portanet.functional.losses.labels import (
 )
 from portanet.interface import array_namespace, device_of
 from portanet.losses._base import check_pair
+from portanet.losses.masked import of_samples
 
 
 def is_label(target: Any) -> bool:
@@ -132,6 +134,18 @@ def weighted_mean(xp: Any, values: Any, weights: Any) -> Any:
         return xp.mean(values)
     total = xp.sum(weights)
     return xp.sum(values) / xp.where(total == 0, 1.0, total)
+
+
+_IGNORED = -(2**31)
+"""A label that no class has, in any dtype of labels."""
+
+
+def ignoring(loss: Any, xp: Any, labels: Any, mask: Any) -> tuple[Any, Any]:
+    """Return a loss that ignores a label, and labels with that for samples that do not count."""
+    ignored = _IGNORED if loss.ignore_index is None else loss.ignore_index
+    kept = of_samples(xp, mask, labels)
+    labels = xp.where(kept, as_indices(labels), ignored)
+    return dataclasses.replace(loss, ignore_index=ignored), labels
 
 
 def check_ignored(ignore_index: int | None, target: Any) -> None:

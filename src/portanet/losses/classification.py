@@ -18,6 +18,7 @@ from portanet.losses._classes import (
     check_classes,
     check_ignored,
     check_weights,
+    ignoring,
     is_label,
     samples,
     stabilizer,
@@ -125,6 +126,12 @@ class CrossEntropyLoss(Loss):
         else:
             weighted = weighted_log(xp, target, prediction, self.epsilon)
         return -xp.sum(weighted, axis=self.axis)
+
+    def _of_kept(self, xp: Any, prediction: Any, target: Any, mask: Any) -> Any:
+        if not is_label(target):
+            return super()._of_kept(xp, prediction, target, mask)
+        loss, labels = ignoring(self, xp, target, mask)
+        return loss._reduced(prediction, prediction, labels)
 
     def _smoothed(self, target: Any) -> Any:
         if not self.label_smoothing:

@@ -14,6 +14,7 @@ from portanet.losses._classes import (
     as_weights,
     check_labels,
     check_weights,
+    ignoring,
     weighted_mean,
 )
 
@@ -74,6 +75,10 @@ class NLLLoss(Loss):
 
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
         return self._weighted(xp, prediction, target)[0]
+
+    def _of_kept(self, xp: Any, prediction: Any, target: Any, mask: Any) -> Any:
+        loss, labels = ignoring(self, xp, target, mask)
+        return loss._reduced(prediction, prediction, labels)
 
     def _weighted(self, xp: Any, prediction: Any, target: Any) -> tuple[Any, Any]:
         """Return the losses of the samples, and their weights if these are not all 1."""

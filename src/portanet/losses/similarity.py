@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from portanet import checks
-from portanet.errors import ShapeError
+from portanet.errors import ArgumentError, ShapeError
 from portanet.functional import cosine_similarity, logsumexp
 from portanet.losses._base import Loss, Reduction, check_pair, parts
 
@@ -219,6 +219,12 @@ class InfoNCELoss(Loss):
             raise ShapeError(
                 f"prediction.ndim == 2: {len(prediction.shape)} != 2: it has one vector a query"
             )
+
+    def _of_kept(self, xp: Any, prediction: Any, target: Any, mask: Any) -> Any:
+        raise ArgumentError(
+            "InfoNCELoss compares the samples of a batch with each other: use drop_last=True "
+            "instead of pad=True"
+        )
 
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
         if not prediction.shape[0]:

@@ -70,7 +70,11 @@ class Scheduler(Wrapper):
         for name, schedule in schedules.items():
             value = values.get(name)
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise HyperparameterError(f"Scheduler: {name} is no number of {rule!r}")
+                inner = ": put the Scheduler around the rule inside that has it"
+                several = isinstance(rule, Wrapper) or hasattr(rule, "rules")
+                raise HyperparameterError(
+                    f"Scheduler: {name} is no number of {rule!r}{inner if several else ''}"
+                )
             if not callable(schedule):
                 raise HyperparameterError(
                     f"Scheduler: {name} is a function of the step: got {shown(schedule)}"

@@ -51,6 +51,11 @@ def curves(
     >>> history = {"loss": [0.9, 0.4, 0.2], "validation_loss": [0.8, 0.5, 0.6]}
     >>> figure = pn.plots.curves(history)  # doctest: +SKIP
     """
+    if not isinstance(history, Mapping) or not isinstance(names, list | tuple | None):
+        raise ArgumentError(
+            f"curves: history is what fit returned, names a list of names: got {shown(history)} "
+            f"and {shown(names)}"
+        )
     numbers = numbers_of(history)
     known = list(dict.fromkeys(name.removeprefix(VALIDATION) for name in numbers))
     chosen = known if names is None else list(names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from portanet.errors import ArgumentError, shown
 from portanet.plots._figure import new_figure
 
 
@@ -22,6 +23,8 @@ def learning_rate_test(found: Any, *, axes: Any = None) -> Any:
 
     Raises
     ------
+    ArgumentError
+        If `found` is something else.
     BackendNotAvailableError
         If `matplotlib` is not installed.
 
@@ -31,6 +34,11 @@ def learning_rate_test(found: Any, *, axes: Any = None) -> Any:
     >>> found = pn.training.learning_rate_test(ts, loss, loader)  # doctest: +SKIP
     >>> axes = pn.plots.learning_rate_test(found)  # doctest: +SKIP
     """
+    if not all(hasattr(found, name) for name in ("rates", "losses", "smoothed", "suggestion")):
+        raise ArgumentError(
+            f"learning_rate_test: found is what pn.training.learning_rate_test returned: got "
+            f"{shown(found)}"
+        )
     if axes is None:
         axes = new_figure("learning_rate_test", 6.4, 3.2).subplots()
     axes.plot(found.rates, found.losses, color="tab:blue", alpha=0.3, label="loss")

@@ -11,10 +11,15 @@ from portanet.tracing.loops.passes import has_compounds, with_kept_rows, with_sh
 from portanet.tracing.plan import check
 from portanet.tracing.plan.copied_inputs import with_copied_inputs
 from portanet.tracing.plan.dot_products import with_dot_products
+from portanet.tracing.plan.doubles import with_negated_doubles
 from portanet.tracing.plan.fused import with_kernels
 from portanet.tracing.plan.row_products import with_row_products
+from portanet.tracing.plan.short_axes import with_short_axes_first
 from portanet.tracing.plan.simplify import without_common_subexpressions, without_dead_code
+from portanet.tracing.plan.spread_operands import with_spread_operands
+from portanet.tracing.plan.stacked_products import with_stacked_products
 from portanet.tracing.plan.transposes import with_folded_transposes
+from portanet.tracing.plan.turned_operands import with_turned_operands
 from portanet.tracing.program import Program
 
 
@@ -59,9 +64,18 @@ PASSES: tuple[Pass, ...] = (
         "constants and common subexpressions",
         lambda p, backend: without_common_subexpressions(p, _folding(backend)),
     ),
-    Pass("transposes into products", lambda p, _: with_folded_transposes(p), _writes_source),
+    Pass("short axes first", lambda p, _: with_short_axes_first(p), _writes_source),
+    Pass("negated doubles", lambda p, _: with_negated_doubles(p), _writes_source),
+    Pass(
+        "transposes into products",
+        lambda p, _: without_dead_code(with_folded_transposes(p)),
+        _writes_source,
+    ),
+    Pass("products with the same matrix", lambda p, _: with_stacked_products(p), _writes_source),
     Pass("rows times transposes", lambda p, _: with_row_products(p), _writes_source),
+    Pass("operands turned over", lambda p, _: with_turned_operands(p), _writes_source),
     Pass("sums into dot products", lambda p, _: with_dot_products(p), _writes_source),
+    Pass("operands spread", lambda p, _: with_spread_operands(p), _writes_source),
     Pass("dead code", lambda p, _: without_dead_code(p)),
     Pass("stacks in kept memory", lambda p, _: with_kept_rows(p), _writes_source, on_loops=True),
     Pass(

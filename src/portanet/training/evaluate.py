@@ -9,7 +9,6 @@ from portanet import checks, trees
 from portanet.core import test_mode
 from portanet.data import DataLoader
 from portanet.data.batch import common_length, taken_apart
-from portanet.data.part import part_of
 from portanet.data.source import is_tree_of_arrays
 from portanet.devices import get_device
 from portanet.distributed import DistributedLoader
@@ -20,7 +19,7 @@ from portanet.training.forward import forward, forward_with_loss
 from portanet.training.meter import Meter
 from portanet.training.metrics.base import Metric, to_numpy
 from portanet.training.metrics.naming import named
-from portanet.training.objective import Objective
+from portanet.training.objective import Objective, own_part
 from portanet.training.state import TrainState, check_state
 
 
@@ -41,6 +40,7 @@ class Evaluator:
     def __init__(
         self, model: Any, loss: Any, metrics: Mapping[str, Metric], jit: bool | None, together: bool
     ) -> None:
+        self._loss = loss
         self._forward = forward_with_loss(Objective(loss, bool(metrics)), model, jit)
         self._meter = Meter(metrics, together)
 
@@ -49,7 +49,7 @@ class Evaluator:
         self._meter.clear()
         ps, st = ts.parameters, test_mode(ts.states)
         for batch in batches:
-            value, stats = self._forward(ps, st, part_of(batch)[0])
+            value, stats = self._forward(ps, st, own_part(self._loss, batch)[0])
             self._meter.add(value, stats, batch)
         return self._meter.result()
 
@@ -152,7 +152,7 @@ def predict(ts: TrainState, data: Any, *, batch_size: int = 256, jit: bool | Non
         )
     if is_tree_of_arrays(data):
         size = checks.integer("predict: batch_size", batch_size, 1)
-        data = DataLoader(data, min(size, common_length(data, "data")), pad=True)
+        data = DataLoader(data, max(min(size, common_length(data, "data")), 1), pad=True)
     run, ps, st = forward(ts.model, jit), ts.parameters, test_mode(ts.states)
     parts = list(_outputs(run, ps, st, Batches(data, place_of(ts), apart=True)))
     columns = zip(*map(trees.leaves, parts), strict=True)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from portanet import checks
+from portanet import checks, trees
 from portanet.distributed import DistributedLoader
 from portanet.distributed.group import current
-from portanet.errors import ArgumentError, CallbackError, PortanetError
+from portanet.errors import ArgumentError, CallbackError, PortanetError, TracedValueError
+from portanet.interface import backend_of, is_array
 from portanet.losses import Loss
+from portanet.plots.curves import VALIDATION
 from portanet.training.agreement import check_start, row_of_first, stop_alike
 from portanet.training.batches import Batches
 from portanet.training.callbacks.base import Callback, as_callbacks
 from portanet.training.evaluate import Evaluator, place_of
+from portanet.training.gradients import check_loss
 from portanet.training.history import History
 from portanet.training.interrupts import Interrupts
 from portanet.training.metrics.base import Metric
@@ -21,7 +24,7 @@ from portanet.training.metrics.naming import named
 from portanet.training.objective import Objective
 from portanet.training.portions import Portions
 from portanet.training.progress import Progress
-from portanet.training.run import VALIDATION, Run
+from portanet.training.run import Run
 from portanet.training.state import TrainState, check_state
 from portanet.training.step import train_step
 from portanet.training.together import is_together
@@ -88,6 +91,8 @@ def fit(
     ------
     ArgumentError, HyperparameterError
         If an argument is of the wrong kind or out of range, or there are no batches.
+    TracedValueError
+        If a parameter is being differentiated.
     CallbackError
         If a callback raised an error that is not of portanet's family.
 
@@ -110,6 +115,7 @@ def fit(
     (80, True)
     """
     check_state(ts)
+    _check_plain(ts.parameters)
     epochs = checks.integer("fit: epochs", epochs, 0)
     checks.flag_of("fit: progress", progress)
     measured, place = named(metrics), place_of(ts)
@@ -118,8 +124,8 @@ def fit(
     else:
         steps = checks.integer("fit: steps_per_epoch", steps_per_epoch, 1)
         source = Portions(data, place, steps)
-    objective = Objective(loss, bool(measured))
-    objective = objective if isinstance(loss, Loss) else loss
+    check_loss(loss)
+    objective = Objective(loss, True) if measured and isinstance(loss, Loss) else loss
     held_out = None
     if validation is not None:
         held_out = Batches(validation, place, "validation", apart=True)
@@ -141,6 +147,16 @@ def fit(
         for bar in shown_progress:
             bar.close()
     return run.ts, run.history
+
+
+def _check_plain(parameters: Any) -> None:
+    """Refuse parameters of which somebody takes a derivative: all steps would be part of it."""
+    for path, x in trees.flatten_with_paths(parameters):
+        if is_array(x) and backend_of(x).is_traced(x):
+            raise TracedValueError(
+                f"fit: parameters are plain arrays: {path!r} is being differentiated, as those of "
+                f"torch.nn.Module are: give pn.trees.map_leaves(lambda x: x.detach(), ps)"
+            )
 
 
 def _standing(ts: TrainState) -> tuple[bool, bool]:

@@ -12,7 +12,7 @@ from portanet.data.batch import taken_apart
 from portanet.data.part import part_of
 from portanet.distributed.agreement import gathered
 from portanet.distributed.group import current
-from portanet.interface import is_array
+from portanet.interface import backend_of, is_array
 from portanet.training.metrics.base import Metric, joined, on_host, to_numpy
 from portanet.training.objective import PREDICTION, pair_of
 
@@ -151,8 +151,4 @@ def _numbers(stats: Any) -> dict[str, Any]:
 def _is_number(x: Any) -> bool:
     if isinstance(x, int | float):
         return True
-    return is_array(x) and tuple(x.shape) == () and not _is_complex(x)
-
-
-def _is_complex(x: Any) -> bool:
-    return "complex" in str(x.dtype)
+    return is_array(x) and tuple(x.shape) == () and not backend_of(x).is_complex(x.dtype)

@@ -71,7 +71,8 @@ class Progress(Callback):
     def on_end(self, run: Run) -> None:
         self.close()
         if run.history.stopped:
-            print(f"stopped in epoch {run.epoch}: {run.history.stopped}", file=sys.stderr)
+            place = f"in epoch {run.epoch}" if run.batch else f"after epoch {run.history.epochs}"
+            print(f"stopped {place}: {run.history.stopped}", file=sys.stderr)
 
 
 def _bar(run: Run) -> Any:

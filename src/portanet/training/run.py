@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from portanet.errors import ArgumentError
+from portanet.plots.curves import VALIDATION
 from portanet.training.batches import Batches
 from portanet.training.history import History
 from portanet.training.meter import Meter
 from portanet.training.metrics.base import Metric
 from portanet.training.state import TrainState
-
-VALIDATION = "validation_"
-"""How the names of what was measured in validation begin."""
 
 
 class Run:

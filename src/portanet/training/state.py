@@ -62,8 +62,10 @@ class TrainState:
     step: int = 0
 
     def __post_init__(self) -> None:
-        if not callable(self.model):
-            raise HyperparameterError(f"TrainState: model is a layer: got {shown(self.model)}")
+        if not callable(self.model) or isinstance(self.model, type):
+            raise HyperparameterError(
+                f"TrainState: model is a layer, such as pn.Dense(2, 3): got {shown(self.model)}"
+            )
         if isinstance(self.step, bool) or not isinstance(self.step, Integral) or self.step < 0:
             raise HyperparameterError(
                 f"TrainState: step is an integer >= 0: got {shown(self.step)}"

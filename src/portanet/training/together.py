@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from portanet import optimizers, trees
-from portanet.data.part import BatchPart, part_of
+from portanet.data.part import BatchPart
 from portanet.distributed import DistributedOptimizer
 from portanet.distributed.batch_norm import is_synchronized
 from portanet.distributed.group import current
@@ -28,6 +28,7 @@ from portanet.training.flat import Flat
 from portanet.training.gradients import Loss, check_loss, checked, gradients
 from portanet.training.known import STEPS, Known
 from portanet.training.layout import Layout, Layouts
+from portanet.training.objective import own_part
 from portanet.training.precision.loss_scale import is_scaled, overflowed, rejected, tolerant
 from portanet.training.rules import INNER, RuleSet, divided
 from portanet.training.state import TrainState
@@ -83,7 +84,7 @@ def counted(arrays: list[Any], part: BatchPart | None) -> list[Any]:
 def own_gradients(loss: Loss, data: Any, ts: TrainState, ad: Any) -> tuple[Tree, Any, Tree, Any]:
     """Return the weighed gradients of this worker, the value, the new states and statistics."""
     check_loss(loss)
-    data, part = part_of(data)
+    data, part = own_part(loss, data)
     own = weighed(loss, weight_of(part))
     done = gradients(own, ts.model, ts.parameters, ts.states, data, ad)
     grads, _, states, (value, stats) = done
@@ -135,7 +136,7 @@ def _flat_step(
     known = _recorded(_flat_gradients, loss, (ts.model,), slowly, (), ts.model, layout)
     if known is None:
         return None
-    data, part = part_of(data)
+    data, part = own_part(loss, data)
     weight = Varying(weight_of(part))
     value, stats, states, own = recorded_result(known, (vector, ts.states, weight, data))
     inner = _inner(layout)
@@ -198,7 +199,7 @@ def _structured_step(
     known = _recorded(_structured_gradients, loss, (ts.model,), slowly, (), ts.model)
     if known is None:
         return None
-    data, part = part_of(data)
+    data, part = own_part(loss, data)
     with tolerant() if scaled else nullcontext():
         done = recorded_result(known, (ts.parameters, ts.states, Varying(weight_of(part)), data))
     value, stats, states, vectors = done

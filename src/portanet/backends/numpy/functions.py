@@ -14,6 +14,7 @@ import numpy as np
 
 from portanet.backends.numpy import activations, scatter, selecting, sums, systems
 from portanet.tape.ops import products
+from portanet.tape.ops.extremes import has_short_rows
 
 Axis = int | tuple[int, ...] | None
 _SMALL = 4096  # entries that are sooner copied than viewed
@@ -22,11 +23,18 @@ _smallest: Any = np.minimum.reduce
 
 
 def _max(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
-    return _largest(x, axis, None, None, keepdims)
+    return _extreme(_largest, x, axis, keepdims)
 
 
 def _min(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Any:
-    return _smallest(x, axis, None, None, keepdims)
+    return _extreme(_smallest, x, axis, keepdims)
+
+
+def _extreme(reduce: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    if not has_short_rows(x.shape, axis):
+        return reduce(x, axis, None, None, keepdims)
+    y = reduce(x.reshape(-1, x.shape[-1]).T.copy(), 0)
+    return y.reshape((*x.shape[:-1], 1) if keepdims else x.shape[:-1])
 
 
 def _reshape(x: Any, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Any:

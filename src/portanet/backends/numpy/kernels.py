@@ -83,6 +83,8 @@ def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None, /)
 
 def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     """Compute `portanet.functional.log_softmax`."""
+    if not x.shape[axis]:
+        return np.empty_like(x)
     y = x - x.max(axis=axis, keepdims=True)
     total = sums.sum(np.exp(y), axis=axis, keepdims=True)
     y -= np.log(total, total)

@@ -14,7 +14,7 @@ _BLOCK = 131072
 
 def softmax(x: np.ndarray, axis: int = -1, out: np.ndarray | None = None) -> np.ndarray:
     """Compute `portanet.functional.softmax`."""
-    if axis not in (-1, x.ndim - 1) or x.dtype.name not in _SMALLEST:
+    if x.size and (axis not in (-1, x.ndim - 1) or x.dtype.name not in _SMALLEST):
         y = np.exp(x - x.max(axis=axis, keepdims=True), out=out)
         return np.divide(y, sums.sum(y, axis=axis, keepdims=True), y)
     return _in_blocks(x, out, masked=False)

@@ -56,6 +56,8 @@ def softmax(x: Any, axis: int = -1) -> Any:
      [0.25 0.75]]
     """
     xp = array_namespace(x)
+    if not x.shape[axis]:
+        return xp.zeros_like(x)
     e = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
     return e / xp.sum(e, axis=axis, keepdims=True)
 
@@ -108,6 +110,8 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     [-1000.     0.]
     """
     xp = array_namespace(x)
+    if not x.shape[axis]:
+        return xp.zeros_like(x)
     shifted = x - xp.max(x, axis=axis, keepdims=True)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 

@@ -46,6 +46,7 @@ def grid_sample(
     Returns
     -------
     array, shape ``(N, *places, channels)``
+        NaN at a place of which a coordinate is NaN.
 
     Raises
     ------
@@ -119,9 +120,10 @@ def _neighbours(xp: Any, place: Any, size: int, mode: str) -> list[tuple[Any, An
     sides = ((low, low + 1.0 - place), (low + 1.0, place - low))
     found = []
     for at, share in sides[:1] if mode == "nearest" else sides:
-        inside = xp.logical_and(at >= 0.0, at <= size - 1.0)
-        index = xp.astype(xp.clip(at, 0.0, size - 1.0), xp.arange(1).dtype)
-        found.append((xp.where(inside, share, xp.zeros_like(share)), index))
+        outside = xp.logical_or(at < 0.0, at > size - 1.0)
+        nearest = xp.where(at >= 0.0, xp.minimum(at, size - 1.0), 0.0)  # an entry for NaN too
+        index = xp.astype(nearest, xp.arange(1).dtype)
+        found.append((xp.where(outside, xp.zeros_like(share), share), index))
     return found
 
 

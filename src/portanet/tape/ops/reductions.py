@@ -7,7 +7,8 @@ from typing import Any
 
 from portanet.tape.ops.batching import entry_of, flat, over_axes, positive
 from portanet.tape.ops.card import Card, Role
-from portanet.tape.ops.sums import mean_of, reduction, sum_of
+from portanet.tape.ops.extremes import extreme
+from portanet.tape.ops.sums import mean_of, sum_of
 from portanet.tape.ops.words import MAXIMUM, MINIMUM, Fold
 from portanet.tape.rule import Constant, Explicit, Linear, cast, conj, is_complex
 from portanet.tape.signature import axes_of
@@ -147,12 +148,12 @@ CARDS = [
     ),
     Card(
         "max", Explicit(_extreme_vjp, _extreme_jvp), over_axes,
-        numpy=reduction("maximum"), fresh=True,
+        numpy=extreme("maximum"), fresh=True,
         fold=Fold("portanet_maximum({0}, {1})", f"-{_INFINITE}", helpers=(MAXIMUM,)),
     ),
     Card(
         "min", Explicit(_extreme_vjp, _extreme_jvp), over_axes,
-        numpy=reduction("minimum"), fresh=True,
+        numpy=extreme("minimum"), fresh=True,
         fold=Fold("portanet_minimum({0}, {1})", _INFINITE, helpers=(MINIMUM,)),
     ),
     Card("std", Explicit(_std_vjp, _std_jvp), over_axes, fresh=True),

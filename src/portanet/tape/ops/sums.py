@@ -79,25 +79,25 @@ def _product(result: Any, x: Any, axis: Any) -> Form | None:
     kept = len(result.shape) == rank
     wide = math.prod(after)
     if not before and not after:
-        text, given = f"{{np.dot}}({_seen('{0}', shape, (n,))}, {{ones:{n}}}", ()
+        text, given = f"{{np.dot}}({seen('{0}', shape, (n,))}, {{ones:{n}}}", ()
     elif rank == 2:
         ones = "{{ones:{}}}".format((f"{n},1" if before else f"1,{n}") if kept else n)
         text = f"{{np.dot}}({{0}}, {ones}" if before else f"{{np.dot}}({ones}, {{0}}"
         given = result.shape
     elif not after:
-        text, given = f"{{np.dot}}({_seen('{0}', shape, (-1, n))}, {{ones:{n}}}", (-1,)
+        text, given = f"{{np.dot}}({seen('{0}', shape, (-1, n))}, {{ones:{n}}}", (-1,)
     elif not before:
-        text, given = f"{{np.dot}}({{ones:{n}}}, {_seen('{0}', shape, (n, wide))}", (wide,)
+        text, given = f"{{np.dot}}({{ones:{n}}}, {seen('{0}', shape, (n, wide))}", (wide,)
     else:
-        text = f"{{np.matmul}}({{ones:{n}}}, {_seen('{0}', shape, (-1, n, wide))}"
+        text = f"{{np.matmul}}({{ones:{n}}}, {seen('{0}', shape, (-1, n, wide))}"
         given = -1, wide
-    write = f"{text}, {_seen('{out}', result.shape, given)})"
-    fresh = _seen(f"{text})", given, result.shape)
+    write = f"{text}, {seen('{out}', result.shape, given)})"
+    fresh = seen(f"{text})", given, result.shape)
     number = None if result.shape else fresh
     return Form(write, fresh, rows=kept and bool(before), number=number)
 
 
-def _seen(text: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+def seen(text: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     """Return how an array of a shape is seen in another one, of which one length may be -1."""
     pairs = zip(shape, wanted, strict=False)
     if len(shape) == len(wanted) and all(m == n or -1 in (m, n) for m, n in pairs):

@@ -25,6 +25,7 @@ from portanet.tracing.record.host import (
     draw_operation,
     recorded_number,
 )
+from portanet.tracing.record.record import recording
 from portanet.tracing.write.source import Writer
 
 
@@ -90,6 +91,11 @@ class _HostTrace:
 
 
 _innermost: ContextVar[_HostTrace | None] = ContextVar("portanet_host_trace", default=None)
+
+
+def is_recorded() -> bool:
+    """Whether what runs now is recorded to be replayed, here or by a library's compiler."""
+    return recording.get() is not None or _innermost.get() is not None
 
 
 class Hoisted:

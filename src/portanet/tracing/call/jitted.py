@@ -262,12 +262,7 @@ class Jitted:
             return v1
         operations after each pass:
             recorded: 2
-            constants and common subexpressions: 2
-            transposes into products: 2
-            rows times transposes: 2
-            sums into dot products: 2
-            dead code: 2
-            copies of inputs that are viewed often: 2
+            ...
         """
         replay = self._look_up(args, kwargs, run=False)[0]
         return "run as it is" if replay is None else replay.explanation()

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from portanet.tracing.plan.form import COPY, form_of
+from portanet.tracing.plan.form import copied, form_of
 from portanet.tracing.program import Operation, Program, Variable
 
 # Bytes that are copied in the time that it takes to make a view: a view takes 0.1 to 0.2 µs, a copy
@@ -35,7 +35,7 @@ def with_copied_inputs(program: Program) -> Program:
     copies = {v: Variable(v.shape, v.dtype) for v in views if v not in shown and _pays(v, views[v])}
     if not copies:
         return program
-    operations = [Operation(COPY, [v], {}, copy) for v, copy in copies.items()]
+    operations = [copied(v, copy) for v, copy in copies.items()]
     for operation in program.operations:
         if operation.result in lookers and operation.args[0] in copies:
             args = [copies[operation.args[0]], *operation.args[1:]]

@@ -31,7 +31,7 @@ class Planned:
 
 COPY = Planned(
     Card(
-        "copy of input",
+        "copy",
         numpy=lambda call, x: Form("{out}[...] = {0}", "{0}.copy()", rows=True),
         fresh=True,
     )
@@ -39,12 +39,22 @@ COPY = Planned(
 """The primitive of a copy into kept memory."""
 
 
-_RESHAPING = Planned(CARDS["reshape"])
+_RESHAPING, _PERMUTING = Planned(CARDS["reshape"]), Planned(CARDS["permute_dims"])
+
+
+def copied(x: Any, result: Variable) -> Operation:
+    """Return the operation that copies an array, spread to the shape of `result`."""
+    return Operation(COPY, [x], {}, result)
 
 
 def reshaped(x: Any, result: Variable) -> Operation:
     """Return the operation that looks at an array in the shape of `result`."""
     return Operation(_RESHAPING, [x, result.shape], {}, result, tuple(variables(x)))
+
+
+def permuted(x: Any, result: Variable, axes: tuple[int, ...]) -> Operation:
+    """Return the operation that looks at an array with its axes in another order."""
+    return Operation(_PERMUTING, [x, axes], {}, result, tuple(variables(x)))
 
 
 class NumPy:

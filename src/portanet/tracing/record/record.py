@@ -231,7 +231,10 @@ def recorded_box(xp: Any) -> type[Box]:
 
 
 def record(
-    function: Callable[..., Sequence[Any]], inputs: Sequence[Any], xp: Any
+    function: Callable[..., Sequence[Any]],
+    inputs: Sequence[Any],
+    xp: Any,
+    kind: Callable[[Program, Any], RecordTrace] = RecordTrace,
 ) -> tuple[Program, list[Any]]:
     """Run ``function(*inputs)`` once; return its program and the outputs of this run.
 
@@ -240,7 +243,7 @@ def record(
     """
     inputs = taken_out(list(inputs))
     program = Program([_variable(x) for x in inputs])
-    trace = RecordTrace(program, xp)
+    trace = kind(program, xp)
     lifted = [_lifted(x, v, trace) for x, v in zip(inputs, program.inputs, strict=True)]
     outputs = []
     token = recording.set(trace)

@@ -29,7 +29,7 @@ from portanet.tracing.watch.entries import (
 )
 from portanet.tracing.watch.origin import is_of_user
 
-_MOST_ENTRIES = 10_000  # what can be asked in half a millisecond
+MOST_ENTRIES = 10_000  # what can be asked in half a millisecond
 _MOST_BYTES = 1 << 22  # of arrays, which are compared in as long
 _NEVER_CALLED = {"__del__", "__repr__", "__str__", "__reduce__", "__reduce_ex__", "__getstate__"}
 
@@ -60,8 +60,8 @@ class Objects:
 
     def _watch(self, entry: Entry, value: Any, label: str) -> None:
         self.entries.append(entry)
-        if len(self.entries) > _MOST_ENTRIES:
-            self._give_up(f"{label!r} leads to more than {_MOST_ENTRIES} objects")
+        if len(self.entries) > MOST_ENTRIES:
+            self._give_up(f"{label!r} leads to more than {MOST_ENTRIES} objects")
             return
         self._visit(value, label)
 
@@ -118,11 +118,12 @@ class Objects:
         backend = backend_of(x)
         if kinds.is_read_only(x) or backend.is_traced(x) or backend.fingerprint(x) is None:
             return
-        self._bytes += math.prod(x.shape) * getattr(x.dtype, "itemsize", 8)
-        if self._bytes > _MOST_BYTES:
+        size = math.prod(x.shape) * getattr(x.dtype, "itemsize", 8)
+        if self._bytes + size > _MOST_BYTES:
             cure = ": make it read-only" if isinstance(x, np.ndarray) else ""
             self._give_up(f"the array {label!r} is too large to see whether it is written in{cure}")
             return
+        self._bytes += size
         kind = ContentOfNumPy if type(x) is np.ndarray else Content
         self.entries.append(kind(label, x))
 
@@ -144,8 +145,8 @@ class Objects:
         return True
 
     def _visit_all(self, pairs: Iterable[tuple[str, Any]], count: int) -> None:
-        if count > _MOST_ENTRIES:
-            self._give_up(f"a container of {count} items leads to more than {_MOST_ENTRIES}")
+        if count > MOST_ENTRIES:
+            self._give_up(f"a container of {count} items leads to more than {MOST_ENTRIES}")
             return
         for label, value in pairs:
             self._visit(value, label)

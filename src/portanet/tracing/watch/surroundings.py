@@ -6,7 +6,7 @@ from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-from portanet.tracing.watch.entries import condition, equal
+from portanet.tracing.watch.entries import condition
 from portanet.tracing.watch.walk import Walk
 
 
@@ -62,7 +62,7 @@ class Surroundings:
         for mine, theirs in zip(self._entries, other._entries, strict=False):
             if type(mine) is not type(theirs) or mine.label != theirs.label:
                 return mine.label
-            if mine.value != theirs.value and not equal(mine.held, theirs.held):
+            if not mine.same(mine.held, theirs.held):
                 return mine.label
         return None
 

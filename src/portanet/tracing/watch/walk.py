@@ -14,7 +14,7 @@ from typing import Any
 from portanet.tracing.watch import kinds
 from portanet.tracing.watch.code import reads
 from portanet.tracing.watch.entries import Cell, Name
-from portanet.tracing.watch.objects import Objects
+from portanet.tracing.watch.objects import MOST_ENTRIES, Objects
 from portanet.tracing.watch.origin import is_of_portanet, is_of_user
 
 
@@ -40,7 +40,7 @@ class Walk(Objects):
                 break
 
     def _visit(self, x: Any, label: str) -> None:
-        if id(x) in self._known or self.unseen:
+        if id(x) in self._known or len(self.entries) > MOST_ENTRIES:
             return
         self._known[id(x)] = x
         if isinstance(x, FunctionType):

@@ -48,7 +48,7 @@ class Callback:
         return {}
 
     def restore(self, run: Run, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Go on from what `state` returned, in a run that has been taken up after `on_start`."""
 
 
 class AfterEpoch(Callback):

@@ -156,7 +156,7 @@ class Checkpoint(Callback):
             {"ts": run.ts, "callbacks": likes},
         )
         run.restore(tree["ts"], found["run"])
-        for callback, own, states in zip(
-            owners, found["callbacks"], tree["callbacks"], strict=True
-        ):
-            callback.restore(run, {**own["rest"], **states})
+        rows = zip(owners, found["callbacks"], tree["callbacks"], strict=True)
+        kept = {id(owner): {**own["rest"], **states} for owner, own, states in rows}
+        for callback in run.callbacks:
+            callback.restore(run, kept.get(id(callback), {}))

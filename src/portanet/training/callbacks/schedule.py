@@ -7,6 +7,7 @@ from typing import Any
 
 from portanet import checks, optimizers
 from portanet.errors import HyperparameterError, shown
+from portanet.optimizers.groups import rules_in
 from portanet.training.callbacks.base import Callback
 from portanet.training.callbacks.best import Best
 from portanet.training.run import Run
@@ -45,13 +46,19 @@ class Schedule(Callback):
         self._schedules = schedules
 
     def on_start(self, run: Run) -> None:
-        self._set(run, run.history.epochs)
+        self._set(run)
 
     def on_epoch(self, run: Run) -> None:
-        if run.epoch < run.epochs:
-            self._set(run, run.history.epochs)
+        self._set(run)
 
-    def _set(self, run: Run, epochs: int) -> None:
+    def restore(self, run: Run, state: Mapping[str, Any]) -> None:
+        self._set(run)  # a run that was over had no next epoch, which this one may have
+
+    def _set(self, run: Run) -> None:
+        """Set what the next epoch has, if there is one."""
+        epochs = run.history.epochs
+        if epochs >= run.epochs:
+            return
         values: dict[str, Any] = {
             name: float(schedule(epochs)) for name, schedule in self._schedules.items()
         }
@@ -115,13 +122,15 @@ class ReduceOnPlateau(Callback):
     def on_start(self, run: Run) -> None:
         self._best.start(run)
         self._waited = 0
-        run.noted["lr"] = learning_rate(run.ts)
+        run.noted["lr"] = lr = learning_rate(run.ts)
+        optimizers.adjust(run.ts, lr)  # what cannot be adjusted is refused now
 
     def on_epoch(self, run: Run) -> None:
         self._waited = 0 if self._best.improves(run) else self._waited + 1
         if self._waited >= self._patience:
             self._waited = 0
-            lr = max(learning_rate(run.ts) * self._factor, self._min_lr)
+            now = learning_rate(run.ts)
+            lr = max(now * self._factor, min(now, self._min_lr))
             run.ts = optimizers.adjust(run.ts, lr)
             run.noted["lr"] = lr
 
@@ -135,9 +144,8 @@ class ReduceOnPlateau(Callback):
 def learning_rate(ts: TrainState) -> float:
     """Return the one learning rate of a training state."""
     assert ts.optimizer_state is not None
-    rules = [rule for rule in ts.optimizer_state.rules if rule is not None]
-    members: list[Any] = [m for rule in rules for m in getattr(rule, "rules", (rule,))]
-    rates = {member.lr for member in members if hasattr(member, "lr")}
+    own: list[Any] = [rule for given in ts.optimizer_state.rules for rule in rules_in(given)]
+    rates = {rule.lr for rule in own if hasattr(rule, "lr")}
     if len(rates) != 1:
         raise HyperparameterError(
             f"one learning rate for all parameters: found {sorted(rates) or 'none'}: set them with "

@@ -8,10 +8,10 @@ from typing import Any
 
 from portanet.errors import ArgumentError, BackendNotAvailableError, shown
 from portanet.plots._figure import silent_figure
-from portanet.plots.curves import saved_curves
+from portanet.plots.curves import VALIDATION, saved_curves
 from portanet.training.callbacks.base import Callback
 from portanet.training.history import History
-from portanet.training.run import VALIDATION, Run
+from portanet.training.run import Run
 
 Path = str | os.PathLike[str]
 
@@ -21,6 +21,12 @@ def checked_path(owner: str, path: Any) -> str:
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise ArgumentError(f"{owner}: path names a file: got {shown(path)}")
     return os.fsdecode(path)
+
+
+def check_folder(owner: str, path: str) -> None:
+    """Refuse a file whose folder is not there, before there is anything to write."""
+    if not os.path.isdir(os.path.dirname(path) or os.curdir):
+        raise ArgumentError(f"{owner}: path lies in a folder: there is none at {path!r}: make it")
 
 
 def _numbers(history: History) -> list[str]:
@@ -36,6 +42,11 @@ class CSVLogger(Callback):
     path : str or path
         The file has a line an epoch, that of a run that is taken up again too. It is replaced.
 
+    Raises
+    ------
+    ArgumentError
+        When training begins, if its folder is not there.
+
     Examples
     --------
     >>> import portanet as pn
@@ -46,6 +57,9 @@ class CSVLogger(Callback):
 
     def __init__(self, path: Path) -> None:
         self._path = checked_path("CSVLogger", path)
+
+    def on_start(self, run: Run) -> None:
+        check_folder("CSVLogger", self._path)
 
     def on_epoch(self, run: Run) -> None:
         names = _numbers(run.history)
@@ -130,6 +144,8 @@ class Plot(Callback):
 
     Raises
     ------
+    ArgumentError
+        When training begins, if its folder is not there, or `matplotlib` draws no such kind.
     BackendNotAvailableError
         When training begins, if `matplotlib` is not installed.
 
@@ -145,7 +161,11 @@ class Plot(Callback):
         self._path = checked_path("Plot", path)
 
     def on_start(self, run: Run) -> None:
-        silent_figure("Plot", 1.0, 1.0)
+        check_folder("Plot", self._path)
+        kinds = silent_figure("Plot", 1.0, 1.0).canvas.get_supported_filetypes()
+        ending = os.path.splitext(self._path)[1].removeprefix(".").lower()
+        if ending and ending not in kinds:
+            raise ArgumentError(f"Plot: path ends with one of {sorted(kinds)}: got {self._path!r}")
 
     def on_epoch(self, run: Run) -> None:
         saved_curves(run.history, self._path)

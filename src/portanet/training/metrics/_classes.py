@@ -41,23 +41,39 @@ class ClassMetric(Metric):
         if self.threshold is not None:
             checks.same_shape("prediction", prediction, "target", target)
             guesses = xp.astype(prediction > self.threshold, xp.int32)
-            return {"guesses": guesses, "labels": as_labels(xp, target)}
+            return {"guesses": guesses, "labels": as_labels(xp, target), "classes": 2}
         labels = labels_of(xp, prediction, target)
-        return {"guesses": xp.argmax(prediction, axis=-1), "labels": labels}
+        return {
+            "guesses": self.guesses(xp, prediction, labels),
+            "labels": labels,
+            "classes": prediction.shape[-1],
+        }
+
+    def guesses(self, xp: Any, prediction: Any, labels: Any) -> Any:
+        """Return the predicted class of each sample."""
+        return xp.argmax(prediction, axis=-1)
 
     def kept(self, measured: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """Return the guesses and the labels that count, as vectors."""
         guesses, labels = measured["guesses"].reshape(-1), measured["labels"].reshape(-1)
-        if self.ignore_index is None:
-            return guesses, labels
-        kept = labels != self.ignore_index
-        return guesses[kept], labels[kept]
+        if self.ignore_index is not None:
+            kept = labels != self.ignore_index
+            guesses, labels = guesses[kept], labels[kept]
+        check_range(
+            labels, measured["classes"], ": name one that stands for none with ignore_index="
+        )
+        return guesses, labels
 
 
 def labels_of(xp: Any, prediction: Any, target: Any) -> Any:
     """Return labels for predictions with a score for each class along the last axis."""
-    if not prediction.shape:
-        raise ShapeError("prediction.ndim >= 1: 0 < 1: the classes are its last axis")
+    shape = tuple(prediction.shape)
+    if len(shape) < 2 or shape[-1] < 2:
+        raise ShapeError(
+            f"prediction.shape == (N, ..., classes), of 2 classes at least: got {shape}: where two "
+            f"classes have one score, give the metric a threshold: 0.5 for probabilities, 0 for "
+            f"logits"
+        )
     if xp.isdtype(target.dtype, "integral"):
         if tuple(target.shape) != tuple(prediction.shape[:-1]):
             raise ShapeError(
@@ -74,14 +90,17 @@ def as_labels(xp: Any, target: Any) -> Any:
     return target if xp.isdtype(target.dtype, "integral") else xp.astype(target > 0.5, xp.int32)
 
 
-def counted(guesses: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Return how often which label (row) was taken for which class (column), in int64."""
+def check_range(labels: np.ndarray, classes: int, advice: str = "") -> None:
+    """Refuse labels that are no classes."""
     wrong = labels[(labels < 0) | (labels >= classes)]
     if wrong.size:
         raise IndexRangeError(
-            f"0 <= label < classes: {int(wrong[0])} is none of {classes} classes: name one that "
-            f"stands for none with ignore_index="
+            f"0 <= label < classes: {int(wrong[0])} is none of {classes} classes{advice}"
         )
+
+
+def counted(guesses: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Return how often which label (row) was taken for which class (column), in int64."""
     pairs = labels.astype(np.int64) * classes + guesses
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 

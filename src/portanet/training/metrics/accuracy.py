@@ -11,8 +11,8 @@ import numpy as np
 from portanet import checks
 from portanet.checks import integers
 from portanet.interface import device_of
-from portanet.training.metrics._classes import ClassMetric, check_samples, labels_of
-from portanet.training.metrics.base import Total, namespace_of
+from portanet.training.metrics._classes import ClassMetric, check_samples
+from portanet.training.metrics.base import Total
 
 
 def _right(total: Total | None, right: np.ndarray) -> Total:
@@ -43,6 +43,14 @@ class Accuracy(ClassMetric):
     ignore_index : int, optional
         Samples with this label count for nothing.
 
+    Raises
+    ------
+    ShapeError
+        If prediction and target do not fit each other, or there is one score a sample and no
+        `threshold`.
+    IndexRangeError
+        If a label is none of the classes.
+
     Examples
     --------
     >>> import numpy as np
@@ -65,7 +73,8 @@ class Accuracy(ClassMetric):
 class TopKAccuracy(ClassMetric):
     """The share of samples whose class is among the `k` with the largest scores.
 
-    A class counts where fewer than `k` others have a larger score. Shapes as for `Accuracy`.
+    A class counts where fewer than `k` others have a larger score, and its own is no NaN. Shapes as
+    for `Accuracy`.
 
     Parameters
     ----------
@@ -94,16 +103,15 @@ class TopKAccuracy(ClassMetric):
     def name(self) -> str:
         return f"top_{self.k}_accuracy"
 
-    def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
-        xp = namespace_of(prediction, target)
-        labels = labels_of(xp, prediction, target)
+    def guesses(self, xp: Any, prediction: Any, labels: Any) -> Any:
+        """Return whether the class of each sample is among the `k`."""
         classes = xp.arange(prediction.shape[-1], dtype=labels.dtype, device=device_of(prediction))
         own = xp.expand_dims(labels, axis=-1) == classes
         lowest = xp.full_like(prediction, -float("inf"))
         score = xp.max(xp.where(own, prediction, lowest), axis=-1, keepdims=True)
         rank = xp.count_nonzero(prediction > score, axis=-1)
-        right = xp.logical_and(rank < self.k, xp.any(own, axis=-1))
-        return {"guesses": right, "labels": labels}
+        # Nothing is greater than NaN, which is no score.
+        return xp.logical_and(rank < self.k, score[..., 0] == score[..., 0])
 
     def add(self, total: Total | None, measured: Mapping[str, Any]) -> Total:
         return _right(total, self.kept(measured)[0])

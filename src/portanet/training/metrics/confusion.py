@@ -20,11 +20,6 @@ Average = Literal["macro", "micro", "weighted", "none"]
 class CountedMetric(ClassMetric):
     """A metric of how many samples of which class were taken for which."""
 
-    def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
-        measured = super().measure(prediction, target)
-        classes = 2 if self.threshold is not None else prediction.shape[-1]
-        return {**measured, "classes": classes}
-
     def add(self, total: Total | None, measured: Mapping[str, Any]) -> Total:
         counts = counted(*self.kept(measured), measured["classes"])
         return {"counts": counts if total is None else total["counts"] + counts}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portanet.errors import ArgumentError, shown
+from portanet.plots.curves import VALIDATION
 from portanet.training.metrics.base import Metric
 from portanet.training.metrics.regression import MeanOf
 
@@ -25,8 +26,11 @@ def named(metrics: Any) -> dict[str, Metric]:
     else:
         raise ArgumentError(f"metrics is a dict or a list of metrics: got {shown(metrics)}")
     for name, _ in found:
-        if not isinstance(name, str) or name == "loss":
-            raise ArgumentError(f'the name of a metric is a text, not "loss": got {shown(name)}')
+        if not isinstance(name, str) or name == "loss" or name.startswith(VALIDATION):
+            raise ArgumentError(
+                f'the name of a metric is a text, neither "loss" nor one that begins with '
+                f'"{VALIDATION}": got {shown(name)}'
+            )
     if len(dict(found)) != len(found):
         raise ArgumentError(
             f"each metric has a name of its own: got {[name for name, _ in found]}: give them as "

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from portanet.errors import IndexRangeError, ShapeError
-from portanet.training.metrics._classes import as_labels, check_samples, labels_of
+from portanet import checks
+from portanet.training.metrics._classes import as_labels, check_range, check_samples, labels_of
 from portanet.training.metrics.base import Metric, Total, joined, namespace_of
 
 
@@ -22,7 +22,7 @@ class ROCAUC(Metric):
     1 in the same shape; or there is a score for each class along one more, last axis, and the
     target is the label: then it is the mean over the classes, each against all others.
 
-    NaN where all samples are of one class. All scores are kept until the result.
+    NaN where all samples are of one class or a score is NaN. All scores are kept until the result.
 
     References
     ----------
@@ -44,6 +44,7 @@ class ROCAUC(Metric):
 
     def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
         xp = namespace_of(prediction, target)
+        checks.rank_at_least("prediction", prediction, 1)
         if tuple(prediction.shape) == tuple(target.shape):
             return {"scores": prediction, "labels": as_labels(xp, target)}
         return {"scores": prediction, "labels": labels_of(xp, prediction, target)}
@@ -60,15 +61,10 @@ class ROCAUC(Metric):
         scores, labels = joined(total["scores"]), joined(total["labels"])
         check_samples(labels.size)
         classes = 2 if scores.shape == labels.shape else scores.shape[-1]
-        if labels.min() < 0 or labels.max() >= classes:
-            raise IndexRangeError(
-                f"0 <= label < {classes}: the labels go from {labels.min()} to {labels.max()}"
-            )
+        check_range(labels, classes)
         if scores.shape == labels.shape:
             return _area(scores.reshape(-1), labels.reshape(-1) == 1)
         scores, labels = scores.reshape(-1, classes), labels.reshape(-1)
-        if classes < 2:
-            raise ShapeError(f"prediction.shape[-1] >= 2: {classes} < 2: one score a class")
         return float(np.mean([_area(scores[:, k], labels == k) for k in range(classes)]))
 
 
@@ -80,7 +76,7 @@ def _area(scores: np.ndarray, positive: np.ndarray) -> float:
     """Return the statistic of Mann and Whitney of the ranks, those of equal scores averaged."""
     count = int(np.count_nonzero(positive))
     pairs = count * (len(scores) - count)
-    if not pairs:
+    if not pairs or np.isnan(scores).any():
         return float("nan")
     _, place, times = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = np.cumsum(times) - 0.5 * (times - 1)

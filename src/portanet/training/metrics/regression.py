@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from portanet import checks
-from portanet.errors import ArgumentError, ShapeError, shown
-from portanet.interface import is_array
+from portanet.errors import ArgumentError, DTypeError, ShapeError, shown
+from portanet.interface import backend_of, dtype_name, is_array
 from portanet.training.metrics._classes import check_samples
 from portanet.training.metrics.base import Metric, Total, namespace_of
 
@@ -21,6 +21,7 @@ class _Numbers(Metric):
 
     def measure(self, prediction: Any, target: Any) -> Mapping[str, Any]:
         namespace_of(prediction, target)
+        checks.rank_at_least("prediction", prediction, 1)
         checks.same_shape("prediction", prediction, "target", target)
         return {"prediction": prediction, "target": target}
 
@@ -150,6 +151,10 @@ class MeanOf(Metric):
                 f"the metric {self.name} returns an array with an entry for each sample along its "
                 f"first axis: got {shown(values)}: do not take the mean, which all batches have "
                 f"together"
+            )
+        if backend_of(values).is_complex(values.dtype):
+            raise DTypeError(
+                f"the metric {self.name} returns real numbers: got {dtype_name(values)}"
             )
         return {"values": values}
 

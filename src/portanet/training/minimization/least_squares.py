@@ -170,6 +170,11 @@ def _residuals(
                 f"{loss.verb}: residuals.dtype == parameters.dtype: {dtype_name(x)} != "
                 f"{dtype_name(vector)}"
             )
+    if len(arrays) == 1 and not arrays[0].shape:
+        raise ShapeError(
+            f"{loss.verb}: residuals.ndim >= 1: 0 < 1: return them all, such as prediction - "
+            f"target, and not the mean of their squares"
+        )
     residuals = xp.concat([xp.reshape(x, (-1,)) for x in arrays])
     if residuals.shape[0] == 0:
         raise ShapeError(f"{loss.verb}: at least one residual: got none")

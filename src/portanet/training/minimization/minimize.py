@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from portanet import checks
 from portanet.errors import ArgumentError, NonFiniteError, shown
+from portanet.losses import Loss
 from portanet.training.minimization.lbfgs import lbfgs
 from portanet.training.minimization.least_squares import gauss_newton, levenberg_marquardt
 from portanet.training.minimization.problem import Problem
@@ -76,8 +78,9 @@ def minimize(
 
     Raises
     ------
-    ArgumentError
-        If an option is of another kind or out of range.
+    ArgumentError, HyperparameterError
+        If an option is of another kind or out of range, or a loss object is given where residuals
+        are wanted.
     NonFiniteError
         If the loss at the start is not finite.
     ParameterTreeError
@@ -117,12 +120,14 @@ def minimize(
     if not isinstance(method, str) or method not in _METHODS:
         names = ", ".join(map(repr, _METHODS))
         raise ArgumentError(f"minimize: method is one of {names}: got {shown(method)}")
-    for name, value in (("max_steps", max_steps), ("memory", memory)):
-        if type(value) is not int or value < 1:
-            raise ArgumentError(f"minimize: {name} is an integer >= 1: got {shown(value)}")
-    for name, value in (("gtol", gtol), ("ftol", ftol)):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-            raise ArgumentError(f"minimize: {name} is a number >= 0: got {shown(value)}")
+    max_steps = checks.integer("minimize: max_steps", max_steps, 1)
+    memory = checks.integer("minimize: memory", memory, 1)
+    gtol, ftol = checks.number("minimize: gtol", gtol), checks.number("minimize: ftol", ftol)
+    if isinstance(loss, Loss) and method != "lbfgs":
+        raise ArgumentError(
+            f"minimize: the loss returns residuals for {method!r}: got {shown(loss)}, one number: "
+            f"give a function that returns (prediction - target, st, {{}})"
+        )
     problem = Problem(ts, loss, data, jit, "minimize")
     method_steps = _METHODS[method](problem, memory)
     found, values, reason, converged = _run(method_steps, max_steps, gtol, ftol)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.errors import ShapeError
+from portanet.errors import DTypeError, ShapeError, shown
 from portanet.interface import backend_of
 from portanet.training.minimization.problem import FlatLoss, Problem
 from portanet.training.state import TrainState
@@ -93,6 +93,8 @@ class ScipyObjective:
         start = self._problem.start
         if np.shape(x) != tuple(start.shape):
             raise ShapeError(f"x.shape == ({start.shape[0]},): {np.shape(x)} != {start.shape}")
+        if np.asarray(x).dtype.kind not in "fiu":
+            raise DTypeError(f"x is an array of real numbers: got {shown(x)}")
         host = np.array(x, self._backend.to_numpy(start).dtype)
         moved = self._backend.from_numpy(host, self._backend.device_of(start))
         return moved if moved.dtype == start.dtype else self._backend.xp.astype(moved, start.dtype)

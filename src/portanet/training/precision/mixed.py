@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from portanet import trees
+from portanet import checks, trees
 from portanet.errors import ArgumentError, DTypeError, ParameterTreeError, shown
 from portanet.functional.bfloat16 import emulates_bfloat16
 from portanet.interface import backend_of, dtype_name
@@ -58,7 +58,7 @@ def mixed_precision(
 
     Raises
     ------
-    ArgumentError
+    ArgumentError, HyperparameterError
         If `ts` is no training state or is in mixed precision already, or an option is of another
         kind or out of range.
     DTypeError
@@ -98,10 +98,7 @@ def mixed_precision(
         raise ArgumentError(
             f'mixed_precision: dtype is "float16" or "bfloat16": got {shown(dtype)}'
         )
-    if type(growth_interval) is not int or growth_interval < 1:
-        raise ArgumentError(
-            f"mixed_precision: growth_interval is an integer >= 1: got {shown(growth_interval)}"
-        )
+    growth_interval = checks.integer("mixed_precision: growth_interval", growth_interval, 1)
     if initial_scale is None and dtype == "float16":
         initial_scale = _SCALE
     if initial_scale is not None and not _is_positive(initial_scale):
