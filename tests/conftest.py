@@ -40,7 +40,10 @@ check.enabled = True
 os.environ.setdefault("TORCH_COMPILE_DISABLE", "1")
 
 OPTIONAL = {"array_api_strict", "jax", "safetensors", "tokenizers", "torch"}
-ONNX_EXAMPLE = "portanet.export.onnx_model.onnx"
+EXAMPLES_WITH = {
+    "portanet.export.onnx_model.onnx": "onnxruntime",
+    "portanet.io.from_torch.from_torch": "torch",
+}
 SWEEPS = {"contract", "functional", "tape", "tracing"}
 SHARES = {"jax": 16, "cupy": 8}
 
@@ -83,8 +86,9 @@ def pytest_collection_modifyitems(config, items):
     """
     selected = os.environ.get("PORTANET_TEST_BACKEND")
     for item in items:
-        if item.name == ONNX_EXAMPLE and importlib.util.find_spec("onnxruntime") is None:
-            item.add_marker(pytest.mark.skip("needs the extra onnx"))
+        needed = EXAMPLES_WITH.get(item.name)
+        if needed is not None and importlib.util.find_spec(needed) is None:
+            item.add_marker(pytest.mark.skip(f"the example imports {needed}"))
         if _backend_of(item) == (selected or "cupy"):
             item.add_marker(pytest.mark.gpu)
     if selected:

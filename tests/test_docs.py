@@ -22,6 +22,7 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if "_build" not in page.parts),
 ]
+OPTIONAL = "onnxruntime", "torch"
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
@@ -42,7 +43,7 @@ def test_the_code_of_a_page_runs(page, capsys, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     namespace = {"__name__": "__main__"}
     for line, source, promised in code_blocks(page):
-        if "import onnxruntime" in source and importlib.util.find_spec("onnxruntime") is None:
+        if any(f"import {x}" in source and importlib.util.find_spec(x) is None for x in OPTIONAL):
             continue
         exec(compile("\n" * line + source, str(page), "exec"), namespace)
         printed = capsys.readouterr().out

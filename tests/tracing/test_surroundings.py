@@ -390,6 +390,53 @@ def test_an_array_of_another_shape_or_dtype_by_assignment_is_another(change):
     np.testing.assert_array_equal(jitted(X), expected)
 
 
+@pytest.mark.parametrize("pair", [(1, True), (0.0, -0.0), (1, 1.0), ("1", 1), ((0.0,), (-0.0,))])
+def test_functions_of_the_same_code_around_other_numbers_are_others(pair):
+    ts, (batch, *_) = start(LIBRARY)
+
+    def of(x):
+        def loss(*args):
+            value, st, _ = with_stats(*args)
+            return value, st, repr(x)
+
+        return loss
+
+    for x in pair:
+        assert train_step(of(x), batch, ts)[1] == repr(x)
+
+
+def test_functions_of_the_same_code_around_equal_models_share_a_program():
+    (ts, (batch, *_)), runs = start(LIBRARY), Runs()
+    note = runs.logger.error
+
+    def of(model):
+        def loss(*args):
+            note("run")
+            return times(float(len(model)), *args)
+
+        return loss
+
+    for _ in range(3):
+        train_step(of(pn.Chain(pn.Dense(2, 3), pn.Dense(3, 1))), batch, ts)
+    assert len(runs) == 1
+
+
+def test_functions_of_the_same_code_do_not_share_the_memory_of_their_arrays():
+    ts, (batch, *_) = start(LIBRARY)
+    alone = train_step(with_stats, batch, ts)[0]
+
+    def of(weight):
+        return lambda *args: times(np.sum(weight), *args)
+
+    first, second = np.ones(1), np.ones(1)
+    for weight in (first, second):
+        check_same(train_step(of(weight), batch, ts)[0], alone, 1e-10)
+    loss = of(second)
+    check_same(train_step(loss, batch, ts)[0], alone, 1e-10)
+    first[...] = 5.0
+    check_same(train_step(loss, batch, ts)[0], alone, 1e-10)
+
+
 @pytest.mark.parametrize("shape", [(2, 3), (3, 2), (1,), (0,)])
 def test_functions_of_the_same_code_around_other_arrays_are_others(shape):
     ts, (batch, *_) = start(LIBRARY)

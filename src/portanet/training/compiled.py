@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from portanet import optimizers, trees
+from portanet.data.part import BatchPart
 from portanet.errors import ArgumentError, TracedValueError
 from portanet.interface import backend_of, is_array
 from portanet.optimizers import OptimizerState
@@ -20,6 +21,30 @@ from portanet.training.state import TrainState
 
 _DONATED = (0, 2)  # the parameters and the optimizer's state, of both kinds of step
 _Result = tuple[Any, Any, TrainState]
+
+
+def repeated_step(
+    loss: Any, data: Any, ts: TrainState, slowly: bool, donate: bool
+) -> _Result | None:
+    """Take the step that led to `ts` once more, whose loss was checked then.
+
+    None if this is another step, or if somebody has looked at the parameters of `ts`.
+    """
+    fields = ts.__dict__
+    flat = fields.get("flat")
+    if flat is None or flat.place is None or isinstance(data, BatchPart):
+        return None
+    if "parameters" in fields or "optimizer_state" in fields:
+        return None
+    place = flat.place
+    known = place.step_after(loss, slowly, _DONATED if donate else ())
+    if known is None:
+        return None
+    args = fields["vector"], fields["states"], fields["rule_state"], flat.numbers, data
+    value, stats, states, vector, rule_state = recorded_result(known, args)
+    if donate:
+        ts.end()
+    return value, stats, flat.after(fields, states, vector, rule_state, place)
 
 
 def compiled_step(
@@ -41,26 +66,22 @@ def compiled_step(
             return None
         if backend.differentiates_itself:  # its compiler does better without vectors
             return _structured_step(loss, data, ts, slowly, donate)
-    if flat is None or "parameters" in fields or "optimizer_state" in fields:
-        found = Flat.of(ts)
-        if found is None:
-            return _structured_step(loss, data, ts, slowly, donate)
-        flat, vector, rule_state = found
-    else:
-        vector, rule_state = fields["vector"], fields["rule_state"]
+    found = Flat.of(ts)
+    if found is None:
+        return _structured_step(loss, data, ts, slowly, donate)
+    flat, vector, rule_state = found
     place, donated = flat.place, _DONATED if donate else ()
     known = None if place is None else place.step_after(loss, slowly, donated)
     if known is None:
         model, layout = ts.model, flat.layout
         place = STEPS.find(_flat, loss, (model, layout.rule), slowly, donated, model, layout)
-        known = None if place is None else place.known
-        if known is None:
+        if place is None or place.known is None:
             return None
-    done = recorded_result(known, (vector, fields["states"], rule_state, flat.numbers, data))
-    value, stats, states, vector, rule_state = done
-    if donate and "flat" in fields:
+    kept = flat.after(ts.__dict__, ts.states, vector, rule_state, place, steps=0)
+    done = repeated_step(loss, data, kept, slowly, donate)
+    if donate and done is not None and "flat" in ts.__dict__:
         ts.end()
-    return value, stats, flat.after(ts, states, vector, rule_state, place)
+    return done
 
 
 END: Any = object()
@@ -89,7 +110,7 @@ def replayed_steps(
         values.append(value)
         data = next(batches, END)
     steps = len(values) - count
-    return flat.after(ts, states, vector, rule_state, place, steps), data
+    return flat.after(fields, states, vector, rule_state, place, steps), data
 
 
 def recorded_result(known: Known, args: tuple[Any, ...]) -> Any:

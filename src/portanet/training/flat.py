@@ -60,19 +60,22 @@ class Flat:
         return cls(layout, rule, numbers), *layout.flatten(ts)
 
     def after(
-        self, ts: TrainState, states: Any, vector: Any, rule_state: Any, place: Any, steps: int = 1
+        self,
+        old: dict[str, Any],
+        states: Any,
+        vector: Any,
+        rule_state: Any,
+        place: Any,
+        steps: int = 1,
     ) -> TrainState:
-        """Return the training state some steps after `ts`, kept flat."""
-        old = ts.__dict__
+        """Return the training state some steps after the one with the fields `old`, kept flat."""
         new = object.__new__(TrainState)
-        fields = {
-            "model": old["model"],
-            "optimizer": old["optimizer"],
-            "step": old["step"] + steps,
-            "states": states,
-            "flat": self if self.place is place else replace(self, place=place),
-            "vector": vector,
-            "rule_state": rule_state,
-        }
-        object.__setattr__(new, "__dict__", fields)
+        fields = new.__dict__  # which Python fills sooner than it puts another dict in its place
+        fields["model"] = old["model"]
+        fields["optimizer"] = old["optimizer"]
+        fields["step"] = old["step"] + steps
+        fields["states"] = states
+        fields["flat"] = self if self.place is place else replace(self, place=place)
+        fields["vector"] = vector
+        fields["rule_state"] = rule_state
         return new

@@ -25,7 +25,7 @@ def joined_step(loss: Any, data: Any, ts: TrainState) -> tuple[Any, Any, TrainSt
     done = gradients_of_leaves(loss, ts.model, leaves, layout.structure, ts.states, data)
     grads, value, states, stats = done
     vector, rule_state = layout.moved(vector, rule_state, flat.rule, layout.join(grads))
-    after = flat.after(ts, states, vector, rule_state, None)
+    after = flat.after(ts.__dict__, states, vector, rule_state, None)
     if any(map(backend_of(leaves[0]).is_traced, layout.vectors(vector))):
         after = after.replaced()  # trees stay in the derivative of the step that is under way
     return value, stats, after

@@ -102,9 +102,10 @@ class Place:
         known = self.known
         if known is None or self.loss is not loss or known.asked_for is not asked_for:
             return None
-        if self.fixed[0] != donated or self.surroundings.changed() is not None:
+        unchanged = self.surroundings.unchanged
+        if unchanged is not None and not unchanged() and self.surroundings.changed() is not None:
             return None
-        return known
+        return known if self.fixed[0] == donated else None
 
 
 class KnownSteps:

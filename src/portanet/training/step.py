@@ -6,7 +6,7 @@ from typing import Any
 
 from portanet import optimizers
 from portanet.errors import ArgumentError, shown
-from portanet.training.compiled import compiled_step
+from portanet.training.compiled import compiled_step, repeated_step
 from portanet.training.forward import forget
 from portanet.training.gradients import Array, Loss, check_loss, gradients
 from portanet.training.joined import joined_step
@@ -178,16 +178,21 @@ def train_step(
     >>> float(value) < 1e-6
     True
     """
-    check_state(ts)
-    check_loss(loss)
     if not ((jit is None or type(jit) is bool) and type(donate) is bool):
         raise ArgumentError(
             f"jit is True, False or None, donate True or False: got {shown(jit)}, {shown(donate)}"
         )
+    recorded = jit is not False and ad is None
+    if recorded and type(ts) is TrainState:
+        done = repeated_step(loss, data, ts, slowly=jit is True, donate=donate)
+        if done is not None:
+            return done
+    check_state(ts)
+    check_loss(loss)
     if ad is None:
         together = is_together(ts, data)
         done = None
-        if jit is not False:
+        if recorded:
             compiled = compiled_step_together if together else compiled_step
             done = compiled(loss, data, ts, slowly=jit is True, donate=donate)
         if done is None and not together:

@@ -146,7 +146,7 @@ def _flat_step(
         vector, rule_state = _flat_update(None, inner)(*args)
     else:
         vector, rule_state = recorded_result(update, args)
-    after = flat.after(ts, states, vector, rule_state, None)
+    after = flat.after(ts.__dict__, states, vector, rule_state, None)
     if donate and "flat" in ts.__dict__:
         ts.end()
     return value, stats, after

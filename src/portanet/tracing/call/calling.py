@@ -46,8 +46,8 @@ class Match:
         is_traced: Callable[[Any], bool] | None = None,
     ) -> None:
         self._writer = _MatchWriter(is_input)
-        self._writer.visit("args", args)
-        self._writer.visit("kwargs", kwargs)
+        self._writer.unpack("args", args)
+        self._writer.unpack("kwargs", kwargs)
         self._texts = ", ".join(self._writer.inputs)
         if is_traced is not None:
             self._writer.refuse(is_traced, f"[{self._texts}]")
@@ -79,7 +79,7 @@ class Match:
             "def call(args, kwargs):",
             "    try:",
             *(f"        {line}" for line in self._writer.lines),
-            "    except (KeyError, AttributeError, IndexError):",
+            "    except (KeyError, AttributeError, ValueError):",
             "        return OTHER",
             *(f"    {line}" for line in ends),
         ]
@@ -99,12 +99,8 @@ class _MatchWriter:
     def visit(self, name: str, value: Any) -> None:
         kind = type(value)
         if kind in (dict, tuple, list):
-            self._require(f"type({name}) is {kind.__name__} and len({name}) == {len(value)}")
-            for key in sorted_keys(value) if kind is dict else range(len(value)):
-                self._count += 1
-                child = f"n{self._count}"
-                self.lines.append(f"{child} = {name}[{key!r}]")
-                self.visit(child, value[key])
+            self._require(f"type({name}) is {kind.__name__}")
+            self.unpack(name, value)
         elif value is None:
             self._require(f"{name} is None")
         elif self.is_input(value):
@@ -119,6 +115,25 @@ class _MatchWriter:
             self._require(f"{name} is {self._constant(value)}")
         else:
             raise Unknown
+
+    def unpack(self, name: str, tree: Any) -> None:
+        """Take the parts out of a dict, tuple or list: a tuple of another length refuses."""
+        if not tree:
+            self._require(f"not {name}")
+            return
+        is_dict = type(tree) is dict
+        parts = [(self._new(), key) for key in (sorted_keys(tree) if is_dict else range(len(tree)))]
+        if is_dict:
+            self._require(f"len({name}) == {len(tree)}")
+            self.lines += [f"{part} = {name}[{key!r}]" for part, key in parts]
+        else:
+            self.lines.append(f"{', '.join(part for part, _ in parts)}, = {name}")
+        for part, key in parts:
+            self.visit(part, tree[key])
+
+    def _new(self) -> str:
+        self._count += 1
+        return f"n{self._count}"
 
     def _visit_input(self, name: str, value: Any) -> None:
         condition = f"type({name}) is {self._constant(type(value))}"

@@ -56,8 +56,12 @@ class Entry:
 
     @staticmethod
     def same(x: Any, y: Any) -> bool:
-        """Whether what is found at two moments, or by two functions, is the same or equal."""
-        return equal(x, y) or _are_equal_values(x, y)
+        """Whether what is found is the same or equal."""
+        return equal(x, y)
+
+    def is_like(self, other: Entry) -> bool:
+        """Whether another function finds the same, or an equal object that stays as it is."""
+        return self.same(self.held, other.held) or _are_equal_values(self.held, other.held)
 
     def condition(self, named: Naming) -> str:
         """Return the expression of whether nothing has changed; one that raises says no."""
@@ -126,6 +130,9 @@ class Items(Entry):
     @staticmethod
     def same(x: Any, y: Any) -> bool:
         return _all_equal(x, y)
+
+    def is_like(self, other: Entry) -> bool:
+        return self.same(self.held, other.held)
 
     def condition(self, named: Naming) -> str:
         items = named(self.holder)
@@ -225,11 +232,16 @@ def equal(x: Any, y: Any) -> bool:
 
 def _are_equal_values(x: Any, y: Any) -> bool:
     """Whether two objects are equal and stay so, such as layers: their fields are entries too."""
+    if equal(x, y):
+        return True
     if type(x) is not type(y):
         return False
     if type(x) is tuple:
-        return len(x) == len(y) and all(map(Entry.same, x, y))
-    return is_frozen(type(x)) and bool(x == y)
+        return len(x) == len(y) and all(map(_are_equal_values, x, y))
+    try:
+        return is_frozen(type(x)) and bool(x == y)
+    except Exception:  # of arrays among the fields
+        return False
 
 
 def _all_equal(xs: Sequence[Any], ys: Sequence[Any]) -> bool:

@@ -62,7 +62,7 @@ class Surroundings:
         for mine, theirs in zip(self._entries, other._entries, strict=False):
             if type(mine) is not type(theirs) or mine.label != theirs.label:
                 return mine.label
-            if not mine.same(mine.held, theirs.held):
+            if not mine.is_like(theirs):
                 return mine.label
         return None
 
