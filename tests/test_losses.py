@@ -9,6 +9,7 @@ import pytest
 
 from portanet import autodiff
 from portanet.errors import (
+    ArgumentError,
     BackendMismatchError,
     DTypeError,
     HyperparameterError,
@@ -283,3 +284,9 @@ def test_an_absent_class_axis_is_refused(backend):
     text = r"-prediction\.ndim <= axis < prediction\.ndim: axis 2, prediction\.ndim 2"
     with pytest.raises(ShapeError, match=text):
         CrossEntropyLoss(axis=2)(x, x)
+
+
+def test_a_third_argument_is_no_weight():
+    x = np.ones((3, 1))
+    with pytest.raises(ArgumentError, match="with a model, ps, st and data: got 3 arguments"):
+        MSELoss()(x, x, x)

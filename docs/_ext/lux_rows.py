@@ -120,7 +120,7 @@ ROWS: dict[str, list[Row]] = {
         Row("FlattenLayer", CORE, "Flatten"),
         Row("SelectDim", EXPECTED, "SelectDim"),
         Row("ReverseSequence", EXPECTED, "ReverseSequence", "of given lengths too"),
-        Row("FluxLayer, FromFluxAdaptor", ADVANCED, "", "models of Julia"),
+        Row("FluxLayer, FromFluxAdaptor", ADVANCED, "", "io.from_torch takes those of torch"),
         Row("SimpleChainsLayer", ADVANCED, "", "a library of Julia"),
         Row("gains of activations", CORE, "initializers.kaiming_uniform", "as published"),
     ],

@@ -24,7 +24,7 @@ def _values(rng, n, dtype):
     return rng.permutation(x)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "complex64", "complex128"])
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("size", SIZES)
 def test_bits_are_kept(size, mask, dtype):
@@ -39,6 +39,18 @@ def test_bits_are_kept(size, mask, dtype):
         run = pn.jit(lambda c, x, y: -np.where(c, x, y))
         given = [np.asarray(v, dtype) if type(v) in (int, float) else v for v in (a, b)]
         assert run(condition, *given).tobytes() == (-expected).tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int64"])
+def test_integers(dtype):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 100, (2, 5000)).astype(dtype)
+    condition = MASKS["random"](rng, 5000)
+    run = pn.jit(lambda c, x, y: np.where(c, x, y)[::-1])
+    expected = np.where(condition, x, y)
+    out = np.zeros(5000, dtype)
+    np.testing.assert_array_equal(where(condition, x, y, out=out), expected)
+    np.testing.assert_array_equal(run(condition, x, y), expected[::-1])
 
 
 def test_shapes_that_are_spread():

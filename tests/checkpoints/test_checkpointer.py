@@ -10,7 +10,7 @@ from training.problems import LOSS, check_same, fit, fresh, loader
 
 import portanet as pn
 from portanet import trees
-from portanet.errors import ArgumentError, CheckpointError, HyperparameterError
+from portanet.errors import ArgumentError, CheckpointError, HyperparameterError, StorageError
 from portanet.io import Checkpointer
 
 pytest.importorskip("safetensors")
@@ -202,6 +202,14 @@ def test_parts_of_a_checkpoint(backend, tmp_path):
 def test_what_a_checkpointer_refuses(tmp_path, options, message):
     with pytest.raises(HyperparameterError, match=message):
         Checkpointer(tmp_path, **options)
+
+
+def test_a_folder_below_a_file_is_an_error_of_the_family(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    ckpt = Checkpointer(tmp_path / "file" / "folder")
+    for call in (lambda: ckpt.save({"x": np.ones(1)}, step=0), lambda: ckpt.latest, ckpt.restore):
+        with pytest.raises(StorageError, match="was not looked into"):
+            call()
 
 
 def test_a_folder_is_no_file(tmp_path):

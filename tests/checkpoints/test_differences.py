@@ -57,8 +57,10 @@ def test_a_part_of_a_checkpoint_says_where_it_is(ckpt):
     model = pn.Dense(2, 1)
     ts = pn.training.TrainState(model, *pn.setup(0, model), pn.optimizers.Adam())
     ckpt.save({"ts": ts, "more": {"weight": np.ones(3)}}, step=0)
-    with pytest.raises(ParameterTreeError, match=r"at 'ts': give like=\{'ts': …\}, only='ts'"):
+    with pytest.raises(ParameterTreeError, match=r"at 'ts': give like=\{'ts': …\} and only='ts'"):
         ckpt.restore(like=ts)
+    with pytest.raises(ParameterTreeError, match=r"at 'ts': give like="):
+        ckpt.restore(like=ts, only="parameters.weight")
     assert ckpt.restore(like={"ts": ts}, only="ts")["ts"].step == 0
 
 

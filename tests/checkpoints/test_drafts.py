@@ -14,7 +14,7 @@ import pytest
 from training.problems import LOSS, fit, fresh, loader
 
 from portanet.errors import CallbackError, StorageError
-from portanet.io import Checkpointer, _replace, npz
+from portanet.io import Checkpointer, atomic, npz
 from portanet.training.callbacks import Callback, Checkpoint
 
 pytest.importorskip("safetensors")
@@ -49,7 +49,7 @@ def test_a_full_disk_loses_nothing(ckpt, monkeypatch, call):
     ckpt.save(tree(1), step=1)
     step = 1 if call == "chmod" else 2  # of a file that is there the mode is kept
     with monkeypatch.context() as patch:
-        patch.setattr(_replace.os, call, fail)
+        patch.setattr(atomic.os, call, fail)
         with pytest.raises(StorageError, match="No space left on device") as caught:
             ckpt.save(tree(2), step=step)
     assert f"the checkpoint of step {step}, {ckpt.path(step)!r}, was not" in str(caught.value)
@@ -73,7 +73,7 @@ def test_a_disk_that_is_full_in_the_middle_loses_nothing(ckpt):
 
 def test_the_first_one_on_a_full_disk(ckpt, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(_replace.os, "fsync", fail)
+        patch.setattr(atomic.os, "fsync", fail)
         with pytest.raises(StorageError, match=r"No space left on device.*: there is none"):
             ckpt.save(tree(1), step=1)
     assert (ckpt.steps, ckpt.latest) == ([], None)
@@ -85,7 +85,7 @@ def test_training_on_a_full_disk_has_its_state_at_hand(ckpt, monkeypatch):
     class Filling(Callback):
         def on_step(self, run):
             if run.ts.step == 5:
-                monkeypatch.setattr(_replace.os, "fsync", fail)
+                monkeypatch.setattr(atomic.os, "fsync", fail)
 
     with pytest.raises(StorageError) as caught:
         fit(fresh(), LOSS, loader(), epochs=3, callbacks=[Filling(), Checkpoint(ckpt)])
@@ -136,15 +136,15 @@ def test_what_cannot_be_removed_is_named(ckpt, monkeypatch):
 
 WRITER = """
 import os, sys, time
-from portanet.io import _replace
+from portanet.io import atomic
 
 fsync = os.fsync
 def waiting(handle):
     fsync(handle)
     print("writing", flush=True)
     sys.stdin.readline()
-_replace.os.fsync = waiting
-_replace.replace(sys.argv[1], bytes(1000))
+atomic.os.fsync = waiting
+atomic.replace(sys.argv[1], bytes(1000))
 """
 
 
@@ -160,7 +160,7 @@ def writer(path):
     return process
 
 
-@pytest.mark.skipif(_replace.fcntl is None, reason="no locks of files on this system")
+@pytest.mark.skipif(atomic.fcntl is None, reason="no locks of files on this system")
 def test_drafts_of_the_killed_are_removed_and_no_other_ones(ckpt, tmp_path):
     folder = tmp_path / "run"
     ckpt.save(tree(1), step=1)
@@ -179,19 +179,19 @@ def test_drafts_of_the_killed_are_removed_and_no_other_ones(ckpt, tmp_path):
     assert not (folder / "b").exists()
 
 
-@pytest.mark.skipif(_replace.fcntl is None, reason="no locks of files on this system")
+@pytest.mark.skipif(atomic.fcntl is None, reason="no locks of files on this system")
 def test_a_draft_that_is_removed_before_it_is_locked_is_begun_anew(ckpt, monkeypatch, tmp_path):
-    lock, seen = _replace.fcntl.flock, []
+    lock, seen = atomic.fcntl.flock, []
 
     def late(handle, kind):
         if not seen:
             seen.append(kind)
-            _replace._remove_abandoned(str(tmp_path / "run"))  # another process, just before
+            atomic._remove_abandoned(str(tmp_path / "run"))  # another process, just before
             assert os.fstat(handle).st_nlink == 0
         lock(handle, kind)
 
     ckpt.save(tree(1), step=1)
-    monkeypatch.setattr(_replace.fcntl, "flock", late)
+    monkeypatch.setattr(atomic.fcntl, "flock", late)
     ckpt.save(tree(2), step=2)
     assert ckpt.restore()["x"][0] == 2
 
@@ -204,19 +204,19 @@ def test_a_file_system_without_locks_is_written_too(ckpt, monkeypatch):
     draft = os.path.join(ckpt.folder, ".portanet-0123456789abcdef.tmp")
     with open(draft, "w"):
         pass
-    monkeypatch.setattr(_replace.fcntl, "flock", refuse)
+    monkeypatch.setattr(atomic.fcntl, "flock", refuse)
     ckpt.save(tree(2), step=2)
     assert ckpt.steps == [1, 2]
     assert os.path.exists(draft)  # nobody can say whose it is
 
 
 def test_a_system_without_locks(ckpt, monkeypatch):
-    monkeypatch.setattr(_replace, "fcntl", None)
+    monkeypatch.setattr(atomic, "fcntl", None)
     for step in (1, 2, 3):
         ckpt.save(tree(step), step=step)
     assert ckpt.steps == [2, 3]
     with monkeypatch.context() as patch:
-        patch.setattr(_replace.os, "fsync", fail)
+        patch.setattr(atomic.os, "fsync", fail)
         with pytest.raises(StorageError):
             ckpt.save(tree(4), step=4)
     assert len(os.listdir(ckpt.folder)) == 2
@@ -231,7 +231,7 @@ def test_the_folder_is_put_on_the_disk_too(ckpt, monkeypatch, tmp_path):
 
     if not os.path.exists("/proc/self/fd"):
         pytest.skip("no names of open files on this system")
-    monkeypatch.setattr(_replace.os, "fsync", noting)
+    monkeypatch.setattr(atomic.os, "fsync", noting)
     ckpt.save(tree(1), step=1)
     made, draft, folder = synced
     assert (made, folder) == (str(tmp_path), ckpt.folder)
@@ -242,7 +242,7 @@ def test_the_folder_is_put_on_the_disk_too(ckpt, monkeypatch, tmp_path):
 
 def test_a_folder_that_cannot_be_put_on_the_disk(ckpt, monkeypatch):
     ckpt.save(tree(1), step=1)
-    is_folder, fsync = _replace.stat.S_ISDIR, os.fsync
+    is_folder, fsync = atomic.stat.S_ISDIR, os.fsync
 
     def only_files(number):
         def synced(handle):
@@ -252,8 +252,8 @@ def test_a_folder_that_cannot_be_put_on_the_disk(ckpt, monkeypatch):
 
         return synced
 
-    monkeypatch.setattr(_replace.os, "fsync", only_files(errno.EINVAL))
+    monkeypatch.setattr(atomic.os, "fsync", only_files(errno.EINVAL))
     ckpt.save(tree(2), step=2)
-    monkeypatch.setattr(_replace.os, "fsync", only_files(errno.EIO))
+    monkeypatch.setattr(atomic.os, "fsync", only_files(errno.EIO))
     with pytest.raises(StorageError, match=r"step 3, .* was not written"):
         ckpt.save(tree(3), step=3)

@@ -282,3 +282,29 @@ def test_sixteen_bits_are_added_up_in_thirty_two(tmp_path, function):
     assert module.predict(x).dtype == np.float16
     exact = function(x.astype(float) - 1.0)
     np.testing.assert_allclose(module.predict(x), exact, rtol=1e-3, atol=1e-4)
+
+
+def test_names_of_parameters_clash_with_nothing(tmp_path):
+    def checked(n, v1, np, arrays):
+        return (n + v1 * np + arrays).reshape(-1, 2)
+
+    inputs = [RNG.normal(size=(3, 4)) for _ in range(4)]
+    module = module_of(tmp_path, lambda *x: checked(*x).reshape(2 * len(x[0]), 2), *inputs)
+    np.testing.assert_array_equal(module.predict(*inputs), checked(*inputs))
+    module = module_of(tmp_path, checked, *inputs)
+    np.testing.assert_array_equal(module.predict(*inputs), checked(*inputs))
+    assert "def predict(n_, v1_, np_, arrays_):" in (tmp_path / "made.py").read_text()
+
+
+def test_long_statements_are_broken_where_python_allows(tmp_path):
+    def f(rows):
+        def step(carry, x):
+            return carry + x, np.where(np.logical_and(carry > 0.123456, x < 0.654321), carry, x - 1)
+
+        _, stacked = pn.scan(step, rows[0] * 0.0, rows)
+        return np.concatenate([stacked[i : i + 1] * (1.25 + i) for i in range(8)])
+
+    rows = RNG.normal(size=(8, 3))
+    module = module_of(tmp_path, f, rows, batch_axis=None)
+    np.testing.assert_allclose(module.f(rows), f(rows), rtol=1e-14)
+    assert max(map(len, statements_of(tmp_path))) < 110

@@ -223,9 +223,18 @@ class Number:
         return f"np.asarray({float(text)!r}, {str(self.dtype)!r})".replace("inf", "np.inf")
 
 
-class Ones(Number):
+class Filled(Number):
+    def __init__(self, dtype, number):
+        super().__init__(dtype)
+        self.number = number
+
     def __format__(self, text):
-        return f"np.ones(({text},), {str(self.dtype)!r})"
+        return f"np.full(({text},), {self.number}, {str(self.dtype)!r})"
+
+
+class Lower:
+    def __format__(self, text):
+        return f"np.tri({text}, np.bool_)"
 
 
 def run(text, call, out=None):
@@ -239,7 +248,9 @@ def run(text, call, out=None):
     source = text.format(
         *given,
         out="out",
-        ones=Ones(dtype),
+        ones=Filled(dtype, 1.0),
+        zeros=Filled(dtype, 0.0),
+        lower=Lower(),
         call=call_text,
         number=Number(dtype),
         np=NumPy(lambda path: f"np.{path}"),

@@ -37,6 +37,15 @@ def test_a_row_is_multiplied_by_the_matrix_as_it_lies():
     assert "transpose" in recorded.source(x, w) or "mT" in recorded.source(x, w)
 
 
+def test_a_constant_row_is_multiplied_in_a_replay():
+    """A recording that failed on it ran as it is, with a warning: d²u/dx² of a network did."""
+    row, w = np.asarray([[1.0, -2.0, 3.0]]), np.arange(12.0).reshape(4, 3)
+    for turned in (lambda w: w.T, lambda w: np.swapaxes(w, 0, 1)):
+        recorded = pn.jit(lambda w, turned=turned: np.tanh(row @ turned(w)))
+        np.testing.assert_array_equal(recorded(w), np.tanh(row @ w.T))
+        assert "run as it is" not in recorded.source(w)
+
+
 def test_results_share_no_memory():
     recorded = pn.jit(lambda x, w: (x @ w.T, (x @ w.T) * 2.0))
     x, w = np.ones((1, 5)), np.ones((7, 5))

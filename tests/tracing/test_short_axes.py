@@ -75,7 +75,11 @@ def test_values_and_gradients(function, dtype):
 
 STAYING = {
     "long last axis": lambda x: np.sum(differences(np.concatenate([x] * 6, axis=1)), axis=-1),
-    "short axis before": lambda x: np.sum(differences(x[:4]), axis=-1),
+    "short axis before": lambda x: np.sum(
+        np.exp(x[:4] - np.concatenate([x] * 6)[:, None]), axis=-1
+    ),
+    "few rows": lambda x: np.sum(x[:, :1] * x[0], axis=-1),
+    "little to spread": lambda x: np.sum(x[:2, None] - np.concatenate([x] * 9), axis=-1),
     "nothing to spread": lambda x: np.sum(np.exp(x), axis=-1),
     "whole operands": lambda x: np.std(np.exp(x) + x[0], axis=0),
     "a result": lambda x: np.exp(differences(x)),
@@ -114,3 +118,47 @@ def test_an_operand_is_laid_out_once():
 
     found = shapes(run, points())
     assert found.count((3, N, 1)) == 2  # its view and its copy
+
+
+def made_at_random(seed):
+    """Return a function that mixes differences of points with what is smaller, and reduces them."""
+    draw = np.random.default_rng(seed)
+    steps = [
+        (draw.integers(7), *draw.integers(1000, size=3), float(draw.normal())) for _ in range(9)
+    ]
+
+    def run(x):
+        rows, columns = x[:, None, :], x[None, :, :]
+        parts = [rows - columns, rows * columns, rows, columns, x, x[0], np.sum(x, axis=1)[:, None]]
+        for kind, i, j, k, c in steps:
+            a, b = parts[i % len(parts)], parts[j % len(parts)]
+            if kind < 3:
+                parts.append((a * b, a + c * b, np.maximum(a, b))[kind])
+            elif kind == 3:
+                parts.append(np.where(a > c, a, 0.5) ** 2)
+            elif kind == 4:
+                parts.append(np.mean(a, axis=k % len(a.shape), keepdims=True))
+            elif kind == 5:
+                parts.append(np.max(np.sin(a), axis=-1, keepdims=True) * c)
+            else:
+                parts.append(np.sin(a) / (2.0 + np.cos(c * a)))
+        return sum(
+            np.sum(np.tanh(part), axis=0).sum() * (i + 1) for i, part in enumerate(parts[2:])
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_functions_made_at_random(seed):
+    function, x = made_at_random(seed), points(3)
+    both = pn.value_and_grad(function)
+    recorded = pn.jit(both)
+    for _ in range(2):
+        for found, expected in zip(recorded(x), both(x), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_functions_made_at_random_have_short_axes():
+    found = [shapes(made_at_random(seed), points(3)) for seed in range(10)]
+    assert sum(any(s == (3, N, N) for s in each) for each in found) >= 5

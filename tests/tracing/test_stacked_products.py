@@ -10,7 +10,7 @@ import portanet as pn
 RNG = np.random.default_rng(0)
 W, V = RNG.normal(size=(5, 4)), RNG.normal(size=(4, 4))
 X, Y = RNG.normal(size=(2, 5))
-ROWS = RNG.normal(size=(3, 5))
+ROWS, MANY, LARGE = RNG.normal(size=(3, 5)), RNG.normal(size=(200, 5)), np.ones((5, 300))
 
 
 def products(function, *args):
@@ -34,7 +34,13 @@ FUNCTIONS = {
         5,
     ),
     "other matrices": (lambda x, y: (x @ W, y @ (W + 1.0)), (X, Y), 2),
-    "many rows": (lambda x, y: (x @ W, y @ W), (np.tile(ROWS, (3, 1)), np.tile(ROWS, (3, 1))), 2),
+    "many rows": (lambda x, y: ((x + 1.0) @ W, (y + 1.0) @ W), (MANY, MANY[::-1]), 1),
+    "many rows of the caller": (lambda x, y: (x @ W, y @ W), (MANY, MANY), 2),
+    "many rows and a large matrix": (
+        lambda x, y: ((x + 1.0) @ LARGE, (y + 1.0) @ LARGE),
+        (MANY[:9], MANY[:9]),
+        2,
+    ),
     "integers": (lambda x, y: (x @ x[:, None], y @ x[:, None]), (np.arange(5), np.arange(5)), 2),
 }
 

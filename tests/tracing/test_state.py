@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import subprocess
 import sys
 import threading
+import warnings
 import weakref
 
 import numpy as np
@@ -109,6 +111,203 @@ class TestSteps:
         clearing.join()
         for i in range(3):
             np.testing.assert_allclose(found[i], expected, rtol=1e-6)
+
+
+BIG = 2**19  # float32: above what a step keeps of a loss that is gone
+
+
+def loss_of(captured):
+    def loss(model, ps, st, data):
+        y, st = model(data[0] * np.float32(np.mean(captured)), ps, st)
+        return np.mean((y - data[1]) ** 2), st, {}
+
+    return loss
+
+
+class Trainer:
+    def __init__(self, captured):
+        self.captured = captured
+
+    def loss(self, model, ps, st, data):
+        return loss_of(self.captured)(model, ps, st, data)
+
+    __call__ = loss
+
+
+class Slotted:
+    __slots__ = ("captured",)
+
+    def __init__(self, captured):
+        self.captured = captured
+
+    def __call__(self, model, ps, st, data):
+        return loss_of(self.captured)(model, ps, st, data)
+
+
+def big():
+    captured = np.ones(BIG, np.float32)
+    captured.flags.writeable = False  # large ones that may be written into are not recorded
+    return captured
+
+
+def train(loss, ts, data):
+    for _ in range(2):
+        _, _, ts = pn.training.train_step(loss, data, ts)
+    return ts
+
+
+def fit(loss, ts, data):
+    return pn.training.fit(ts, loss, [data], epochs=2, validation=data)
+
+
+def evaluate(loss, ts, data):
+    return pn.training.evaluate(ts, loss, data)
+
+
+def minimize(loss, ts, data):
+    return pn.training.minimize(ts, loss, data, max_steps=2)
+
+
+def scaled(captured, model, ps, st, data):
+    return loss_of(captured)(model, ps, st, data)
+
+
+class TestLosses:
+    """A recorded step keeps no large loss alive, and is found again by one that is alike."""
+
+    @pytest.mark.parametrize(
+        "made",
+        [
+            loss_of,
+            lambda captured: Trainer(captured).loss,
+            Trainer,
+            lambda captured: functools.partial(scaled, captured),
+        ],
+        ids=["closure", "method", "object", "partial"],
+    )
+    @pytest.mark.parametrize("use", [train, fit, evaluate, minimize])
+    def test_what_a_loss_captured_goes_with_it(self, made, use):
+        ts, data = start()
+        captured = big()
+        loss = made(captured)
+        kept = use(loss, ts, data)
+        assert STEPS._steps
+        gone = weakref.ref(captured)
+        del loss, captured
+        gc.collect()
+        assert gone() is None
+        assert not STEPS._steps
+        assert kept is not None  # what training returns holds nothing of it
+
+    def test_a_step_that_is_not_recorded_keeps_none_either(self):
+        ts, data = start()
+        captured = np.ones(2**21, np.float32)
+        loss = loss_of(captured)
+        with pytest.warns(UserWarning, match="too large to see"):
+            pn.training.train_step(loss, data, ts)
+        gone = weakref.ref(captured)
+        del loss, captured
+        gc.collect()
+        assert gone() is None
+
+    def test_a_loss_that_knows_no_weak_references_is_held(self):
+        ts, data = start()
+        values = [pn.training.train_step(Slotted(big()), data, ts)[0] for _ in range(3)]
+        assert len(set(values)) == 1
+        loss = Slotted(big())
+        train(loss, ts, data)
+        before = [known.run.recordings for known in STEPS._steps]
+        train(loss, ts, data)
+        assert [known.run.recordings for known in STEPS._steps] == before
+
+    @pytest.mark.parametrize("size", [3, BIG])
+    def test_functions_made_in_a_loop_share_a_step(self, size):
+        ts, data = start()
+        captured = np.ones(size, np.float32)
+        captured.flags.writeable = False
+        gc.disable()  # until it comes, the step of the last function is there
+        try:
+            for _ in range(20):
+                _, _, ts = pn.training.train_step(loss_of(captured), data, ts)
+            assert [known.run.recordings for known in STEPS._steps + STEPS._waiting()] == [1]
+        finally:
+            gc.enable()
+
+    @pytest.mark.parametrize("made", [pn.MSELoss, lambda: loss_of(2.0)], ids=["object", "closure"])
+    def test_small_losses_made_in_a_loop_share_a_step(self, made):
+        ts, data = start()
+        for _ in range(3):
+            _, _, ts = pn.training.train_step(made(), data, ts)
+            gc.collect()
+        assert [known.run.recordings for known in STEPS._steps] == [1]
+        assert len(STEPS._steps[0].losses) == 1
+
+    def test_a_method_is_found_again_as_often_as_it_is_asked_for(self, monkeypatch):
+        ts, data = start()
+        trainer = Trainer(np.ones(3, np.float32))
+        _, _, ts = pn.training.train_step(trainer.loss, data, ts)
+        _, _, ts = pn.training.train_step(trainer.loss, data, ts)
+        assert [known.run.recordings for known in STEPS._steps] == [1]
+        assert len(STEPS._places) == 1
+        trainer.captured = np.full(3, 2.0, np.float32)
+        expected = pn.training.train_step(trainer.loss, data, ts, jit=False)[0]
+        assert pn.training.train_step(trainer.loss, data, ts)[0] == pytest.approx(expected)
+
+    def test_losses_that_captured_other_arrays_have_steps_of_their_own(self):
+        ts, data = start()
+        for scale in (1.0, 2.0, 1.0):
+            loss = loss_of(np.full(3, scale, np.float32))
+            expected = pn.training.train_step(loss, data, ts, jit=False)[0]
+            assert pn.training.train_step(loss, data, ts)[0] == pytest.approx(expected)
+
+    @pytest.mark.parametrize(("one", "other"), [(0.0, -0.0), (1, True), (1, 1.0), ((1,), (1.0,))])
+    def test_numbers_that_are_equal_and_not_the_same(self, one, other):
+        def kinds(number):
+            def loss(model, ps, st, data):
+                y, st = model(data[0], ps, st)
+                return np.mean(y**2), st, {"kind": str(number)}
+
+            return loss
+
+        ts, data = start()
+        for number in (one, other):
+            stats = pn.training.train_step(kinds(number), data, ts)[1]
+            assert stats == {"kind": str(number)}
+
+    def test_other_large_captures_each_time_are_not_recorded_for_ever(self):
+        ts, data = start()
+
+        def run():
+            for _ in range(30):
+                pn.training.train_step(loss_of(big()), data, ts)
+
+        with pytest.warns(UserWarning, match="recorded anew in nearly every call"):
+            run()
+        gc.collect()
+        assert not STEPS._steps
+        assert not STEPS._waiting()
+
+    def test_losses_go_while_others_train(self):
+        ts, data = start()
+        expected = float(pn.training.train_step(loss_of(1.0), data, ts, jit=False)[0])
+        found = {}
+
+        def work(i):
+            found[i] = [
+                float(pn.training.train_step(loss_of(big() if i % 2 else 1.0), data, ts)[0])
+                for _ in range(20)
+            ]
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that they are others each time
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert len(found) == 4
+        for values in found.values():
+            np.testing.assert_allclose(values, [expected] * 20, rtol=1e-6)
 
 
 def test_a_jitted_function_can_be_cleared():

@@ -64,3 +64,27 @@ def test_a_turned_array_is_added_along_its_own_axes():
         turned = x.transpose(order)
         np.testing.assert_allclose(run(turned), turned.sum(axis=1), rtol=1e-12)
         np.testing.assert_allclose(run(turned[::-1, :, ::2]), turned[::-1, :, ::2].sum(axis=1))
+
+
+@pytest.mark.parametrize("n", [384, 514, 1000, 65536])
+def test_long_sums_are_those_of_their_parts(n):
+    x = np.full((3, n), 0.1, np.float32)
+    total, row = pn.jit(lambda x: (np.mean(x * 1.0), np.sum(x * 1.0, axis=-1)))(x)
+    np.testing.assert_allclose(total, np.float32(0.1), rtol=3e-6)
+    np.testing.assert_allclose(row, [n * np.float64(np.float32(0.1))] * 3, rtol=3e-6)
+
+
+def test_sums_of_parts_are_products_twice():
+    x = np.ones((4, 384), np.float32)
+    run = pn.jit(lambda x: np.sum(x * 2.0, axis=-1) * 1.5)
+    assert run.source(x).count("dot(") == 2
+    prime = np.ones((4, 383), np.float32)
+    assert "dot(" not in run.source(prime)
+    np.testing.assert_array_equal(run(x), [1152.0] * 4)
+
+
+def test_a_long_row_that_is_not_finite_stays_in_its_row():
+    x = np.ones((5, 384), np.float32)
+    x[1, 3], x[2, 300], x[3, 0] = np.inf, np.nan, -np.inf
+    y = pn.jit(lambda x: np.mean(x * 1.0, axis=-1))(x)
+    np.testing.assert_array_equal(y, x.mean(axis=-1))

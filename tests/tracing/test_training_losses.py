@@ -13,8 +13,9 @@ import pytest
 from tracing.same import check_same
 from tracing.test_training import LIBRARY, Runs, counted, start, with_stats
 
+import portanet as pn
 from portanet import errors
-from portanet.training import train_step
+from portanet.training import train_step, weak_loss
 
 
 def test_a_loss_made_anew_of_the_same_code_replays():
@@ -237,3 +238,33 @@ def test_what_cannot_be_recorded_says_what_to_write():
     with pytest.raises(errors.TracedValueError, match=r"train_step\(\.\.\., jit=False\) takes"):
         train_step(branching, batches[0], ts)
     train_step(branching, batches[0], ts, jit=False)
+
+
+def test_a_loss_of_portanet_that_is_made_anew_is_the_same_loss(monkeypatch):
+    """``train_step(pn.MSELoss(), …)`` in a loop looks around the loss once, not at each step."""
+    looked = []
+
+    class Counted(weak_loss.Surroundings):
+        def __init__(self, *roots, **options):
+            looked.append(roots)
+            super().__init__(*roots, **options)
+
+    monkeypatch.setattr(weak_loss, "Surroundings", Counted)
+    x = np.linspace(-1.0, 1.0, 8)[:, None]
+    model = pn.Dense(1, 1)
+    ts = pn.training.TrainState(model, *pn.setup(0, model, dtype="float64"), pn.optimizers.SGD())
+    other, kept = ts, pn.HuberLoss(delta=0.5)
+    for step in range(6):
+        value, _, ts = pn.training.train_step(pn.HuberLoss(delta=0.5), (x, 3 * x), ts)
+        expected, _, other = pn.training.train_step(kept, (x, 3 * x), other)
+        assert value == expected
+        if step == 1:
+            looked.clear()
+    assert not looked
+    for delta in (0.1, 0.5, 0.1):
+        loss = pn.HuberLoss(delta=delta)
+        value, _, after = pn.training.train_step(loss, (x, 3 * x), ts)
+        expected, _, plain = pn.training.train_step(loss, (x, 3 * x), ts, jit=False)
+        np.testing.assert_allclose(value, expected, rtol=1e-12)
+        weights = [state.parameters["weight"] for state in (after, plain)]
+        np.testing.assert_allclose(*weights, rtol=1e-12)

@@ -221,3 +221,22 @@ def test_every_call_gives_the_same_bits(replayer):
     for result in results[2:]:
         for x, y in zip(result, results[0], strict=True):
             assert replayer.to_numpy(x).tobytes() == replayer.to_numpy(y).tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [3, 5000])
+def test_the_shares_of_a_number_in_logaddexp(dtype, size):
+    far = np.asarray([-np.inf, np.inf, np.nan, 2.0, 800.0, -800.0], dtype)
+    x = np.resize(np.asarray([np.inf, -np.inf, 0.5], dtype), size)
+
+    def slopes(c, x):
+        first = pn.grad(lambda c, x: np.sum(np.logaddexp(c, x)), argnums=(0, 1))(c, x)
+        return *first, pn.grad(lambda x: np.sum(np.logaddexp(x, 0.25)))(x)
+
+    recorded = pn.jit(slopes)
+    with np.errstate(invalid="ignore"):  # the sums themselves have no value
+        for c in far:
+            for found, expected in zip(recorded(c, x), slopes(c, x), strict=True):
+                np.testing.assert_allclose(found, expected, rtol=1e-6)
+        for found in recorded(far[3], x)[1:]:
+            np.testing.assert_array_equal(found[:2], [1.0, 0.0])

@@ -7,9 +7,9 @@ import pytest
 from training.problems import LABELS, LOSS, MODEL, TARGETS, X, fresh
 
 import portanet as pn
-from portanet.errors import ArgumentError, HyperparameterError, ShapeError
+from portanet.errors import ArgumentError, HyperparameterError, ShapeError, TracedValueError
 from portanet.training import metrics
-from portanet.training.forward import forward
+from portanet.training.known import STEPS
 
 RNG = np.random.default_rng(1)
 SCORES = RNG.normal(size=(5, 4))
@@ -30,9 +30,13 @@ def test_evaluation_is_in_test_mode_and_changes_nothing(backend):
 
 
 def test_programs_are_recorded_once_for_all_calls():
-    model = pn.Chain(pn.Dense(3, 2), pn.tanh)
-    assert forward(model, None) is forward(pn.Chain(pn.Dense(3, 2), pn.tanh), None)
-    assert forward(model, None) is not forward(pn.Dense(3, 2), None)
+    pn.training.clear_steps()
+    for _ in range(2):
+        model = pn.Chain(pn.Dense(3, 4), pn.tanh)
+        ts = pn.training.TrainState(model, *pn.setup(0, model), pn.optimizers.SGD())
+        pn.training.predict(ts, X)
+        pn.training.evaluate(ts, pn.MSELoss(), (X, np.ones((len(X), 4), np.float32)))
+    assert [known.run.recordings for known in STEPS._steps] == [1, 1]
 
 
 def test_prediction_in_batches(backend):
@@ -67,6 +71,21 @@ def test_prediction_of_what_is_refused():
         pn.training.predict(fresh(), None)
     with pytest.raises(ArgumentError, match="ts is"):
         pn.training.evaluate(None, LOSS, (X, LABELS))
+
+
+def test_what_cannot_be_recorded_says_how_to_do_without():
+    def branching(y):
+        return y if float(y.sum()) < 1e9 else -y
+
+    model = pn.Chain(pn.Dense(3, 2), branching)
+    ts = fresh(model=model)
+    for verb in (
+        lambda **options: pn.training.predict(ts, X, **options),
+        lambda **options: pn.training.evaluate(ts, LOSS, (X, LABELS), **options),
+    ):
+        with pytest.raises(TracedValueError, match="With jit=False it is not recorded"):
+            verb()
+        verb(jit=False)
 
 
 def test_the_mean_of_the_loss_is_weighted_by_the_samples():

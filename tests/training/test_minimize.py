@@ -10,8 +10,8 @@ import pytest
 import portanet as pn
 from portanet import errors, trees
 from portanet.training import TrainState, minimize, scipy_objective
+from portanet.training.known import STEPS
 from portanet.training.minimization.line_search import Probe, StrongWolfe
-from portanet.training.minimization.recorded import _functions
 
 optimize = pytest.importorskip("scipy.optimize")
 
@@ -301,10 +301,10 @@ def test_equal_losses_are_recorded_once():
         model = pn.Chain(pn.Dense(1, hidden, pn.tanh), pn.Dense(hidden, 1))
         ps, st = pn.setup(0, model, dtype="float64")
         ts = pn.training.TrainState(model, ps, st, pn.optimizers.Adam())
-        before = {known: known.run.recordings for known in list(_functions)}
+        before = {known: known.run.recordings for known in STEPS._steps}
         data = (x, np.sin(x)) if data is None else data
         _, minimum = pn.training.minimize(ts, loss, data, max_steps=5)
-        return minimum.values, sum(k.run.recordings - before.get(k, 0) for k in _functions)
+        return minimum.values, sum(k.run.recordings - before.get(k, 0) for k in STEPS._steps)
 
     square = loss_of(2)
     first, count = run(square)

@@ -13,7 +13,7 @@ from portanet import trees
 from portanet.errors import ArgumentError
 from portanet.export._program import Exported
 from portanet.export._source import Body
-from portanet.export._values import written_out
+from portanet.export._values import is_ours, written_out
 from portanet.tracing.write.trees import Text, Unknown, literal, sorted_keys
 
 MADE = "made"
@@ -40,9 +40,9 @@ def loaded(made):
 
 _TREES = "what is exported {} arrays, or tuples, lists and dicts of them: got another tree"
 
-_TAKEN = (
+TAKEN = (
     "added", "allow_pickle", "arrays", "checked", "checked_index", "descending", "file", "loaded",
-    MADE, "patch_product", "Path", "window_max", "window_patches", "windows",
+    MADE, "np", "patch_product", "Path", "window_max", "window_patches", "windows",
 )  # fmt: skip
 """What an exported module calls by these names, or NumPy in writing its arrays."""
 
@@ -94,20 +94,21 @@ def module_of(whole: Exported, name: str, known: dict[int, str]) -> Module:
     ----------
     whole : Exported
     name : str
-        What to call the function.
+        What to call the function. A parameter whose name the text needs gets an underscore.
     known : dict
         What to call arrays, by their identities.
     """
     arguments, program = whole.arguments, whole.program
-    body = Body(known, (name, *arguments.names, *_TAKEN))
+    names = [f"{x}_" if is_ours(x) or x in (name, *TAKEN) else x for x in arguments.names]
+    body = Body(known, (name, *names, *TAKEN))
     try:
-        pairs = zip(arguments.names, arguments.examples, strict=True)
+        pairs = zip(names, arguments.examples, strict=True)
         places = [place for name, tree in pairs for place in _places(name, tree)]
     except Unknown:
         raise ArgumentError(_TREES.format("takes")) from None
     checks = []
     for variable, path, place in zip(program.inputs, arguments.paths, places, strict=True):
-        alone = place in arguments.names
+        alone = place in names
         body.names[variable] = place if alone else body.new()
         shape = tuple(
             "n" if axis == arguments.batch_axis else size
@@ -129,7 +130,7 @@ def module_of(whole: Exported, name: str, known: dict[int, str]) -> Module:
         if text is None:
             arrays[key] = x
         written.append(f"{key} = {text or f'arrays[{key!r}]'}\n")
-    head = f"def {name}({', '.join(arguments.names)}):\n"
+    head = f"def {name}({', '.join(names)}):\n"
     helpers = "".join(f"\n{text}\n" for text in (_CHECKED, *body.helpers))
     text = f"{''.join(written)}{helpers}\n{head}" + "\n".join(lines) + "\n"
     return Module(name, text, arrays)

@@ -6,7 +6,7 @@ import functools
 import inspect
 import keyword
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ import numpy as np
 from portanet import trees
 
 
-def name_of(function: Callable[..., Any]) -> str:
-    """Return the name of a function, ``predict`` for one that has none of its own."""
+def name_of(function: Callable[..., Any], taken: Collection[str]) -> str:
+    """Return the name of a function, ``predict`` in the place of none and of a `taken` one."""
     name = getattr(function, "__name__", "")
-    return name if name.isidentifier() and not keyword.iskeyword(name) else "predict"
+    usable = name.isidentifier() and not keyword.iskeyword(name)
+    return name if usable and name not in taken else "predict"
 
 
 def known_arrays(function: Callable[..., Any]) -> dict[int, tuple[str, np.ndarray]]:

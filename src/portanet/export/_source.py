@@ -54,10 +54,11 @@ class Body(Values):
 
     def _line(self, text: str) -> None:
         indent = _INDENT * self._depth
-        if len(indent) + len(text) <= _WIDTH:
+        assigned = re.match(r"([\w, ]+) = ", text)
+        if assigned is None or len(indent) + len(text) <= _WIDTH:
             self.lines.append(indent + text)
             return
-        name, _, value = text.partition(" = ")
+        name, value = assigned[1], text[assigned.end() :]
         broken = textwrap.wrap(
             value, _WIDTH, initial_indent=indent + _INDENT, subsequent_indent=indent + _INDENT,
             break_long_words=False, break_on_hyphens=False,

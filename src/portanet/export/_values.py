@@ -135,7 +135,7 @@ class Values:
     def _free_name(self, wanted: str) -> str:
         """Return a name for a constant that no other has, the wanted one if it may be."""
         base = re.sub(r"\W+", "_", wanted).strip("_")
-        if keyword.iskeyword(base) or _is_ours(base):
+        if keyword.iskeyword(base) or is_ours(base):
             base = f"c_{base}" if base else f"c{len(self.constants) + 1}"
         name, count = base, 2
         while name in self.constants or name in self._taken:
@@ -143,7 +143,7 @@ class Values:
         return name
 
 
-def _is_ours(name: str) -> bool:
+def is_ours(name: str) -> bool:
     """Whether the text may use a name for what it calculates."""
     return re.fullmatch(r"[civ]\d*|n|np", name) is not None or not name.isidentifier()
 

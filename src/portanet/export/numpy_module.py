@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from portanet.errors import ArgumentError, shown
-from portanet.export._module import MADE, module_of
+from portanet.export._module import MADE, TAKEN, module_of
 from portanet.export._names import known_arrays, name_of
 from portanet.export._program import exported
 from portanet.export._proof import prove
@@ -90,7 +90,9 @@ def numpy(
         )
     whole = exported(function, examples, batch_axis, has_words)
     known = known_arrays(function)
-    module = module_of(whole, name_of(function), {key: name for key, (name, _) in known.items()})
+    module = module_of(
+        whole, name_of(function, TAKEN), {key: name for key, (name, _) in known.items()}
+    )
     prove(module.function(), function, whole.trials)
     if module.arrays:
         file = streams.BytesIO()

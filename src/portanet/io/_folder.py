@@ -32,6 +32,10 @@ class Folder:
             names = set(os.listdir(self.path))
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise _failed(
+                f"the folder {self.path!r} was not looked into: {error}", error
+            ) from error
         matches = (_NAME.fullmatch(name) for name in names)
         steps = {int(match[1]) for match in matches if match is not None}
         return sorted(step for step in steps if os.path.basename(self.file(step)) in names)
@@ -80,6 +84,10 @@ class Folder:
             raise self._failed(step, f"was not removed: {error}", error) from error
 
     def _failed(self, step: int, what: str, cause: OSError) -> StorageError:
-        error = StorageError(f"the checkpoint of step {step}, {self.file(step)!r}, {what}")
-        error.errno = cause.errno
-        return error
+        return _failed(f"the checkpoint of step {step}, {self.file(step)!r}, {what}", cause)
+
+
+def _failed(what: str, cause: OSError) -> StorageError:
+    error = StorageError(what)
+    error.errno = cause.errno
+    return error

@@ -59,7 +59,9 @@ def _matched(
         needed = {name: x for name, x in needed.items() if not _is_nothing(x)}
         for name, x in needed.items():
             _leaves.check(name, x)
-    _check(where, needed, given, _other_containers(wanted, found, needed), width=width)
+    containers = _other_containers(wanted, found, needed)
+    advice = _advice([name for name in needed if name not in given], found.leaves)
+    _check(where, needed, given, containers, advice, width=width)
     paths, leaves, structure = optree.tree_flatten_with_path(
         tree, none_is_leaf=True, namespace=trees.NAMESPACE
     )
@@ -118,11 +120,11 @@ def _other_containers(wanted: Contents, found: Contents, needed: Leaves) -> list
     ]
 
 
-def _advice(missing: list[str], given: Leaves) -> str:
+def _advice(missing: list[str], found: Leaves) -> str:
     """Return where all that is missing lies one level below, as a training state in a run."""
-    for part in dict.fromkeys(name.partition(".")[0] for name in given):
-        if missing and all(f"{part}.{name}" in given for name in missing):
-            return f" (it is at {part!r}: give like={{{part!r}: …}}, only={part!r})"
+    for part in dict.fromkeys(name.partition(".")[0] for name in found):
+        if missing and all(f"{part}.{name}" in found for name in missing):
+            return f" (it is at {part!r}: give like={{{part!r}: …}} and only={part!r} or below)"
     return ""
 
 
@@ -132,14 +134,12 @@ def _above(name: str) -> Iterable[str]:
 
 
 def _check(
-    where: str, needed: Leaves, given: Leaves, containers: list[str], *, width: bool
+    where: str, needed: Leaves, given: Leaves, containers: list[str], advice: str, *, width: bool
 ) -> None:
     """Raise an error with every difference; its class is that of the first kind of them."""
     missing = [name for name in needed if name not in given]
     surplus = sorted(set(given) - set(needed))
-    entries = (
-        f"missing {missing or 'none'}, unexpected {surplus or 'none'}{_advice(missing, given)}"
-    )
+    entries = f"missing {missing or 'none'}, unexpected {surplus or 'none'}{advice}"
     common = [(name, given[name], leaf) for name, leaf in needed.items() if name in given]
     shapes = [
         f"{name!r} {tuple(x.shape)} != {shape}"

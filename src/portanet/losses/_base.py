@@ -70,6 +70,11 @@ class Loss(ABC):
             or if a mean is asked of no values.
         """
         if rest:
+            if len(rest) != 2:
+                raise ArgumentError(
+                    f"a loss is called with a prediction and a target, or with a model, ps, st and "
+                    f"data: got {2 + len(rest)} arguments"
+                )
             value, st, _ = self.of_model(prediction, target, *rest)
             return value, st, {}
         self.check(prediction, target)

@@ -8,12 +8,14 @@ from typing import Any
 
 from portanet import optimizers, trees
 from portanet.data.part import BatchPart
-from portanet.errors import ArgumentError, TracedValueError
 from portanet.interface import backend_of, is_array
 from portanet.optimizers import OptimizerState
+from portanet.tracing.watch.surroundings import Surroundings
+from portanet.training.advice import REFUSALS, raise_with_advice
 from portanet.training.flat import Flat
 from portanet.training.gradients import gradients
-from portanet.training.known import STEPS, Known
+from portanet.training.known import STEPS
+from portanet.training.known_step import Known, Place
 from portanet.training.layout import Layout, Layouts
 from portanet.training.precision.loss_scale import is_scaled, overflowed, tolerant
 from portanet.training.rules import RuleSet, divided
@@ -40,11 +42,7 @@ def repeated_step(
     known = place.step_after(loss, slowly, _DONATED if donate else ())
     if known is None:
         return None
-    args = fields["vector"], fields["states"], fields["rule_state"], flat.numbers, data
-    value, stats, states, vector, rule_state = recorded_result(known, args)
-    if donate:
-        ts.end()
-    return value, stats, flat.after(fields, states, vector, rule_state, place)
+    return _taken(known, place, ts, flat, fields["vector"], fields["rule_state"], data, donate)
 
 
 def compiled_step(
@@ -75,13 +73,29 @@ def compiled_step(
     if known is None:
         model, layout = ts.model, flat.layout
         place = STEPS.find(_flat, loss, (model, layout.rule), slowly, donated, model, layout)
-        if place is None or place.known is None:
-            return None
-    kept = flat.after(ts.__dict__, ts.states, vector, rule_state, place, steps=0)
-    done = repeated_step(loss, data, kept, slowly, donate)
-    if donate and done is not None and "flat" in ts.__dict__:
+        known = None if place is None else place.known
+    if place is None or known is None:
+        return None
+    return _taken(known, place, ts, flat, vector, rule_state, data, donate)
+
+
+def _taken(
+    known: Known,
+    place: Place,
+    ts: TrainState,
+    flat: Flat,
+    vector: Any,
+    rule_state: Any,
+    data: Any,
+    donate: bool,
+) -> _Result:
+    """Take a step that is known."""
+    fields = ts.__dict__
+    args = vector, fields["states"], rule_state, flat.numbers, data
+    value, stats, states, vector, rule_state = recorded_result(known, place.surroundings, args)
+    if donate and "flat" in fields:
         ts.end()
-    return done
+    return value, stats, flat.after(fields, states, vector, rule_state, place)
 
 
 END: Any = object()
@@ -105,7 +119,8 @@ def replayed_steps(
         known = place.step_after(loss, slowly, donated)
         if known is None:
             break
-        done = recorded_result(known, (vector, states, rule_state, flat.numbers, data))
+        args = vector, states, rule_state, flat.numbers, data
+        done = recorded_result(known, place.surroundings, args)
         value, _, states, vector, rule_state = done
         values.append(value)
         data = next(batches, END)
@@ -113,19 +128,15 @@ def replayed_steps(
     return flat.after(fields, states, vector, rule_state, place, steps), data
 
 
-def recorded_result(known: Known, args: tuple[Any, ...]) -> Any:
+def recorded_result(known: Known, around: Surroundings, args: tuple[Any, ...]) -> Any:
     """Return what a recorded step gives; one that changes its surroundings is not kept."""
     run = known.run
     try:
         done = run(*args)
-    except (TracedValueError, ArgumentError) as error:
-        if "pn.jit" not in error.message:
-            raise  # of the loss, not of recording it
-        raise type(error)(
-            f"{error}. train_step(..., jit=False) takes the step without recording it"
-        ) from error
+    except REFUSALS as error:
+        raise_with_advice(error, "train_step(..., jit=False) takes the step without recording it")
     if run.recordings != known.recordings:
-        STEPS.check_settled(known)
+        STEPS.check_settled(known, around)
     return done
 
 
@@ -153,10 +164,11 @@ def _structured_step(
     donated = _DONATED if donate else ()
     place = STEPS.find(_structured, loss, around, asked_for, donated, *fixed)
     known = None if place is None else place.known
-    if known is None:
+    if place is None or known is None:
         return None
     with tolerant() if scaled else nullcontext():
-        done = recorded_result(known, (ts.parameters, ts.states, state.states, numbers, data))
+        args = ts.parameters, ts.states, state.states, numbers, data
+        done = recorded_result(known, place.surroundings, args)
     value, stats, parameters, states, rule_states = done
     if overflowed(ts.model, states):
         return value, stats, ts.replaced(states=states)

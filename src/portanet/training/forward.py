@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from portanet import trees
 from portanet.data.batch import taken_apart
 from portanet.errors import ArgumentError, shown
 from portanet.interface import backend_of, is_array
-from portanet.tracing.call.jit import jit as jitted
+from portanet.training.advice import REFUSALS, raise_with_advice
 from portanet.training.objective import PREDICTION, Objective, pair_of
+from portanet.training.recorded import Recorded
 
 
 def forward(model: Any, jit: bool | None) -> Callable[..., Any]:
     """Return a function of an input, parameters and states: the output of a model."""
-    return _made(_output, model, jit)
+    return _recorded("predict", _output, model, (), jit)
 
 
 def forward_with_loss(objective: Objective, model: Any, jit: bool | None) -> Callable[..., Any]:
@@ -24,35 +25,17 @@ def forward_with_loss(objective: Objective, model: Any, jit: bool | None) -> Cal
 
     Where the objective predicts, the statistics have the prediction.
     """
-    return _made(_loss, objective, model, jit)
+    return _recorded("evaluate", _loss, objective, (model,), jit)
 
 
-def _made(make: Callable[..., Any], *args: Any) -> Any:
-    """Return ``make(*args)``, the same one for equal arguments."""
-    try:
-        return _known(make, *args)
-    except TypeError:  # a model or a loss without a hash
-        return make(*args)
-
-
-@lru_cache(maxsize=16)
-def _known(make: Callable[..., Any], *args: Any) -> Any:
-    return make(*args)
-
-
-def forget() -> None:
-    """Let go of all programs."""
-    _known.cache_clear()
-
-
-def _output(model: Any, jit: bool | None) -> Callable[..., Any]:
+def _output(model: Any) -> Callable[..., Any]:
     def output(x: Any, ps: Any, st: Any) -> Any:
         return model(x, ps, st)[0]
 
-    return _recorded(output, jit)
+    return output
 
 
-def _loss(objective: Objective, model: Any, jit: bool | None) -> Callable[..., Any]:
+def _loss(objective: Objective, model: Any) -> Callable[..., Any]:
     def loss(ps: Any, st: Any, batch: Any) -> tuple[Any, Any]:
         value, _, stats = objective(model, ps, st, batch)
         if objective.predicts and not (isinstance(stats, Mapping) and PREDICTION in stats):
@@ -61,7 +44,7 @@ def _loss(objective: Objective, model: Any, jit: bool | None) -> Callable[..., A
             stats = {**numbers, PREDICTION: _predicted(model, x, ps, st)}
         return value, stats
 
-    return _recorded(loss, jit)
+    return loss
 
 
 def _predicted(model: Any, x: Any, ps: Any, st: Any) -> Any:
@@ -76,19 +59,24 @@ def _predicted(model: Any, x: Any, ps: Any, st: Any) -> Any:
         raise
 
 
-def _recorded(function: Callable[..., Any], jit: bool | None) -> Callable[..., Any]:
-    """Return a function of trees that is recorded unless its library takes seconds for that."""
+def _recorded(
+    title: str, make: Callable[..., Any], first: Any, others: tuple[Any, ...], jit: bool | None
+) -> Callable[..., Any]:
+    """Return ``make(first, *others)``, recorded unless its library takes seconds for that."""
     if not isinstance(jit, bool | None):
         raise ArgumentError(f"jit is True, False or None: got {shown(jit)}")
+    function = make(first, *others)
     if jit is False:
         return function
-    fast = jitted(function)
-    if jit:
-        return fast
+    fast = cache(lambda: Recorded(title, make, first, others, *others, asked_for=jit is True))
 
     def run(*args: Any) -> Any:
         backend = backend_of(next(filter(is_array, trees.leaves(args)), None))
-        slow = backend.jit == "none" or backend.compiles_slowly
-        return function(*args) if slow else fast(*args)
+        if backend.jit == "none" or (backend.compiles_slowly and not jit):
+            return function(*args)
+        try:
+            return fast()(*args)
+        except REFUSALS as error:
+            raise_with_advice(error, "With jit=False it is not recorded")
 
     return run

@@ -2,130 +2,55 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+import weakref
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from portanet.tracing.call.anew import warn_of_anew, warn_user
-from portanet.tracing.call.jit import jit
-from portanet.tracing.call.jitted import Jitted
 from portanet.tracing.call.lock import LOCK
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.watch.surroundings import Surroundings
+from portanet.training.known_step import Known, Place
 from portanet.training.layout import LAYOUTS
 from portanet.training.rules import DIVIDED, INNER
+from portanet.training.weak_loss import loss_key
 
 _MOST = 64
 _MOST_BYTES = 2**28
+_MOST_WAITING = 8
 _MANY = 8
 
 
-@dataclass(eq=False)
-class Known:
-    """A step, with what its loss, its model and its optimizer found when it was recorded.
-
-    Attributes
-    ----------
-    asked_for : bool
-        Whether it is recorded also where something may change without a sign.
-    title : str
-        What messages call the step.
-    """
-
-    make: Callable[..., Any]
-    loss: Any
-    fixed: tuple[Any, ...]
-    surroundings: Surroundings
-    asked_for: bool
-    title: str = "train_step"
-    warned: bool = False
-    recordings: int = 0
-
-    @cached_property
-    def run(self) -> Jitted:
-        """The jitted step."""
-        donated, *rest = self.fixed
-        step = self.make(self.loss, *rest)
-        step.__qualname__ = self.title
-        return jit(step, donate_argnums=donated).within(self.surroundings)
-
-    @property
-    def name(self) -> Any:
-        """What losses of the same code share."""
-        return self.surroundings.code or id(self.loss)
-
-    @property
-    def was_for_nothing(self) -> bool:
-        """Whether this was recorded and not replayed so far."""
-        info = self.run.cache_info()
-        return info.misses > 0 and not info.hits
-
-    def note_in(self, notes: Recent) -> None:
-        """Note the name of the loss; one by its id is held, so that the name stays its own."""
-        notes.put(self.name, None if self.surroundings.code else self.loss)
-
-    def serves(self, other: Known) -> bool:
-        """Whether this is the step that `other` asks for."""
-        if self.make is not other.make or self.fixed != other.fixed:
-            return False
-        if self.asked_for is not other.asked_for:
-            return False
-        if self.loss is other.loss or _equal(self.loss, other.loss):
-            return self.surroundings.changed() is None
-        return self.surroundings.alike(other.surroundings)
-
-    def resembles(self, other: Known) -> bool:
-        """Whether both take the same loss, or functions of the same code."""
-        code = self.surroundings.code
-        return self.loss is other.loss or (code is not None and code is other.surroundings.code)
-
-
-@dataclass(eq=False, slots=True)
-class Place:
-    """The step for some objects: holding these keeps their ids from being used again.
-
-    Attributes
-    ----------
-    known : Known or None
-        None if the step runs as it is, or has been forgotten.
-    """
-
-    loss: Any
-    fixed: tuple[Any, ...]
-    surroundings: Surroundings
-    known: Known | None
-
-    def step_after(self, loss: Any, asked_for: bool, donated: tuple[int, ...]) -> Known | None:
-        """Return the step that follows the one found here with the same model, None if unknown."""
-        known = self.known
-        if known is None or self.loss is not loss or known.asked_for is not asked_for:
-            return None
-        unchanged = self.surroundings.unchanged
-        if unchanged is not None and not unchanged() and self.surroundings.changed() is not None:
-            return None
-        return known if self.fixed[0] == donated else None
-
-
 class KnownSteps:
-    """The recorded steps of this process: at most 64, and 256 MiB of memory that they keep."""
+    """The recorded steps of this process: at most 64, and 256 MiB of memory that they keep.
+
+    A loss that keeps little is held here: the next one that is alike, such as each of the functions
+    that a loop makes, gets its step. Others are not: the step of one that is gone is left to the
+    garbage collector, and may be taken up again before that comes.
+    """
 
     def __init__(self) -> None:
         self._steps: list[Known] = []
         self._places: OrderedDict[tuple[Any, ...], Place] = OrderedDict()
+        self._unheld: list[weakref.ref[Known]] = []
         self._refused: list[Known] = []
         self._restless = Recent(_MOST)
         self._told = Recent(_MOST)
+        self._warned = Recent(_MOST)
+        self._wasted: Counter[Any] = Counter()
+        self._is_busy = False
+        self._some_are_gone = False
 
     def clear(self) -> None:
         """Forget all steps, and what was said about them."""
-        with LOCK:
+        with self._locked():
             while self._places:
-                self._drop(next(iter(self._places)))
-            for cache in (self._steps, self._refused, self._restless, self._told):
-                cache.clear()
-            for cache in (LAYOUTS, DIVIDED, INNER):
+                self._places.pop(next(iter(self._places))).forget()
+            steps = self._steps, self._unheld, self._refused
+            notes = self._restless, self._told, self._warned, self._wasted
+            for cache in (*steps, *notes, LAYOUTS, DIVIDED, INNER):
                 cache.clear()
 
     def find(
@@ -143,59 +68,152 @@ class KnownSteps:
         nearly every time, or if what `loss` or something of `around` reads may change without a
         sign and nobody has `asked_for` it. `donated` are positions of its arguments.
         """
-        key = (id(loss), asked_for, donated, *map(id, fixed))
-        place = self._places.get(key)
-        if place is not None and place.surroundings.changed() is None:
+        key = (make, *loss_key(loss), asked_for, donated, *map(id, fixed))
+        place = self._place(key)
+        if place is not None:
             return place
-        fixed = (donated, *fixed)
-        new = Known(make, loss, fixed, Surroundings(loss, *around), asked_for)
+        new = Known(make, loss, around, donated, fixed, asked_for, self.note_gone)
         if new.name in self._restless and not asked_for:
             return None
         unseen = None if asked_for else new.surroundings.unseen
-        with LOCK:
+        with self._locked():
             if unseen is not None:
                 self._tell(new, unseen)
-            known = self._find(new) if unseen is None else None
-            if known is None and unseen is None:
-                return None
-            place = self._places[key] = Place(loss, fixed, new.surroundings, known)
-            if len(self._places) > _MOST:
-                self._drop(next(iter(self._places)))
+                return self._put(key, new, None)
+            known = self._found(new)
+            return None if known is None else self._put(key, new, known)
+
+    def share(
+        self,
+        title: str,
+        make: Callable[..., Any],
+        loss: Any,
+        around: tuple[Any, ...],
+        asked_for: bool,
+        *fixed: Any,
+    ) -> Place:
+        """Return where the jitted ``make(loss, *fixed)`` is, for an equal loss and equal `fixed`.
+
+        What may change without a sign makes it another one each time, unless it is `asked_for`.
+        """
+        key = (make, *loss_key(loss), asked_for, *map(id, fixed))
+        place = self._place(key)
+        if place is not None and place.known is not None:
+            return place
+        new = Known(make, loss, around, (), fixed, asked_for, self.note_gone, title)
+        if new.surroundings.unseen is not None and not asked_for:
+            return Place.of(new, new)
+        with self._locked():
+            return self._put(key, new, self._serving(new) or self._keep(new))
+
+    def _place(self, key: tuple[Any, ...]) -> Place | None:
+        place = self._places.get(key)
+        if place is None or place.owner() is None:
+            return None
+        return place if place.surroundings.changed() is None else None
+
+    def _put(self, key: tuple[Any, ...], new: Known, known: Known | None) -> Place:
+        self._places[key] = place = Place.of(new, known)
+        if len(self._places) > _MOST:
+            self._places.pop(next(iter(self._places))).forget()
         return place
 
-    def check_settled(self, known: Known) -> None:
+    def check_settled(self, known: Known, around: Surroundings) -> None:
         """See to it that a step which changes its own surroundings runs as it is from now on.
 
-        Called after each run that has recorded. Where somebody has asked for recording, what the
-        step itself has changed while it was recorded counts as it is by then.
+        Called after each run that has recorded, with the surroundings of its loss. Where somebody
+        has asked for recording, what the step itself has changed counts as it is by then.
         """
         known.recordings = known.run.recordings
-        name = known.surroundings.changed()
+        name = around.changed()
         if name is None:
             return
         if known.asked_for:
-            known.surroundings.take()
+            around.take()
             return
-        with LOCK:
+        with self._locked():
             self._tell(known, f"it changes {name!r} around it")
             known.note_in(self._restless)
             if known in self._steps:
                 self._steps.remove(known)
             self._forget(known)
 
-    def _find(self, new: Known) -> Known | None:
-        for known in reversed(self._steps):
+    def note_gone(self) -> None:
+        """Let go of what belongs to losses that are gone; called by Python when one goes.
+
+        That may be at any moment, in the middle of what is done here too: then it is done after.
+        """
+        self._some_are_gone = True
+        with self._locked():
+            pass
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with LOCK:
+            if self._is_busy:
+                yield
+                return
+            self._is_busy = True
+            try:
+                yield
+            finally:
+                while self._some_are_gone:
+                    self._some_are_gone = False
+                    self._leave_what_is_gone()
+                self._is_busy = False
+
+    def _leave_what_is_gone(self) -> None:
+        for key in [key for key, place in self._places.items() if place.owner() is None]:
+            self._places.pop(key).forget()
+        self._refused[:] = [known for known in self._refused if not known.is_left()]
+        left = self._waiting()
+        for known in [known for known in self._steps if known.is_left()]:
+            self._steps.remove(known)
+            self._note_wasted(known)
+            left.append(known)
+        for known in left[:-_MOST_WAITING]:
+            vars(known).pop("run", None)  # the circle in which a step waits for its end
+        self._unheld[:] = map(weakref.ref, left[-_MOST_WAITING:])
+
+    def _note_wasted(self, known: Known) -> None:
+        if len(self._wasted) > _MOST:
+            self._wasted.clear()
+        self._wasted[known.name] += known.was_for_nothing
+
+    def _found(self, new: Known) -> Known | None:
+        known = self._serving(new)
+        if known is not None:
+            return known
+        like = [x for x in self._steps if x.name == new.name and x.was_for_nothing]
+        many = len(like) + self._wasted[new.name] >= _MANY
+        if many and not any(x.serves(new) for x in self._refused):
+            self._refused[:] = [new]
+            if new.name not in self._warned:
+                new.note_in(self._warned)
+                like += [x for x in self._waiting() if x.name == new.name]
+                warn_of_anew("train_step", _reason(like, new))
+            return None
+        return self._keep(new)
+
+    def _serving(self, new: Known) -> Known | None:
+        waiting = self._waiting()
+        for known in (*reversed(self._steps), *waiting):
             if known.serves(new):
-                self._steps.remove(known)
+                known.take_up(new)
+                if known in waiting:
+                    self._unheld.remove(weakref.ref(known))
+                    self._wasted[known.name] -= known.was_for_nothing
+                else:
+                    self._steps.remove(known)
                 self._steps.append(known)
                 return known
-        unused = [x for x in self._steps if x.resembles(new) and x.was_for_nothing]
-        if len(unused) >= _MANY and not any(x.serves(new) for x in self._refused):
-            self._refused[:] = [new]
-            if not any(x.warned for x in unused):
-                new.warned = unused[0].warned = True
-                warn_of_anew("train_step", _reason(unused[-1], new))
-            return None
+        return None
+
+    def _waiting(self) -> list[Known]:
+        """Return the steps that are left to the garbage collector."""
+        return [known for known in (gone() for gone in self._unheld) if known is not None]
+
+    def _keep(self, new: Known) -> Known:
         self._steps.append(new)
         while len(self._steps) > _MOST or (
             len(self._steps) > 2 and self._kept_bytes() > _MOST_BYTES
@@ -208,12 +226,7 @@ class KnownSteps:
 
     def _forget(self, gone: Known) -> None:
         for key in [key for key, place in self._places.items() if place.known is gone]:
-            self._drop(key)
-
-    def _drop(self, key: Any) -> None:
-        """Forget what is at a place, whoever still holds it, such as a training state."""
-        place = self._places.pop(key)
-        place.known, place.loss, place.surroundings = None, None, _NOTHING
+            self._places.pop(key).forget()
 
     def _tell(self, known: Known, reason: str) -> None:
         """Say once for each loss why its steps are not recorded."""
@@ -228,10 +241,13 @@ class KnownSteps:
 
 
 STEPS = KnownSteps()
-_NOTHING = Surroundings(None)
 
 
-def _reason(old: Known, new: Known) -> str:
+def _reason(like: list[Known], new: Known) -> str:
+    """Say why a step is another one than those of the same code, as far as these are there."""
+    if not like:
+        return "its loss is another one each time: define functions once"
+    old = like[0]
     if old.loss is new.loss:
         name = old.surroundings.changed()
     else:
@@ -242,7 +258,3 @@ def _reason(old: Known, new: Known) -> str:
         f"the loss finds another {name!r} around it each time: pass what changes in the data, "
         "define functions once"
     )
-
-
-def _equal(x: Any, y: Any) -> bool:
-    return type(x) is type(y) and type(x).__eq__ is not object.__eq__ and bool(x == y)

@@ -16,7 +16,7 @@ from portanet.optimizers.complex_parts import is_complex
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.record.host import Counter
 from portanet.training.precision.loss_scale import is_scaled
-from portanet.training.rules import bare, numbers_of, with_numbers
+from portanet.training.rules import bare, equal, numbers_of, with_numbers
 from portanet.training.state import TrainState
 
 _MOST_GROUPS = 8
@@ -244,7 +244,7 @@ def _groups(rules: Sequence[Any], leaves: Sequence[Any]) -> tuple[tuple[int, ...
     """Return which parameters have one rule and one dtype, None if some have to stay apart."""
     if rules[0] is None:
         return None
-    if all(rule == rules[0] for rule in rules) and len({x.dtype for x in leaves}) == 1:
+    if all(equal(rule, rules[0]) for rule in rules) and len({x.dtype for x in leaves}) == 1:
         if not rules[0].joinable or is_complex(leaves[0]):
             return None
         return (tuple(range(len(leaves))),)
@@ -253,7 +253,7 @@ def _groups(rules: Sequence[Any], leaves: Sequence[Any]) -> tuple[tuple[int, ...
         if rule is None or is_complex(x) or not rule.separable:
             return None
         for own, dtype, places in found:
-            if rule == own and x.dtype == dtype:
+            if equal(rule, own) and x.dtype == dtype:
                 places.append(place)
                 break
         else:

@@ -63,9 +63,22 @@ def divided(rules: tuple[Rule | None, ...]) -> tuple[RuleSet, Numbers]:
     kinds: list[Rule] = []
     places: list[int | None] = []
     for rule in rules:
-        if rule is not None and rule not in kinds:
+        place = next((i for i, kind in enumerate(kinds) if equal(rule, kind)), len(kinds))
+        if rule is not None and place == len(kinds):
             kinds.append(rule)
-        places.append(None if rule is None else kinds.index(rule))
+        places.append(None if rule is None else place)
     found = RuleSet(tuple(map(bare, kinds)), tuple(places)), tuple(map(numbers_of, kinds))
     DIVIDED.put(id(rules), (rules, *found))
     return found
+
+
+def equal(x: Any, y: Any) -> bool:
+    """Whether two objects say that they are equal, which those that hold arrays cannot."""
+    if x is y:
+        return True
+    if type(x) is not type(y) or type(x).__eq__ is object.__eq__:
+        return False
+    try:
+        return bool(x == y)
+    except Exception:  # of an array that is asked whether it is true
+        return False

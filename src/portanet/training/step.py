@@ -7,11 +7,9 @@ from typing import Any
 from portanet import optimizers
 from portanet.errors import ArgumentError, shown
 from portanet.training.compiled import compiled_step, repeated_step
-from portanet.training.forward import forget
 from portanet.training.gradients import Array, Loss, check_loss, gradients
 from portanet.training.joined import joined_step
 from portanet.training.known import STEPS
-from portanet.training.minimization.recorded import forget_recorded
 from portanet.training.precision.loss_scale import overflowed
 from portanet.training.state import TrainState, check_state
 from portanet.training.together import compiled_step_together, is_together, own_gradients
@@ -222,9 +220,9 @@ def _updated(ts: TrainState, grads: Tree, states: Tree) -> TrainState:
 def clear_steps() -> None:
     """Forget the recorded steps, forward runs and full-batch losses, and the memory they keep.
 
-    They hold the last losses and models too, and what these captured. They are bounded, at most 64
-    steps and 256 MiB beside the arrays that a loss captured; afterwards each is recorded anew when
-    it is next asked for.
+    There are at most 64 of them, with 256 MiB beside what a loss captured. None keeps its loss
+    alive: a step goes with its loss, at the latest when the garbage collector comes, unless it is
+    small and may serve the next loss that is alike. Each is recorded anew when next asked for.
 
     Examples
     --------
@@ -232,5 +230,3 @@ def clear_steps() -> None:
     >>> pn.training.clear_steps()
     """
     STEPS.clear()
-    forget()
-    forget_recorded()

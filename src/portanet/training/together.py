@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from portanet import optimizers, trees
@@ -26,7 +27,7 @@ from portanet.tracing.record.host import Varying
 from portanet.training.compiled import recorded_result
 from portanet.training.flat import Flat
 from portanet.training.gradients import Loss, check_loss, checked, gradients
-from portanet.training.known import STEPS, Known
+from portanet.training.known import STEPS
 from portanet.training.layout import Layout, Layouts
 from portanet.training.objective import own_part
 from portanet.training.precision.loss_scale import is_scaled, overflowed, rejected, tolerant
@@ -122,10 +123,12 @@ def compiled_step_together(
     return _structured_step(loss, data, ts, slowly, donate)
 
 
-def _recorded(*args: Any) -> Known | None:
-    """Return what `KnownSteps.find` finds, None where it runs as it is."""
+def _recorded(*args: Any) -> Callable[..., Any] | None:
+    """Return the step that `KnownSteps.find` finds, None where it runs as it is."""
     place = STEPS.find(*args)
-    return None if place is None else place.known
+    if place is None or place.known is None:
+        return None
+    return partial(recorded_result, place.known, place.surroundings)
 
 
 def _flat_step(
@@ -133,19 +136,19 @@ def _flat_step(
 ) -> _Result | None:
     flat, vector, rule_state = kept
     layout, donated = flat.layout, (0, 1) if donate else ()
-    known = _recorded(_flat_gradients, loss, (ts.model,), slowly, (), ts.model, layout)
-    if known is None:
+    step = _recorded(_flat_gradients, loss, (ts.model,), slowly, (), ts.model, layout)
+    if step is None:
         return None
     data, part = own_part(loss, data)
     weight = Varying(weight_of(part))
-    value, stats, states, own = recorded_result(known, (vector, ts.states, weight, data))
+    value, stats, states, own = step((vector, ts.states, weight, data))
     inner = _inner(layout)
     update = _recorded(_flat_update, optimizers.update, (inner.rule,), slowly, donated, inner)
     args = vector, rule_state, flat.numbers, _mean(own, part)
     if update is None:
         vector, rule_state = _flat_update(None, inner)(*args)
     else:
-        vector, rule_state = recorded_result(update, args)
+        vector, rule_state = update(args)
     after = flat.after(ts.__dict__, states, vector, rule_state, None)
     if donate and "flat" in ts.__dict__:
         ts.end()
@@ -196,12 +199,12 @@ def _structured_step(
     state = ts.optimizer_state
     assert state is not None
     scaled = is_scaled(ts.model)
-    known = _recorded(_structured_gradients, loss, (ts.model,), slowly, (), ts.model)
-    if known is None:
+    step = _recorded(_structured_gradients, loss, (ts.model,), slowly, (), ts.model)
+    if step is None:
         return None
     data, part = own_part(loss, data)
     with tolerant() if scaled else nullcontext():
-        done = recorded_result(known, (ts.parameters, ts.states, Varying(weight_of(part)), data))
+        done = step((ts.parameters, ts.states, Varying(weight_of(part)), data))
     value, stats, states, vectors = done
     states = agreed(ts, states)
     if overflowed(ts.model, states):
@@ -216,7 +219,7 @@ def _structured_step(
     if update is None:
         parameters, rule_states = _structured_update(None, *fixed)(*args)
     else:
-        parameters, rule_states = recorded_result(update, args)
+        parameters, rule_states = update(args)
     state = OptimizerState(state.structure, state.rules, rule_states, state.frozen)
     after = ts.replaced(
         parameters=parameters, states=states, optimizer_state=state, step=ts.step + 1

@@ -18,9 +18,8 @@ class _LinearRule(Rule):
 
     def vjp(self, primitive, cotangent, result, args, kwargs, argnums):
         xp, (x, weight) = primitive.xp, args[:2]
-        rows = _rows(xp, cotangent)
         return [
-            (_input_cotangent, _weight_cotangent, _bias_cotangent)[i](xp, rows, x, weight)
+            (_input_cotangent, _weight_cotangent, _bias_cotangent)[i](xp, cotangent, x, weight)
             for i in argnums
         ]
 
@@ -48,21 +47,26 @@ def _rows(xp: Any, x: Any) -> Any:
 
 
 def _product(xp: Any, x: Any, weight: Any) -> Any:
-    y = xp.matmul(_rows(xp, x), xp.matrix_transpose(weight))
-    return y if x.ndim == 2 else xp.reshape(y, (*x.shape[:-1], weight.shape[0]))
+    return _times(xp, x, xp.matrix_transpose(weight))
 
 
-def _input_cotangent(xp: Any, rows: Any, x: Any, weight: Any) -> Any:
-    g = xp.matmul(rows, conj(xp, weight))
-    return g if x.ndim == 2 else xp.reshape(g, x.shape)
+def _times(xp: Any, x: Any, matrix: Any) -> Any:
+    """Multiply all rows of an array at once with a matrix; a vector is one row."""
+    if x.ndim <= 2:
+        return xp.matmul(x, matrix)
+    return xp.reshape(xp.matmul(_rows(xp, x), matrix), (*x.shape[:-1], matrix.shape[1]))
 
 
-def _weight_cotangent(xp: Any, rows: Any, x: Any, weight: Any) -> Any:
-    return xp.matmul(xp.matrix_transpose(rows), conj(xp, _rows(xp, x)))
+def _input_cotangent(xp: Any, g: Any, x: Any, weight: Any) -> Any:
+    return _times(xp, g, conj(xp, weight))
 
 
-def _bias_cotangent(xp: Any, rows: Any, x: Any, weight: Any) -> Any:
-    return xp.sum(rows, axis=0)
+def _weight_cotangent(xp: Any, g: Any, x: Any, weight: Any) -> Any:
+    return xp.matmul(xp.matrix_transpose(_rows(xp, g)), conj(xp, _rows(xp, x)))
+
+
+def _bias_cotangent(xp: Any, g: Any, x: Any, weight: Any) -> Any:
+    return xp.sum(_rows(xp, g), axis=0)
 
 
 def _of_entries(xp: Any, x: Any, weight: Any, bias: Any = None) -> Any:

@@ -20,12 +20,14 @@ import numpy as np
 
 from portanet.tape.ops.batching import elementwise
 from portanet.tape.ops.card import Card, Role
+from portanet.tape.ops.extremes import bounding
 from portanet.tape.ops.form import Form, by_entries, called, kind_of, np_dtype, operand
 from portanet.tape.ops.words import MAXIMUM, MINIMUM, Chosen, Clipped, Words
 from portanet.tape.rule import Elementwise, is_complex
 
 _POWERS = {(int, -1): "reciprocal", (int, 2): "square", (float, 0.5): "sqrt"}  # NumPy's shortcuts
 _FORESEEN = 512  # entries of a mask that branches get along with
+_NEW = 2048  # entries that NumPy chooses into new memory as soon as anybody could into its own
 _BITS = "portanet_bits({0}) %s portanet_bits({1})"
 
 
@@ -123,6 +125,8 @@ def _clip(xp: Any, x: Any, /, min: Any = None, max: Any = None) -> Any:
 def _where_form(call: Any, condition: Any, x: Any, y: Any) -> Form | None:
     if kind_of(condition) != "b":
         return None
+    if _FORESEEN < call.result.size <= _NEW:
+        return Form(fresh=f"{{np.where}}({{0}}, {operand(call, 1)}, {operand(call, 2)})")
     # NumPy's own function, which stands for a constant, fills no memory that it is given.
     if call.result.size > _FORESEEN and call.primitive.compute is not np.where:
         return by_entries(call)
@@ -201,12 +205,12 @@ CARDS = [
     ),
     Card("nextafter", Elementwise(lambda xp, d, y, a, b: d, nothing), numpy="nextafter"),
     Card(
-        "maximum", Elementwise(_maximum_first, _maximum_second), numpy="maximum",
-        words=Words(*("portanet_maximum({0}, {1})",) * 2, helpers=(MAXIMUM,)),
+        "maximum", Elementwise(_maximum_first, _maximum_second), numpy=bounding("maximum"),
+        words=Words(*("portanet_maximum({0}, {1})",) * 2, helpers=(MAXIMUM,)), fresh=True,
     ),
     Card(
-        "minimum", Elementwise(_minimum_first, _minimum_second), numpy="minimum",
-        words=Words(*("portanet_minimum({0}, {1})",) * 2, helpers=(MINIMUM,)),
+        "minimum", Elementwise(_minimum_first, _minimum_second), numpy=bounding("minimum"),
+        words=Words(*("portanet_minimum({0}, {1})",) * 2, helpers=(MINIMUM,)), fresh=True,
     ),
     Card(
         "clip_between", Elementwise(_clip_array, _clip_low, _clip_high),

@@ -66,10 +66,16 @@ def bounded_form(call: Any, x: Any) -> Form | None:
 
 
 def _share_form(call: Any, own: Any, other: Any) -> Form | None:
-    first, second = operand(call, 0), operand(call, 1)
-    differ = f"where={{np.not_equal}}({first}, {second})"
-    gap = f"{{out}}.fill(0); {{np.subtract}}({first}, {second}, {{out}}, {differ}); "
-    return _of_odds(call, gap, "{out}")
+    texts = operand(call, 0), operand(call, 1)
+    gap = f"{{np.subtract}}({', '.join(texts)}, {{out}}"
+    if any(type(x) in (int, float) and math.isfinite(x) for x in (own, other)):
+        return _of_odds(call, f"{gap}); ", "{out}")
+    # Two infinities that are the same have no difference. A mask takes 1.2 µs of 3.3 for 240.
+    careful = f"{gap}, where={{np.not_equal}}({', '.join(texts)}))"
+    number = next((i for i, x in enumerate((own, other)) if not getattr(x, "shape", ())), None)
+    if number is not None:
+        careful = f"{gap}) if {{np.isfinite}}({texts[number]}) else {careful}"
+    return _of_odds(call, f"{{out}}.fill(0); {careful}; ", "{out}")
 
 
 def _of_odds(call: Any, before: str, logarithm: str) -> Form | None:
@@ -79,8 +85,8 @@ def _of_odds(call: Any, before: str, logarithm: str) -> Form | None:
     if call.result.size > SPARED:
         return by_entries(call)
     far = largest_exponent(np_dtype(call.result.dtype))
-    steps = f"{before}{{np.minimum}}({logarithm}, {{number:{far!r}}}, out={{out}}); "
-    steps += "{np.exp}({out}, {out}); " + _SHARE_OF_ODDS
+    clip = f"{{np._core.umath.clip}}({logarithm}, {{number:-inf}}, {{number:{far!r}}}, {{out}}); "
+    steps = before + clip + "{np.exp}({out}, {out}); " + _SHARE_OF_ODDS
     return Form(steps, elementwise=not before, rows=True)
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import numpy as np
-
 from portanet.tape.ops.sums import LONG
 from portanet.tape.ops.table import CARDS
-from portanet.tracing.plan.form import Planned, reshaped
+from portanet.tracing.plan.form import Planned, flattened
 from portanet.tracing.program import Operation, Program, Variable
 
 _FLOATS = ("float32", "float64")
@@ -65,7 +63,7 @@ def _factors(operation: Operation) -> tuple[Any, Any] | None:
 def _dot(operation: Operation, x: Any, y: Any) -> list[Operation]:
     """Return the operations that leave the dot product, or its share, in the result."""
     made: dict[Variable, Operation] = {}
-    factors = [_flat(array, made) for array in (x, y)]
+    factors = [flattened(array, made) for array in (x, y)]
     if operation.card is _SUM:
         return [*made.values(), Operation(_DOT, factors, {}, operation.result)]
     total, count = Variable((), operation.result.dtype), float(operation.args[0].size)
@@ -74,15 +72,3 @@ def _dot(operation: Operation, x: Any, y: Any) -> list[Operation]:
         Operation(_DOT, factors, {}, total),
         Operation(_DIVISION, [total, count], {}, operation.result),
     ]
-
-
-def _flat(array: Any, made: dict[Variable, Operation]) -> Any:
-    """Return an array with one axis; what makes one is added to `made`."""
-    if len(array.shape) == 1:
-        return array
-    shape = (array.size,)
-    if not isinstance(array, Variable):
-        return np.reshape(array, shape)
-    if array not in made:
-        made[array] = reshaped(array, Variable(shape, array.dtype))
-    return made[array].result

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from portanet.tape.ops.card import Card
 from portanet.tape.ops.form import Form
 from portanet.tape.ops.table import CARDS
-from portanet.tracing.program import Operation, Variable, variables
+from portanet.tracing.program import Operation, Variable
 
 
 def form_of(operation: Operation) -> Form | None:
@@ -47,14 +49,25 @@ def copied(x: Any, result: Variable) -> Operation:
     return Operation(COPY, [x], {}, result)
 
 
-def reshaped(x: Any, result: Variable) -> Operation:
+def reshaped(x: Variable, result: Variable) -> Operation:
     """Return the operation that looks at an array in the shape of `result`."""
-    return Operation(_RESHAPING, [x, result.shape], {}, result, tuple(variables(x)))
+    return Operation(_RESHAPING, [x, result.shape], {}, result, (x,))
 
 
-def permuted(x: Any, result: Variable, axes: tuple[int, ...]) -> Operation:
+def flattened(array: Any, made: dict[Variable, Operation]) -> Any:
+    """Return an array with one axis; what makes one is added to `made`."""
+    if len(array.shape) == 1:
+        return array
+    if not isinstance(array, Variable):
+        return np.reshape(array, (-1,))
+    if array not in made:
+        made[array] = reshaped(array, Variable((array.size,), array.dtype))
+    return made[array].result
+
+
+def permuted(x: Variable, result: Variable, axes: tuple[int, ...]) -> Operation:
     """Return the operation that looks at an array with its axes in another order."""
-    return Operation(_PERMUTING, [x, axes], {}, result, tuple(variables(x)))
+    return Operation(_PERMUTING, [x, axes], {}, result, (x,))
 
 
 class NumPy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portanet.tape.ops.card import Role
-from portanet.tracing.plan.form import reshaped
+from portanet.tracing.plan.form import flattened, reshaped
 from portanet.tracing.plan.transposes import is_transpose
 from portanet.tracing.program import Operation, Program, Variable
 
@@ -31,7 +31,8 @@ def _is_row_product(operation: Operation) -> bool:
 
 
 def _turned(operation: Operation, matrix: Any) -> list[Operation]:
-    x, result = operation.args[0], operation.result
-    row, column = Variable((x.size,), x.dtype), Variable((result.size,), result.dtype)
+    made: dict[Variable, Operation] = {}
+    row, result = flattened(operation.args[0], made), operation.result
+    column = Variable((result.size,), result.dtype)
     product = Operation(operation.primitive, [matrix, row], {}, column)
-    return [reshaped(x, row), product, reshaped(column, result)]
+    return [*made.values(), product, reshaped(column, result)]

@@ -18,8 +18,8 @@ from portanet.tracing.program import Operation, Program, Variable, variables
 # The differences of n points in d dimensions, as (n, n, d) and as (d, n, n): 362 and 84 µs for n of
 # 200 and d of 4, 586 and 354 for 200 and 16, 10.3 and 4.1 for 32 and 4, 3.1 and 2.2 for 16 and 4,
 # 4.7 and 4.8 for 16 and 16, 97 and 78 for 64 and 32.
-SHORT, LONG = 16, 16
-"""Length of a last axis up to which, and of the one before it from which on, that pays."""
+SHORT, LONG, ROWS = 16, 16, 256
+"""The longest last axis, the shortest one before it and the fewest rows for which that pays."""
 _SMALL = 4  # times an operand of another shape has to be smaller, as it is copied
 
 Shape = tuple[int, ...]
@@ -53,7 +53,8 @@ def _group(program: Program) -> set[Variable]:
 
 
 def _is_short(shape: Shape) -> bool:
-    return len(shape) > 1 and 1 < shape[-1] <= SHORT and shape[-2] >= LONG
+    long = len(shape) > 1 and shape[-2] >= LONG and math.prod(shape[:-1]) >= ROWS
+    return long and 1 < shape[-1] <= SHORT
 
 
 def _kept(operation: Operation, group: set[Variable]) -> set[Variable]:

@@ -12,16 +12,18 @@ import numpy as np
 
 from portanet.tape.ops.card import Role
 from portanet.tape.ops.table import CARDS
-from portanet.tracing.plan.form import COPY, Planned, reshaped
+from portanet.tracing.plan.form import Planned, copied, reshaped
 from portanet.tracing.plan.simplify import key_of
 from portanet.tracing.program import Operation, Program, Variable
 
 _FLOATS = ("float32", "float64")
 _JOINING, _INDEXING = Planned(CARDS["concat_arrays"]), Planned(CARDS["getitem"])
-# Two rows take 0.5 to 0.65 of the time of two products, 8 rows 0.75 to 0.95, more of them no less.
-# With matrices of more numbers some sizes take three times as long.
-_MOST_ROWS = 16
-_MOST_NUMBERS = 1 << 17  # of the matrix, for each row
+# Two rows take 0.5 to 0.65 of the time of two products, 8 rows 0.75 to 0.95. Of more rows or larger
+# matrices some take three times as long: 8 rows with 256 x 256 turned over.
+_FEW, _MOST = 16, 1 << 17  # rows, and times the numbers of the matrix
+# With 32 x 32 two times 64 rows take 0.8, 128 rows 0.9 and three times 256 rows 0.94 of the time,
+# with 64 x 64 two times 32 rows 0.9 and with 128 x 128 1.16. To copy 1024 numbers takes 0.2 µs.
+_SMALL, _MANY, _COPIED = 1024, 1 << 15, 1024  # numbers of a matrix, of all rows, of those copied
 
 Products = list[Operation]
 """One operation, or products that become one."""
@@ -31,10 +33,11 @@ def with_stacked_products(program: Program) -> Program:
     """Write ``x m`` and ``y m`` as the rows of one product, of `x` above `y`, with `m`."""
     items: list[Products] = []
     latest: dict[Any, Products] = {}
+    views = {*program.inputs, *(op.result for op in program.operations if op.card.view)}
     for operation in program.operations:
         key = _matrix(operation)
-        group = latest.get(key) if key is not None else None
-        if group is not None and _suit(group, operation) and _moved(items, group, operation):
+        group = latest.get(key, []) if key is not None else []
+        if group and _suit([*group, operation], views) and _moved(items, group, operation):
             continue
         items.append([operation])
         if key is not None:
@@ -51,7 +54,8 @@ def _matrix(operation: Operation) -> Any:
     if operation.card.role is not Role.PRODUCT:
         return None
     x, matrix = operation.args
-    alike = isinstance(x, Variable) and x.dtype == matrix.dtype and str(x.dtype) in _FLOATS
+    dtype = operation.result.dtype
+    alike = x.dtype == matrix.dtype == dtype and str(dtype) in _FLOATS
     if not alike or len(x.shape) > 2 or not x.shape or len(matrix.shape) != 2:
         return None
     return key_of(matrix)
@@ -61,11 +65,14 @@ def _rows(x: Any) -> int:
     return x.shape[0] if len(x.shape) == 2 else 1
 
 
-def _suit(group: Products, operation: Operation) -> bool:
-    """Whether a product is soonest done together with those of a group."""
-    matrix = operation.args[1]
-    rows = sum(_rows(product.args[0]) for product in (*group, operation))
-    return rows <= _MOST_ROWS and rows * matrix.shape[0] * matrix.shape[1] <= _MOST_NUMBERS
+def _suit(products: Products, views: set[Variable]) -> bool:
+    """Whether some products are soonest done together."""
+    factors, (n, m) = [product.args[0] for product in products], products[0].args[1].shape
+    rows = sum(map(_rows, factors))
+    if rows <= _FEW:
+        return rows * n * m <= _MOST
+    copies = sum(x.size for x in factors if not isinstance(x, Variable) or x in views)
+    return n * m <= _SMALL and rows * max(n, m) <= _MANY and copies <= _COPIED
 
 
 def _moved(items: list[Products], group: Products, operation: Operation) -> bool:
@@ -95,9 +102,9 @@ def _stacked(products: Products, inputs: set[Variable]) -> list[Operation]:
     rows, matrix, dtype = [], products[0].args[1], products[0].result.dtype
     for product in products:
         x = product.args[0]
-        if x in inputs:
+        if not isinstance(x, Variable) or x in inputs:
             x = Variable(x.shape, dtype)
-            made.append(Operation(COPY, [product.args[0]], {}, x))
+            made.append(copied(product.args[0], x))
         if len(x.shape) == 1:
             made.append(reshaped(x, Variable((1, *x.shape), dtype)))
         rows.append(x if len(x.shape) == 2 else made[-1].result)

@@ -29,9 +29,10 @@ def with_turned_operands(program: Program) -> Program:
         return program
     made = {operation.result: operation for operation in program.operations}
     operations: list[Operation] = []
+    copies: dict[Variable, Variable] = {}
     for operation in program.operations:
         if _is_packed(operation, made):
-            operations += _turned(operation)
+            operations += _turned(operation, copies)
         else:
             operations.append(operation)
     return Program(program.inputs, operations, program.outputs)
@@ -43,7 +44,7 @@ def _has_kernels_for_small_matrices() -> bool:
     found: Any = np.show_config(mode="dicts")
     features = found.get("SIMD Extensions", {})
     known = {*features.get("baseline", ()), *features.get("found", ())}
-    library = found["Build Dependencies"]["blas"].get("name", "")
+    library = found.get("Build Dependencies", {}).get("blas", {}).get("name", "")
     return "openblas" in library and not known.isdisjoint(("AVX512_SKX", "X86_V4"))
 
 
@@ -66,12 +67,13 @@ def _is_packed(operation: Operation, made: Mapping[Variable, Operation]) -> bool
     return m * n > _RESULT and k >= _TERMS and m * k * n <= LARGEST
 
 
-def _turned(operation: Operation) -> list[Operation]:
+def _turned(operation: Operation, copies: dict[Variable, Variable]) -> list[Operation]:
+    """Return what computes a product; `copies` are those of second operands, made once."""
     x, y = operation.args
     if x.size > y.size:
-        copy = Variable(y.shape, y.dtype)
-        product = Operation(operation.primitive, [x, copy], operation.options, operation.result)
-        return [copied(y, copy), product]
+        made = [] if y in copies else [copied(y, copies.setdefault(y, Variable(y.shape, y.dtype)))]
+        args = [x, copies[y]]
+        return [*made, Operation(operation.primitive, args, operation.options, operation.result)]
     over, copy, back = (Variable(s, x.dtype) for s in (x.shape[::-1], x.shape[::-1], x.shape))
     return [
         permuted(x, over, (1, 0)),

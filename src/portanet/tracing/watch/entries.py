@@ -101,7 +101,10 @@ class Attribute(Entry):
     __slots__ = ()
 
     def now(self) -> Any:
-        return getattr(self.holder, self.key, MISSING)
+        try:
+            return getattr(self.holder, self.key, MISSING)
+        except ReferenceError:  # a holder that is not held, and gone
+            return MISSING
 
     def condition(self, named: Naming) -> str:
         return f"{named(self.holder)}.{self.key} is {named(self.held)}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any
+from weakref import proxy
 
-from portanet.tracing.watch.entries import condition
+from portanet.tracing.watch.entries import Attribute, condition
 from portanet.tracing.watch.walk import Walk
 
 
@@ -17,6 +18,8 @@ class Surroundings:
     ----------
     *roots : object
         The first is known by its code.
+    unheld : object, optional
+        Whose attributes are watched without keeping it alive; it is there whenever it is asked.
 
     Attributes
     ----------
@@ -33,12 +36,15 @@ class Surroundings:
 
     __slots__ = ("_entries", "code", "generators", "unchanged", "unseen")
 
-    def __init__(self, *roots: Any) -> None:
+    def __init__(self, *roots: Any, unheld: Any = None) -> None:
         self.code = _code(roots[0])
         walks = list(map(Walk, roots))
         self._entries = [entry for walk in walks for entry in walk.entries]
         self.generators = [found for walk in walks for found in walk.generators]
         self.unseen = next((walk.unseen for walk in walks if walk.unseen), None)
+        for entry in self._entries:
+            if entry.holder is unheld and isinstance(entry, Attribute):
+                entry.holder = proxy(unheld)
         self.unchanged = condition(self._entries)
 
     def changed(self) -> str | None:

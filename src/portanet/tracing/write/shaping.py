@@ -16,7 +16,7 @@ from portanet.tape.ops.form import kind_of
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage
 from portanet.tracing.program import Opaque, Variable
-from portanet.tracing.write.wording import Ones, Wording
+from portanet.tracing.write.wording import Filled, Wording
 
 
 class Shaping(Wording):
@@ -95,7 +95,7 @@ class Shaping(Wording):
         assert step.form is not None
         assert step.form.number is not None
         operands = map(self._number, step.operation.args)
-        ones = Ones(self, step.result.dtype)
+        ones = Filled(self, step.result.dtype, 1.0)
         return step.form.number.format(*operands, ones=ones, np=self._numpy)
 
     def _number(self, x: Any) -> str:

@@ -28,20 +28,37 @@ class _Numbers:
         return self.wording.constant(np.asarray(float(text), self.dtype))
 
 
-class Ones:
-    """What ``{ones:3,1}`` in a form becomes: an array of ones of that shape."""
+class Filled:
+    """What ``{ones:3,1}`` in a form becomes: an array of that shape with one number all over."""
 
-    def __init__(self, wording: Wording, dtype: Any) -> None:
+    def __init__(self, wording: Wording, dtype: Any, number: float) -> None:
         self.wording = wording
         self.dtype = dtype
+        self.number = number
 
     def __format__(self, text: str) -> str:
-        return self.wording.constant(_ones(tuple(map(int, text.split(","))), self.dtype))
+        shape = tuple(map(int, text.split(",")))
+        return self.wording.constant(_filled(shape, self.number, self.dtype))
 
 
 @lru_cache(maxsize=256)
-def _ones(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    return np.ones(shape, dtype)
+def _filled(shape: tuple[int, ...], number: float, dtype: Any) -> np.ndarray:
+    return np.full(shape, number, dtype)
+
+
+class _Lower:
+    """What ``{lower:3,4,0}`` in a form becomes: the mask of what lies up to a diagonal."""
+
+    def __init__(self, wording: Wording) -> None:
+        self.wording = wording
+
+    def __format__(self, text: str) -> str:
+        return self.wording.constant(_lower(*map(int, text.split(","))))
+
+
+@lru_cache(maxsize=256)
+def _lower(n: int, m: int, k: int) -> np.ndarray:
+    return np.tri(n, m, k, np.bool_)
 
 
 class Wording:
@@ -89,7 +106,9 @@ class Wording:
         return form.format(
             *operands,
             out=out,
-            ones=Ones(self, dtype),
+            ones=Filled(self, dtype, 1.0),
+            zeros=Filled(self, dtype, 0.0),
+            lower=_Lower(self),
             call=call,
             number=_Numbers(self, dtype),
             np=self._numpy,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from typing import Any
 
 from portanet.errors import ArgumentError, BackendNotAvailableError, shown
+from portanet.io.atomic import replace
 from portanet.plots._figure import silent_figure
 from portanet.plots.curves import VALIDATION, saved_curves
 from portanet.training.callbacks.base import Callback
@@ -40,7 +42,8 @@ class CSVLogger(Callback):
     Parameters
     ----------
     path : str or path
-        The file has a line an epoch, that of a run that is taken up again too. It is replaced.
+        The file has a line an epoch, that of a run that is taken up again too. It is replaced at
+        once, so that whoever reads it meanwhile sees whole lines.
 
     Raises
     ------
@@ -62,12 +65,12 @@ class CSVLogger(Callback):
         check_folder("CSVLogger", self._path)
 
     def on_epoch(self, run: Run) -> None:
-        names = _numbers(run.history)
-        with open(self._path, "w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file)
-            table.writerow(["epoch", *names])
-            for epoch, row in enumerate(run.history.rows, 1):
-                table.writerow([epoch, *(row.get(name, "") for name in names)])
+        names, file = _numbers(run.history), io.StringIO(newline="")
+        table = csv.writer(file)
+        table.writerow(["epoch", *names])
+        for epoch, row in enumerate(run.history.rows, 1):
+            table.writerow([epoch, *(row.get(name, "") for name in names)])
+        replace(self._path, file.getvalue().encode())
 
 
 class TensorBoard(Callback):

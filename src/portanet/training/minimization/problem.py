@@ -9,12 +9,13 @@ from typing import Any
 
 from portanet import trees
 from portanet.autodiff.gradients import evaluate
-from portanet.errors import ArgumentError, DTypeError, ParameterTreeError, TracedValueError, shown
+from portanet.errors import ArgumentError, DTypeError, ParameterTreeError, shown
 from portanet.interface import array_namespace, backend_of, dtype_name, same_dtype
 from portanet.optimizers.complex_parts import as_given, as_real
 from portanet.optimizers.state import dotted_paths, flatten_entries
+from portanet.training.advice import REFUSALS, raise_with_advice
 from portanet.training.gradients import check_loss, checked
-from portanet.training.minimization.recorded import Recorded
+from portanet.training.recorded import Recorded
 from portanet.training.state import TrainState, check_state
 from portanet.trees import Tree
 
@@ -148,12 +149,9 @@ class Problem:
         def replayed(*arrays: Array) -> Any:
             try:
                 return run(*arrays, *fixed)
-            except (TracedValueError, ArgumentError) as error:
-                if "pn.jit" not in error.message:
-                    raise  # of the loss, not of recording it
-                raise type(error)(
-                    f"{error}. {given.verb}(..., jit=False) does not record the loss"
-                ) from error
+            except REFUSALS as error:
+                advice = f"{given.verb}(..., jit=False) does not record the loss"
+                raise_with_advice(error, advice)
 
         return replayed
 
