@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from portanet.training import TrainState, train_step
 
 torch = pytest.importorskip("torch")
 
-MODEL = pn.Chain(pn.Dense(3, 5, pn.tanh), pn.BatchNorm(5), pn.Dropout(0.3), pn.Dense(5, 2))
-LOSS = pn.MSELoss()
+MODEL: pn.Layer = pn.Chain(
+    pn.Dense(3, 5, pn.tanh), pn.BatchNorm(5), pn.Dropout(0.3), pn.Dense(5, 2)
+)
+LOSS: Any = pn.MSELoss()
 RULES = {
     "SGD": opt.SGD(0.1),
     "Nesterov": opt.SGD(0.1, momentum=0.8, nesterov=True),
@@ -148,7 +151,8 @@ def test_recorded_and_other_steps_take_turns():
 
 def test_large_parameters_and_those_in_other_order_stay_apart():
     large = pn.Dense(400, 400)
-    ts = TrainState(large, *pn.device("torch")(pn.setup(0, large)), opt.SGD(0.1))
+    ps, st = pn.device("torch")(pn.setup(0, large))
+    ts = TrainState(large, ps, st, opt.SGD(0.1))
     x = torch.ones(2, 400)
     assert not is_joined(train_step(LOSS, (x, x), ts)[2])
     ts, data = start(opt.SGD(0.1))
