@@ -15,7 +15,7 @@ from portanet.errors import DTypeError, ShapeError
 NAMES = list(ELEMENTWISE)
 EPSILON = {"float16": 1e-3, "float32": 1.2e-7, "float64": 2.2e-16}
 # No kink of any activation is among them.
-POINTS = np.concatenate([np.linspace(-9.3, 9.4, 88), [0.01, -0.01, 1e-3, -1e-3]])
+POINTS = np.concatenate([np.linspace(-9.3, 9.4, 88), [0.01, -0.01, 1e-3, -1e-3, 25.0, -25.0]])
 
 
 def _dtypes(backend):
