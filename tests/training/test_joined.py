@@ -18,9 +18,7 @@ from portanet.training import TrainState, train_step
 
 torch = pytest.importorskip("torch")
 
-MODEL: pn.Layer = pn.Chain(
-    pn.Dense(3, 5, pn.tanh), pn.BatchNorm(5), pn.Dropout(0.3), pn.Dense(5, 2)
-)
+MODEL = pn.Chain(pn.Dense(3, 5, pn.tanh), pn.BatchNorm(5), pn.Dropout(0.3), pn.Dense(5, 2))
 LOSS: Any = pn.MSELoss()
 RULES = {
     "SGD": opt.SGD(0.1),
@@ -34,7 +32,7 @@ RULES = {
 }
 
 
-def start(rule, dtype="float32", model=MODEL):
+def start(rule, dtype="float32", model: Any = MODEL):
     rng = np.random.default_rng(2)
     data = rng.normal(size=(7, 3)).astype(dtype), rng.normal(size=(7, 2)).astype(dtype)
     ps, st = pn.setup(0, model, dtype=dtype)
