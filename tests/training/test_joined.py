@@ -161,8 +161,8 @@ def test_large_parameters_and_those_in_other_order_stay_apart():
 class TestDerivativesOfSteps:
     """A step on the way of somebody else's derivative."""
 
-    def through(self, of, reading=torch.enable_grad):
-        """Return the derivative of what is left after two steps with respect to a scale."""
+    def through(self, of, steps, reading=torch.enable_grad):
+        """Return the derivative of what is left after some steps with respect to a scale."""
         scale = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
         ts, (x, y) = start(opt.Adam(0.05), "float64", pn.Dense(3, 2))
         ps = ts.parameters
@@ -177,18 +177,19 @@ class TestDerivativesOfSteps:
                 value, st, stats = LOSS(model, ps, st, data)
                 return value * scale, st, stats
 
-        _, ts = run(TrainState(ts.model, ps, {}, opt.Adam(0.05)), (x, y), 2, loss)
+        _, ts = run(TrainState(ts.model, ps, {}, opt.Adam(0.05)), (x, y), steps, loss)
         with reading():
             trees.leaves(ts.parameters)
         total = sum(p.square().sum() for p in trees.leaves(ts.parameters))
         return torch.autograd.grad(total, scale)[0]
 
     @pytest.mark.parametrize("of", ["parameters", "data", "loss"])
+    @pytest.mark.parametrize("steps", [1, 3])
     @pytest.mark.parametrize("reading", [torch.enable_grad, torch.no_grad])
-    def test_on_the_graph(self, monkeypatch, of, reading):
-        found = self.through(of, reading)
+    def test_on_the_graph(self, monkeypatch, of, steps, reading):
+        found = self.through(of, steps, reading)
         apart(monkeypatch)
-        expected = self.through(of)
+        expected = self.through(of, steps)
         assert expected != 0
         torch.testing.assert_close(found, expected, rtol=1e-13, atol=0)
 
