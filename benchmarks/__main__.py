@@ -16,6 +16,7 @@ from benchmarks import (
     overhead,
     programs,
     standard,
+    torch_layers,
     training,
     workers,
 )
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "loop": loop.loop,
     "full_batch": full_batch.full_batch,
     "programs": programs.programs,
+    "torch_layers": torch_layers.torch_layers,
     "overhead": overhead.overhead,
     "untraced": overhead.untraced,
     "functions": functions.functions,

@@ -91,6 +91,15 @@ def _turned(m: int, k: int, n: int) -> Callable[[], Any]:
     return _recorded(lambda x, w: np.tanh(x @ w.T), (m, k), (n, k))
 
 
+def _two_products(rows: int, n: int) -> Callable[[], Any]:
+    shape = rows, n
+    return _recorded(lambda x, y, w: np.sin(x) @ w + np.cos(y) @ w, shape, shape, (n, n))
+
+
+def _chosen(n: int) -> Callable[[], Any]:
+    return _recorded(lambda x, y: np.sin(np.where(x > 0, x, y)), (n,), (n,))
+
+
 def _biased(m: int, n: int) -> Callable[[], Any]:
     return _recorded(lambda x, b: np.sin(x) + b, (m, n), (n,))
 
@@ -123,6 +132,11 @@ CONSTANTS = (
             ("_TERMS", 32, 24, 128),
         )
     ),
+    *(
+        Constant(f"tracing.plan.stacked_products.{name}", f"twice {m} x {n}", _two_products(m, n))
+        for name, m, n in (("_FEW", 8, 64), ("_MOST", 1, 256), ("_SMALL", 64, 32))
+    ),
+    Constant("backends.numpy.selecting._MANY", "masks of 4096", _chosen(4096)),
     *(
         Constant("tracing.plan.spread_operands.LARGEST", f"bias of {m} x {n}", _biased(m, n))
         for m, n in ((64, 64), (256, 64))

@@ -22,6 +22,12 @@ forward_ad = torch.autograd.forward_ad
 X = torch.tensor([1.0, 2.0], dtype=torch.float64)
 V = torch.tensor([0.5, -3.0], dtype=torch.float64)
 HOST = np.ones(3)
+LOSSES = (
+    pn.MSELoss(),
+    pn.HuberLoss(delta=2.0),
+    pn.SmoothL1Loss(beta=2.0),
+    pn.BinaryCrossEntropyLoss(logits=True),
+)
 
 
 def f(x):
@@ -49,13 +55,15 @@ class TestNesting:
         close(gradient, torch.func.grad(f)(X))
         assert plain(value, gradient)
 
-    def test_forward_over_reverse_of_a_mean_squared_error(self):
-        """Torch's own writes into the zero that stands for the tangent of the target."""
-        target = torch.tensor([0.3, -1.0], dtype=torch.float64)
-        found = pn.hvp(lambda x: pn.MSELoss()(x**3, target), X, V)
-        close(
-            found, torch.autograd.functional.hvp(lambda x: (x**3 - target).pow(2).mean(), X, V)[1]
-        )
+    @pytest.mark.parametrize("loss", LOSSES, ids=str)
+    def test_forward_over_reverse_of_losses(self, loss):
+        """Torch's own bodies have no forward mode, or write into the zero of a target's tangent."""
+        target = torch.tensor([0.3, 1.0], dtype=torch.float64)
+
+        def of(x):
+            return loss(x**3, target)
+
+        close(pn.hvp(of, X, V), torch.autograd.functional.hvp(of, X, V)[1])
 
     def test_reverse_over_reverse_over_reverse(self):
         ours = pn.grad(squared(pn.grad(squared(pn.grad(f)))))(X)

@@ -223,6 +223,9 @@ def test_bad_arguments(tmp_path):
     ):
         with pytest.raises(error, match=text):
             pn.export.numpy(function, path, *examples, **options)
+    for bad in (None, 3, X):
+        with pytest.raises(ArgumentError, match="path is a text or a path"):
+            pn.export.numpy(predict, bad, X)
     for bad in ("made.txt", "made", "1.py"):
         with pytest.raises(ArgumentError, match="a module that can be imported"):
             pn.export.numpy(predict, tmp_path / bad, X)

@@ -232,6 +232,11 @@ class Filled(Number):
         return f"np.full(({text},), {self.number}, {str(self.dtype)!r})"
 
 
+class Lower:
+    def __format__(self, text):
+        return f"np.tri({text}, np.bool_)"
+
+
 def run(text, call, out=None):
     """Run the text of a form on the values of a call; return what it makes, or `out`."""
     names = {f"x{i}": x for i, x in enumerate(call.args)} | {"out": out, "np": np}
@@ -245,6 +250,7 @@ def run(text, call, out=None):
         out="out",
         ones=Filled(dtype, 1.0),
         zeros=Filled(dtype, 0.0),
+        lower=Lower(),
         call=call_text,
         number=Number(dtype),
         np=NumPy(lambda path: f"np.{path}"),

@@ -10,8 +10,7 @@ from portanet.backends import get_backend
 from portanet.tracing import passes
 from portanet.tracing.compound import Compound
 from portanet.tracing.loops.loop import Loop
-from portanet.tracing.loops.motion import with_motion
-from portanet.tracing.loops.passes import with_kept_rows, with_short_bodies
+from portanet.tracing.loops.passes import with_kept_rows, with_motion, with_short_bodies
 from portanet.tracing.plan.simplify import without_dead_code
 from portanet.tracing.record.record import record
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from portanet.training import TrainState, train_step
 torch = pytest.importorskip("torch")
 
 MODEL = pn.Chain(pn.Dense(3, 5, pn.tanh), pn.BatchNorm(5), pn.Dropout(0.3), pn.Dense(5, 2))
-LOSS = pn.MSELoss()
+LOSS: Any = pn.MSELoss()
 RULES = {
     "SGD": opt.SGD(0.1),
     "Nesterov": opt.SGD(0.1, momentum=0.8, nesterov=True),
@@ -31,7 +32,7 @@ RULES = {
 }
 
 
-def start(rule, dtype="float32", model=MODEL):
+def start(rule, dtype="float32", model: Any = MODEL):
     rng = np.random.default_rng(2)
     data = rng.normal(size=(7, 3)).astype(dtype), rng.normal(size=(7, 2)).astype(dtype)
     ps, st = pn.setup(0, model, dtype=dtype)
@@ -148,7 +149,8 @@ def test_recorded_and_other_steps_take_turns():
 
 def test_large_parameters_and_those_in_other_order_stay_apart():
     large = pn.Dense(400, 400)
-    ts = TrainState(large, *pn.device("torch")(pn.setup(0, large)), opt.SGD(0.1))
+    ps, st = pn.device("torch")(pn.setup(0, large))
+    ts = TrainState(large, ps, st, opt.SGD(0.1))
     x = torch.ones(2, 400)
     assert not is_joined(train_step(LOSS, (x, x), ts)[2])
     ts, data = start(opt.SGD(0.1))
@@ -159,8 +161,8 @@ def test_large_parameters_and_those_in_other_order_stay_apart():
 class TestDerivativesOfSteps:
     """A step on the way of somebody else's derivative."""
 
-    def through(self, of, reading=torch.enable_grad):
-        """Return the derivative of what is left after two steps with respect to a scale."""
+    def through(self, of, steps, reading=torch.enable_grad):
+        """Return the derivative of what is left after some steps with respect to a scale."""
         scale = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
         ts, (x, y) = start(opt.Adam(0.05), "float64", pn.Dense(3, 2))
         ps = ts.parameters
@@ -175,18 +177,19 @@ class TestDerivativesOfSteps:
                 value, st, stats = LOSS(model, ps, st, data)
                 return value * scale, st, stats
 
-        _, ts = run(TrainState(ts.model, ps, {}, opt.Adam(0.05)), (x, y), 2, loss)
+        _, ts = run(TrainState(ts.model, ps, {}, opt.Adam(0.05)), (x, y), steps, loss)
         with reading():
             trees.leaves(ts.parameters)
         total = sum(p.square().sum() for p in trees.leaves(ts.parameters))
         return torch.autograd.grad(total, scale)[0]
 
     @pytest.mark.parametrize("of", ["parameters", "data", "loss"])
+    @pytest.mark.parametrize("steps", [1, 3])
     @pytest.mark.parametrize("reading", [torch.enable_grad, torch.no_grad])
-    def test_on_the_graph(self, monkeypatch, of, reading):
-        found = self.through(of, reading)
+    def test_on_the_graph(self, monkeypatch, of, steps, reading):
+        found = self.through(of, steps, reading)
         apart(monkeypatch)
-        expected = self.through(of)
+        expected = self.through(of, steps)
         assert expected != 0
         torch.testing.assert_close(found, expected, rtol=1e-13, atol=0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,11 @@ from portanet.interface import (
 def primals(tree: Any, name: str) -> tuple[list[Any], trees.TreeStructure]:
     """Flatten what is to be differentiated; every leaf must be a floating-point array or number."""
     leaves, structure = trees.flatten(tree)
+    try:
+        if _differentiable.issuperset(zip(map(type, leaves), map(_DTYPE, leaves), strict=True)):
+            return leaves, structure
+    except AttributeError:  # numbers have no dtype
+        pass
     for i, leaf in enumerate(leaves):
         kind = type(leaf), getattr(leaf, "dtype", None)
         if kind in _differentiable:
@@ -40,6 +46,7 @@ def primals(tree: Any, name: str) -> tuple[list[Any], trees.TreeStructure]:
     return leaves, structure
 
 
+_DTYPE = operator.attrgetter("dtype")
 _differentiable: set[tuple[type, Any]] = set()
 """The classes and dtypes of arrays that can be differentiated, of those seen so far."""
 

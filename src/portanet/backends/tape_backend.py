@@ -14,9 +14,12 @@ from portanet.tape.custom import traces
 from portanet.tape.observe import ObserveTrace
 from portanet.tape.trace import ReverseTrace
 from portanet.tracing.loops.body import is_in_body, is_recording
-from portanet.tracing.loops.cond import is_open, recorded_cond
-from portanet.tracing.loops.scan import recorded_scan
-from portanet.tracing.loops.while_loop import recorded_while
+from portanet.tracing.loops.recorded import (
+    is_open,
+    recorded_cond,
+    recorded_scan,
+    recorded_while,
+)
 
 
 class TapeBackend(Backend):

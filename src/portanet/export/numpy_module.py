@@ -20,6 +20,13 @@ from portanet.io.atomic import replace
 Path = str | os.PathLike[str]
 
 
+def path_of(verb: str, path: Path) -> str:
+    """Return a path as a text, or refuse what is none."""
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentError(f"pn.export.{verb}: path is a text or a path: got {shown(path)}")
+    return str(os.fspath(path))
+
+
 def numpy(
     function: Callable[..., Any], path: Path, *examples: Any, batch_axis: int | None = 0
 ) -> None:
@@ -81,7 +88,7 @@ def numpy(
         return v2
     <BLANKLINE>
     """
-    path = os.fspath(path)
+    path = path_of("numpy", path)
     stem, ending = os.path.splitext(path)
     if ending != ".py" or not os.path.basename(stem).isidentifier():
         raise ArgumentError(

@@ -15,7 +15,7 @@ from portanet.export._interpreter import OPERATORS, Interpreter, found
 from portanet.export._onnx_words import WINDOWS, WORDS, NoConvolution
 from portanet.export._program import Exported, exported
 from portanet.export._proof import prove
-from portanet.export.numpy_module import Path
+from portanet.export.numpy_module import Path, path_of
 from portanet.io.atomic import replace
 
 
@@ -64,7 +64,7 @@ def onnx(
     >>> session.run(["output"], {"x": np.ones((5, 4), np.float32)})[0].shape
     (5, 2)
     """
-    path = os.fspath(path)
+    path = path_of("onnx", path)
     if os.path.splitext(path)[1] != ".onnx":
         raise ArgumentError(f"pn.export.onnx: path ends in '.onnx': got {shown(path)}")
     ndonnx, runtime = _required("ndonnx"), _required("onnxruntime")

@@ -42,7 +42,8 @@ def from_torch(module: Any) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
     -----
     Images have their channels last: what torch takes as (N, C, H, W) the layer takes, and gives, as
     (N, H, W, C). A ``Flatten`` of images still puts the channels first, as the layer after it was
-    trained. Recurrent layers give all outputs, and no last states.
+    trained. What is flattened before the first layer of images is not known to be one: that takes
+    what torch takes, channels second. Recurrent layers give all outputs, and no last states.
 
     Examples
     --------

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from portanet import checks
@@ -16,6 +17,8 @@ from portanet.functional.losses.labels import (
     is_class,
     is_own,
     label_smoothing,
+    of_classes,
+    of_labels,
     one_hot,
 )
 from portanet.interface import array_namespace, device_of
@@ -84,8 +87,6 @@ class Labels:
     labels : array of int
     classes, axis : int
         How many there are, and along which axis of the prediction.
-    own : array of bool
-        Of each class of each sample, whether it is the label.
     kept : array of bool or None
         Which samples count; None if all do.
     """
@@ -93,7 +94,6 @@ class Labels:
     labels: Any
     classes: int
     axis: int
-    own: Any
     kept: Any
 
     @classmethod
@@ -105,7 +105,12 @@ class Labels:
             kept = labels != ignore_index
             labels = xp.where(kept, labels, 0)
         labels = checked_labels(labels, classes)
-        return cls(labels, classes, axis, is_own(labels, classes, axis), kept)
+        return cls(labels, classes, axis, kept)
+
+    @cached_property
+    def own(self) -> Any:
+        """Of each class of each sample, whether it is the label."""
+        return is_own(self.labels, self.classes, self.axis)
 
     def without_ignored(self, xp: Any, prediction: Any) -> Any:
         """Return a prediction with 1 for the samples that do not count."""
@@ -113,9 +118,9 @@ class Labels:
             return prediction
         return xp.where(xp.expand_dims(self.kept, axis=self.axis), prediction, 1.0)
 
-    def pick(self, xp: Any, x: Any) -> Any:
+    def pick(self, x: Any) -> Any:
         """Return the entries of the labels' classes."""
-        return xp.sum(xp.where(self.own, x, 0.0), axis=self.axis)
+        return of_labels(x, self.labels, self.classes, self.axis)
 
     def counted(self, xp: Any, values: Any, weights: Any) -> tuple[Any, Any]:
         """Return the losses and the weights of samples: 0 where they do not count.
@@ -125,7 +130,7 @@ class Labels:
         if self.kept is not None:
             values, kept = xp.where(self.kept, values, 0.0), xp.astype(self.kept, values.dtype)
             weights = kept if weights is None else weights * kept
-        return xp.where(is_class(self.labels, self.classes), values, math.nan), weights
+        return of_classes(values, self.labels, self.classes), weights
 
 
 def weighted_mean(xp: Any, values: Any, weights: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from portanet.checks import flags, integers, non_negative, probabilities
 from portanet.errors import ShapeError
 from portanet.functional import label_smoothing, log_sigmoid, log_softmax
+from portanet.functional.losses.elementwise import logistic
 from portanet.functional.losses.reductions import times_log
 from portanet.losses._base import Loss, Reduction
 from portanet.losses._classes import (
@@ -148,10 +149,10 @@ class CrossEntropyLoss(Loss):
         else:
             shown = prediction if smoothing else xp.where(given.own, prediction, 1.0)
             logs = xp.log(shown + stabilizer(xp, prediction, self.epsilon))
-        values = given.pick(xp, logs)
+        values = given.pick(logs)
         if self.class_weights is not None:
             factors = along(axis, self.class_weights, prediction)
-            weights = given.pick(xp, factors)
+            weights = given.pick(factors)
             values = times_log(weights, values)
             logs = times_log(factors, logs) if smoothing else logs
         if smoothing:
@@ -226,7 +227,9 @@ class BinaryCrossEntropyLoss(Loss):
             # Near the largest number, where infinity times 0 is 0 again.
             far = 0.5 * float(xp.finfo(prediction.dtype).max)
             prediction = xp.clip(prediction, -far, far)
-            factor = 1.0 if weight is None else 1.0 + (weight - 1.0) * target
+            if weight is None:
+                return logistic(prediction, target)
+            factor = 1.0 + (weight - 1.0) * target
             return (1.0 - target) * prediction - factor * log_sigmoid(prediction)
         yes = weighted_log(xp, target, prediction, self.epsilon)
         yes = yes if weight is None else weight * yes

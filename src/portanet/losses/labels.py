@@ -83,8 +83,8 @@ class NLLLoss(Loss):
     def _weighted(self, xp: Any, prediction: Any, target: Any) -> tuple[Any, Any]:
         """Return the losses of the samples, and their weights if these are not all 1."""
         given, weights = Labels.of(prediction, target, self.axis, self.ignore_index), None
-        values = given.pick(xp, given.without_ignored(xp, prediction))
+        values = given.pick(given.without_ignored(xp, prediction))
         if self.class_weights is not None:
-            weights = given.pick(xp, along(self.axis, self.class_weights, prediction))
+            weights = given.pick(along(self.axis, self.class_weights, prediction))
             values = times_log(weights, values)
         return given.counted(xp, -values, weights)

@@ -158,10 +158,10 @@ class MultiMarginLoss(Loss):
 
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
         given = Labels.of(prediction, target, self.axis, None)
-        own = xp.expand_dims(given.pick(xp, prediction), axis=self.axis)
+        own = xp.expand_dims(given.pick(prediction), axis=self.axis)
         excess = xp.maximum(self.margin - own + prediction, 0.0)
         excess = xp.where(given.own, 0.0, excess if self.power == 1 else xp.square(excess))
         values = xp.sum(excess, axis=self.axis) * (1.0 / given.classes)
         if self.class_weights is not None:
-            values = values * given.pick(xp, along(self.axis, self.class_weights, prediction))
+            values = values * given.pick(along(self.axis, self.class_weights, prediction))
         return given.counted(xp, values, None)[0]

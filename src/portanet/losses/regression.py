@@ -7,6 +7,7 @@ from typing import Any
 
 from portanet.checks import non_negative, positive
 from portanet.functional import mean_squared_error
+from portanet.functional.losses.elementwise import huber, smooth_l1
 from portanet.losses._base import Loss, Reduction
 from portanet.losses._classes import stabilizer
 
@@ -108,9 +109,7 @@ class HuberLoss(Loss):
         positive(self, "delta")
 
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
-        residual = prediction - target
-        slope = xp.minimum(xp.maximum(residual, -self.delta), self.delta)
-        return slope * (residual - 0.5 * slope)
+        return huber(prediction, target, self.delta)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,9 +148,7 @@ class SmoothL1Loss(Loss):
         positive(self, "beta")
 
     def values(self, xp: Any, prediction: Any, target: Any) -> Any:
-        residual = prediction - target
-        slope = xp.minimum(xp.maximum(residual / self.beta, -1.0), 1.0)
-        return slope * (residual - 0.5 * self.beta * slope)
+        return smooth_l1(prediction, target, self.beta)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,13 @@ def current(values: MutableMapping[Variable, Any], outputs: Iterable[Any]) -> li
     return [values[y] if isinstance(y, Variable) else y for y in outputs]
 
 
+def run(program: Program, operands: Iterable[Any]) -> list[Any]:
+    """Return the outputs of a program for arrays of any traces."""
+    values = dict(zip(program.inputs, operands, strict=True))
+    interpret(program.operations, values)
+    return current(values, program.outputs)
+
+
 def evaluated(operation: Operation, values: MutableMapping[Variable, Any]) -> Any:
     """Compute an operation on arrays of any traces."""
 

@@ -6,19 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from portanet.tracing.loops.motion import with_motion
-from portanet.tracing.loops.passes import has_compounds, with_kept_rows, with_short_bodies
+from portanet.tracing.loops.passes import (
+    has_compounds,
+    with_kept_rows,
+    with_motion,
+    with_short_bodies,
+)
 from portanet.tracing.plan import check
 from portanet.tracing.plan.copied_inputs import with_copied_inputs
 from portanet.tracing.plan.dot_products import with_dot_products
 from portanet.tracing.plan.doubles import with_negated_doubles
 from portanet.tracing.plan.fused import with_kernels
-from portanet.tracing.plan.row_products import with_row_products
 from portanet.tracing.plan.short_axes import with_short_axes_first
 from portanet.tracing.plan.simplify import without_common_subexpressions, without_dead_code
 from portanet.tracing.plan.spread_operands import with_spread_operands
 from portanet.tracing.plan.stacked_products import with_stacked_products
-from portanet.tracing.plan.transposes import with_folded_transposes
+from portanet.tracing.plan.transposes import with_folded_transposes, with_row_products
 from portanet.tracing.plan.turned_operands import with_turned_operands
 from portanet.tracing.program import Program
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from portanet.tape.ops.card import Card
@@ -74,6 +75,17 @@ class Operation:
         """The variables among the arguments."""
         return [*variables(self.args), *variables(tuple(self.options.values()))]
 
+    def reading(self, values: Mapping[Variable, Any]) -> Operation:
+        """Return the operation on `values` in the place of the variables that have one."""
+
+        def now(x: Any) -> Any:
+            return resolved(values, x)
+
+        args = [replaced(now, x) for x in self.args]
+        options = {k: replaced(now, x) for k, x in self.options.items()}
+        seen = tuple(variables(tuple(map(now, self.seen))))
+        return replace(self, args=args, options=options, seen=seen)
+
 
 def variables(x: Any) -> Iterator[Variable]:
     """Yield the variables in a value, within tuples and lists too."""
@@ -82,6 +94,11 @@ def variables(x: Any) -> Iterator[Variable]:
     elif isinstance(x, tuple | list):
         for part in x:
             yield from variables(part)
+
+
+def resolved(values: Mapping[Variable, Any], x: Any) -> Any:
+    """Return the value of a variable that has one, anything else as it is."""
+    return values.get(x, x) if isinstance(x, Variable) else x
 
 
 def replaced(function: Callable[[Any], Any], x: Any) -> Any:
@@ -129,6 +146,18 @@ class Program:
     inputs: list[Variable]
     operations: list[Operation] = field(default_factory=list)
     outputs: list[Any] = field(default_factory=list)
+
+    @property
+    def made(self) -> dict[Variable, Operation]:
+        """For each result the operation that it is of."""
+        return {operation.result: operation for operation in self.operations}
+
+    @property
+    def uses(self) -> Counter[Variable]:
+        """How often each variable is read, or is an output."""
+        uses = Counter(v for operation in self.operations for v in operation.operands)
+        uses.update(y for y in self.outputs if isinstance(y, Variable))
+        return uses
 
 
 @dataclass(eq=False)

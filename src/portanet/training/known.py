@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from portanet.tracing.call.anew import warn_of_anew, warn_user
 from portanet.tracing.call.lock import LOCK
 from portanet.tracing.call.recent import Recent
+from portanet.tracing.call.retracing import warn_of_retracing, warn_user
 from portanet.tracing.watch.surroundings import Surroundings
 from portanet.training.known_step import Known, Place
 from portanet.training.layout import LAYOUTS
@@ -191,7 +191,7 @@ class KnownSteps:
             if new.name not in self._warned:
                 new.note_in(self._warned)
                 like += [x for x in self._waiting() if x.name == new.name]
-                warn_of_anew("train_step", _reason(like, new))
+                warn_of_retracing("train_step", _reason(like, new))
             return None
         return self._keep(new)
 

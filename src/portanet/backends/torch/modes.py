@@ -79,10 +79,10 @@ def differentiates_forward_mode(tensors: Iterable[Any]) -> bool:
     kinds = [kind for kind in kinds if kind in (TransformType.Grad, TransformType.Jvp)]
     if TransformType.Jvp in kinds[1:]:
         return True
-    return any(isinstance(x, torch.Tensor) and _innermost(x).requires_grad for x in tensors)
+    return any(isinstance(x, torch.Tensor) and innermost(x).requires_grad for x in tensors)
 
 
-def _innermost(x: torch.Tensor) -> torch.Tensor:
+def innermost(x: torch.Tensor) -> torch.Tensor:
     """Return the tensor inside of all transforms."""
     while is_functorch_wrapped_tensor(x):
         x = get_unwrapped(x)

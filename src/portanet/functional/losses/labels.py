@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from portanet.functional.indices import as_indices, indices_below
+from portanet.functional.kernel import kernel
 from portanet.interface import array_namespace, backend_of, device_of
 
 
@@ -81,9 +83,25 @@ def is_own(labels: Any, classes: int, axis: int) -> Any:
     return xp.expand_dims(labels, axis=axis) == xp.reshape(columns, (classes, *(1,) * after))
 
 
+@kernel
+def of_labels(x: Any, labels: Any, classes: int, axis: int) -> Any:
+    """Return the entry of the class of each label, any number for what is none.
+
+    What has no axis of the samples, as weights of classes, has one entry for all.
+    """
+    xp = array_namespace(x, labels)
+    return xp.sum(xp.where(is_own(labels, classes, axis), x, 0.0), axis=axis)
+
+
 def checked_labels(labels: Any, classes: int) -> Any:
     """Return labels as indices, which are refused where there is no such class."""
     return indices_below(labels, size=classes, name="target", size_name="classes")
+
+
+@kernel
+def of_classes(values: Any, labels: Any, classes: int) -> Any:
+    """Return the values of samples, NaN where a label that is no class came past the check."""
+    return array_namespace(values, labels).where(is_class(labels, classes), values, math.nan)
 
 
 def is_class(labels: Any, classes: int) -> Any:

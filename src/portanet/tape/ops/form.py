@@ -2,8 +2,9 @@
 
 ``{0}``, ``{1}``, … are the operands, ``{out}`` the result, ``{np.add}`` a function of NumPy,
 ``{number:1.0}`` that number as an array of the result's dtype, ``{ones:3,1}`` and ``{zeros:3,1}``
-arrays of that shape, and ``{call}`` the call of the operation's own function up to its last
-parenthesis. What a form computes is what that function does, also of infinities and NaN.
+arrays of that shape, ``{lower:3,4,0}`` which of 3 x 4 entries lie up to the diagonal 0, and
+``{call}`` the call of the operation's own function up to its last parenthesis. What a form computes
+is what that function does, also of infinities and NaN.
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
-from portanet.tracing.call.anew import difference, warn_of_anew
 from portanet.tracing.call.lock import LOCK
+from portanet.tracing.call.recent import Recent
+from portanet.tracing.call.retracing import difference, warn_of_retracing
 
 _MOST_PROGRAMS = 256
 _MOST_BYTES = 2**30
@@ -49,8 +50,8 @@ class Cache:
         self.hits = 0
         self.misses = 0
         self._programs: OrderedDict[Any, Any] = OrderedDict()
-        self._passing: OrderedDict[Any, None] = OrderedDict()
-        self._refused: OrderedDict[Any, None] = OrderedDict()
+        self._passing = Recent(_MOST_PROGRAMS)
+        self._refused = Recent(_MOST_PROGRAMS)
         self._changed: str | None = None
         self._warned = False
 
@@ -69,7 +70,7 @@ class Cache:
             self.misses += 1
             if self.misses == self.hits + _MANY and not self._warned:
                 self._warned = True
-                warn_of_anew(what, self._reason(key))
+                warn_of_retracing(what, self._reason(key))
             self._programs[key] = replay
             self._use(replay)
             while len(self._programs) > 1 and (
@@ -103,12 +104,14 @@ class Cache:
         with LOCK:
             if not self._warned or self.misses < self.hits:
                 return False
-            return _is_new(self._passing, key)
+            is_new = key not in self._passing
+            self._passing.put(key, None)
+            return is_new
 
     def refuse(self, key: Any) -> None:
         """Let calls of a key run as they are from now on."""
         with LOCK:
-            _is_new(self._refused, key)
+            self._refused.put(key, None)
             gone = self._programs.pop(key, None)
             self.recent = tuple(x for x in self.recent if x is not gone)
 
@@ -127,13 +130,3 @@ class Cache:
 
     def _kept_bytes(self) -> int:
         return sum(replay.kept_bytes for replay in self._programs.values())
-
-
-def _is_new(known: OrderedDict[Any, None], key: Any) -> bool:
-    """Note a key among the last ones; return whether it was not there."""
-    if key in known:
-        return False
-    known[key] = None
-    if len(known) > _MOST_PROGRAMS:
-        known.popitem(last=False)
-    return True

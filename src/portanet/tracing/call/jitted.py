@@ -12,11 +12,11 @@ from portanet.errors import ArgumentError, PortanetError, shown
 from portanet.interface import backend_of, is_array
 from portanet.tape.trace import Captured
 from portanet.tracing.call import replays
-from portanet.tracing.call.anew import reason_of, warn_user
 from portanet.tracing.call.arguments import Marked
 from portanet.tracing.call.cache import Cache, CacheInfo
-from portanet.tracing.call.calling import OTHER
-from portanet.tracing.call.chance import Chance
+from portanet.tracing.call.generators import Generators
+from portanet.tracing.call.guards import OTHER
+from portanet.tracing.call.retracing import reason_of, warn_user
 from portanet.tracing.call.signature import signature
 from portanet.tracing.watch.surroundings import Surroundings
 
@@ -119,14 +119,14 @@ class Jitted:
         if backend.jit == "none":
             return None, None
         around = self._around or Surroundings(self.function)
-        chance = Chance(around.generators)
+        generators = Generators(around.generators)
         try:
             replay, outputs = replays.make(
                 self.function, leaves, structure, places, backend, donated, self._mode
             )
         except Captured:
             return None, None
-        if chance.check():
+        if generators.have_drawn():
             return None, None
         replay.key = key
         self._take_surroundings()

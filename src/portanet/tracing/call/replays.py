@@ -8,7 +8,7 @@ from typing import Any
 from portanet import trees
 from portanet.autodiff.hidden import refuse_hidden
 from portanet.tracing.call.arguments import bare
-from portanet.tracing.call.calling import Match
+from portanet.tracing.call.guards import Match
 from portanet.tracing.call.hoist import Hoisted
 from portanet.tracing.passes import optimized
 from portanet.tracing.program import Program
@@ -65,7 +65,7 @@ class Replay:
 
     def explanation(self) -> str:
         passes = (f"    {name}: {count}" for name, count in self.counts)
-        return "\n".join([str(self.source.drawing), "operations after each pass:", *passes])
+        return "\n".join([str(self.source.listing), "operations after each pass:", *passes])
 
 
 class LibraryReplay:

@@ -9,10 +9,10 @@ from typing import Any
 
 from portanet.tape.box import Box
 from portanet.tracing.compound import Compound
-from portanet.tracing.interpret import current, has_rules, interpret
+from portanet.tracing.interpret import has_rules, run
 from portanet.tracing.loops import branch_rules
-from portanet.tracing.loops.again import Body, aligned, reads
 from portanet.tracing.loops.body import BodyTrace
+from portanet.tracing.loops.retrace import Body, aligned, reads
 from portanet.tracing.plan.simplify import without_dead_code
 from portanet.tracing.program import Program
 
@@ -50,19 +50,13 @@ class Branch(Compound):
         return list(self.sides)
 
     def __call__(self, predicate: Any, *operands: Any) -> tuple[Any, ...]:
-        return tuple(self._chosen(predicate, operands))
+        return tuple(run(self.sides[0 if predicate else 1], operands))
 
     def bind(self, operands: Sequence[Any]) -> list[Any]:
         """See `Compound`: where the value is known, the program that it chooses is run."""
         if isinstance(operands[0], Box):
             return super().bind(operands)
-        return self._chosen(operands[0], operands[1:])
-
-    def _chosen(self, predicate: Any, operands: Sequence[Any]) -> list[Any]:
-        program = self.sides[0 if predicate else 1]
-        values = dict(zip(program.inputs, operands, strict=True))
-        interpret(program.operations, values)
-        return current(values, program.outputs)
+        return run(self.sides[0 if operands[0] else 1], operands[1:])
 
     def for_trace(self, trace: Any, operands: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
         if trace.keeps_rules or not any(has_rules(p.operations) for p in self.sides):

@@ -13,8 +13,8 @@ from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
 from portanet.tape.trace import ForwardTrace, ReverseTrace
 from portanet.tracing.interpret import is_floating, reached
-from portanet.tracing.loops.again import Body
 from portanet.tracing.loops.body import plain
+from portanet.tracing.loops.retrace import Body
 from portanet.tracing.program import Variable
 
 

@@ -10,10 +10,9 @@ from typing import Any
 from portanet.interface.loops import unstack
 from portanet.tracing.compound import Compound
 from portanet.tracing.interpret import closure, current, has_rules, interpret
-from portanet.tracing.loops.again import LoopBody, reads
-from portanet.tracing.loops.batched import run_batched
 from portanet.tracing.loops.body import BodyTrace
-from portanet.tracing.loops.forward import run_forward
+from portanet.tracing.loops.loop_rules import run_batched, run_forward
+from portanet.tracing.loops.retrace import LoopBody, reads
 from portanet.tracing.loops.reverse import run_reverse
 from portanet.tracing.plan.simplify import without_dead_code
 from portanet.tracing.program import Operation, Program, Variable

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from portanet.tape.ops.card import Role
 from portanet.tracing.compound import Compound
+from portanet.tracing.loops.epilogue import Epilogue
 from portanet.tracing.loops.loop import Loop
+from portanet.tracing.loops.prologue import Prologue
+from portanet.tracing.loops.retrace import reads
 from portanet.tracing.plan.simplify import without_common_subexpressions, without_dead_code
-from portanet.tracing.program import Operation, Program, Variable
+from portanet.tracing.program import Operation, Program, Variable, resolved
+from portanet.tracing.record.record import RecordTrace
 
 
 def with_short_bodies(program: Program, folds: Any) -> Program:
@@ -27,6 +33,68 @@ def with_short_bodies(program: Program, folds: Any) -> Program:
     return without_dead_code(
         _with_compounds(program, lambda compound, _: compound.mapped(shortened))
     )
+
+
+def with_motion(program: Program, xp: Any) -> Program:
+    """Take out of the loops of a program what they do not have to do in each step.
+
+    What is the same in each step is computed once, before the loop. What depends on the rows of
+    given arrays alone is computed for all rows together: a product with a matrix becomes one large
+    product, and small elementwise steps one call. What a step only adds up or hands out, such as
+    the gradient of a matrix, becomes one product over all steps after the loop. The arrays of the
+    recorded run are let go of.
+    """
+    if not has_compounds(program):
+        return program
+    operations: list[Operation] = []
+    same: dict[Variable, Any] = {}
+    results: dict[Variable, list[Any]] = {}
+
+    for op in program.operations:
+        if op.card.role is Role.PART and op.args[0] in results:
+            same[op.result] = results[op.args[0]][op.args[1]]
+            continue
+        op = op.reading(same)
+        if isinstance(op.primitive, Compound):
+            op = replace(op, primitive=op.primitive.mapped(lambda body: with_motion(body, xp)))
+        if isinstance(op.primitive, Loop):
+            trace = RecordTrace(Program([]), xp)
+            with np.errstate(all="ignore"):
+                found = _moved(op.primitive, trace, op)
+            operations += [replace(new, samples=()) for new in trace.program.operations]
+            results[op.result] = [trace._variable(y) for y in found]
+        else:
+            operations.append(replace(op, samples=()))
+    return Program(program.inputs, operations, [resolved(same, y) for y in program.outputs])
+
+
+def _moved(loop: Loop, trace: RecordTrace, op: Operation) -> list[Any]:
+    """Record a loop without what can be done outside, and that; return the results."""
+    operands = [
+        trace._recorded(sample, x) if isinstance(x, Variable) else x
+        for x, sample in zip(op.args, op.samples, strict=True)
+    ]
+    constants, init, columns = loop.grouped(operands)
+    prologue = Prologue(loop.xp, loop.length)
+    prologue.fixed.update(zip(loop.constants, constants, strict=True))
+    prologue.columns.update(zip(loop.rows, columns, strict=True))
+    inside = prologue.moved(loop.operations)
+    epilogue = Epilogue(prologue, inside, loop.last, loop.stacked, loop.summed)
+    outputs = [*loop.last, *epilogue.wanted, *epilogue.sums]
+    inside = without_dead_code(Program([], inside, outputs)).operations
+    read = reads(inside, outputs)
+    fixed = [v for v in read if v in prologue.fixed]
+    rows = [v for v in read if v in prologue.columns]
+    left = replace(
+        loop, constants=fixed, rows=rows, operations=inside, stacked=epilogue.wanted,
+        summed=epilogue.sums, trace=None, hidden=frozenset(), guessed=True,
+    )  # fmt: skip
+    n, m = len(loop.last), len(loop.last) + len(epilogue.wanted)
+    parts = left.bind(
+        [*(prologue.fixed[v] for v in fixed), *init, *(prologue.columns[v] for v in rows)]
+    ) if outputs else []  # fmt: skip
+    stacks, sums = epilogue.results(parts[n:m], parts[m:])
+    return [*parts[:n], *stacks, *sums]
 
 
 def with_kept_rows(program: Program, inside: bool = False) -> Program:

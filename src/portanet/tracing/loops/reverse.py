@@ -17,8 +17,8 @@ from portanet.tape.ops.card import Card
 from portanet.tape.primitive import Primitive
 from portanet.tape.trace import ReverseTrace
 from portanet.tracing.interpret import is_floating
-from portanet.tracing.loops.again import LoopBody, reads
 from portanet.tracing.loops.body import plain
+from portanet.tracing.loops.retrace import LoopBody, reads
 from portanet.tracing.plan.simplify import without_common_subexpressions
 from portanet.tracing.program import HostFunction, Opaque, Operation, Program, Variable
 

@@ -21,12 +21,13 @@ from portanet.tracing.interpret import (
     interpret,
     is_floating,
     reached,
+    run,
 )
-from portanet.tracing.loops.again import Body, aligned, reads
 from portanet.tracing.loops.body import BodyTrace, plain
 from portanet.tracing.loops.branch import Branch
 from portanet.tracing.loops.branch_rules import chosen_by, only
 from portanet.tracing.loops.loop import Loop
+from portanet.tracing.loops.retrace import Body, aligned, reads
 from portanet.tracing.plan.simplify import without_dead_code
 from portanet.tracing.program import Opaque, Program, Variable
 
@@ -84,19 +85,14 @@ class While(Compound):
     def __call__(self, *operands: Any) -> tuple[Any, ...]:
         carry, constants = operands[: self.count], operands[self.count :]
         for _ in itertools.count() if self.most is None else range(self.most):
-            if not self._run(self.condition, (*carry, *constants))[0]:
+            if not run(self.condition, (*carry, *constants))[0]:
                 break
-            carry = tuple(self._run(self.body, (*carry, *constants)))
+            carry = tuple(run(self.body, (*carry, *constants)))
         return carry
-
-    def _run(self, program: Program, operands: Sequence[Any]) -> list[Any]:
-        values = dict(zip(program.inputs, operands, strict=True))
-        interpret(program.operations, values)
-        return current(values, program.outputs)
 
     def sample(self, operands: Sequence[Any]) -> list[Any]:
         """See `Compound`: one step, since on guesses a loop need not end."""
-        return self._run(self.body, operands)
+        return run(self.body, operands)
 
     def for_trace(self, trace: Any, operands: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
         if trace.keeps_rules or not any(has_rules(p.operations) for p in self.programs):
@@ -272,17 +268,3 @@ class _Batch:
 
 def _like(v: Variable) -> Variable:
     return Opaque() if isinstance(v, Opaque) else Variable(v.shape, v.dtype)
-
-
-def recorded_while(
-    backend: Any,
-    condition: Callable[..., Any],
-    step: Callable[..., list[Any]],
-    carry: Sequence[Any],
-    most: int | None,
-) -> list[Any]:
-    """Record condition and step once; see `Backend.while_loop`."""
-    functions = (lambda *values: [condition(*values)]), step
-    bodies = [Body.recorded(backend.xp, function, carry) for function in functions]
-    loop, operands = While.over(backend, len(carry), most, bodies, carry)
-    return loop.bind(operands)

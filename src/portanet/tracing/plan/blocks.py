@@ -21,7 +21,7 @@ _BLOCK = 1 << 18
 
 
 @dataclass(slots=True, eq=False)
-class Loop:
+class BlockLoop:
     """Steps that run together, block by block along the first axis.
 
     Attributes
@@ -66,12 +66,12 @@ class Loop:
         return [slice(i, min(i + self.rows, size)) for i in range(0, size, self.rows)]
 
 
-def in_loops(plan: Plan) -> list[Step | Loop]:
+def in_loops(plan: Plan) -> list[Step | BlockLoop]:
     """Return the steps of a plan with those that run in blocks together."""
     if not any(_is_large(step) for step in plan.steps):
         return list(plan.steps)
     readers = Counter(v for step in plan.steps for v in set(step.reads))
-    items: list[Step | Loop] = []
+    items: list[Step | BlockLoop] = []
     group: list[Step] = []
     shape: tuple[int, ...] = ()
     made: set[Variable] = set()
@@ -133,7 +133,7 @@ def _may_go_ahead(step: Step, made: set[Variable]) -> bool:
 
 def _closed(
     group: Sequence[Step], shape: tuple[int, ...], plan: Plan, readers: Counter[Variable]
-) -> Iterator[Step | Loop]:
+) -> Iterator[Step | BlockLoop]:
     """Yield a loop over the steps, or themselves if that would gain nothing."""
     widest = max((np.dtype(step.result.dtype).itemsize for step in group), default=1)
     rows = max(1, _BLOCK // (widest * max(1, math.prod(shape[1:]))))
@@ -149,4 +149,4 @@ def _closed(
         and step.result not in plan.held
         and step.result not in plan.homes
     }
-    yield Loop(list(group), shape, rows, inner)
+    yield BlockLoop(list(group), shape, rows, inner)

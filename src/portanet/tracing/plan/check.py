@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from portanet.tracing.compound import Compound
-from portanet.tracing.plan.blocks import Loop
+from portanet.tracing.plan.blocks import BlockLoop
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage, nbytes
 from portanet.tracing.program import Opaque, Program, Variable, variables
@@ -50,7 +50,7 @@ def _has_a_shape(v: Variable) -> bool:
     return v.dtype is not None and all(type(n) is int and n >= 0 for n in v.shape)
 
 
-def storage(items: Sequence[Step | Loop], plan: Plan, storage: Storage) -> None:
+def storage(items: Sequence[Step | BlockLoop], plan: Plan, storage: Storage) -> None:
     """Check that no array is read after another one was written into its memory."""
     if not enabled:
         return
@@ -78,7 +78,7 @@ class _Memory:
             self._look(v, step, None)
         self._write(step, None)
 
-    def block(self, loop: Loop, rows: slice) -> None:
+    def block(self, loop: BlockLoop, rows: slice) -> None:
         for step in loop.steps:
             for v in step.reads:
                 self._look(v, step, rows if loop.is_cut(v) else None, v in loop.inner)

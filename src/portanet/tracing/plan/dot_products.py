@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from portanet.tape.ops.sums import LONG
@@ -21,8 +20,7 @@ def with_dot_products(program: Program) -> Program:
 
     As many terms are added one by one as `portanet.tape.ops.sums` lets a product with ones add.
     """
-    uses = Counter(v for operation in program.operations for v in operation.operands)
-    uses.update(y for y in program.outputs if isinstance(y, Variable))
+    uses = program.uses
     factors: dict[Variable, tuple[Any, Any]] = {}
     operations: list[Operation] = []
     for operation in program.operations:

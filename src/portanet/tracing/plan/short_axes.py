@@ -53,8 +53,9 @@ def _group(program: Program) -> set[Variable]:
 
 
 def _is_short(shape: Shape) -> bool:
-    long = len(shape) > 1 and shape[-2] >= LONG and math.prod(shape[:-1]) >= ROWS
-    return long and 1 < shape[-1] <= SHORT
+    if len(shape) < 2 or not 1 < shape[-1] <= SHORT:
+        return False
+    return shape[-2] >= LONG and math.prod(shape[:-1]) >= ROWS
 
 
 def _kept(operation: Operation, group: set[Variable]) -> set[Variable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from portanet.tracing.program import (
     Operation,
     Program,
     Variable,
-    replaced,
+    resolved,
     variables,
 )
 
@@ -29,14 +30,10 @@ def without_common_subexpressions(program: Program, xp: Any) -> Program:
     values: dict[Variable, Any] = {}
     known: dict[Any, Variable] = {}
     kept: list[Operation] = []
-
-    def current(x: Any) -> Any:
-        return values.get(x, x) if isinstance(x, Variable) else x
-
     for operation in program.operations:
-        args = [replaced(current, x) for x in operation.args]
-        options = {k: replaced(current, x) for k, x in operation.options.items()}
-        constant = _constant(operation, args, options, xp)
+        operation = operation.reading(values)
+        args, options = operation.args, operation.options
+        constant = _constant(operation, xp)
         if constant is not None:
             values[operation.result] = constant
             continue
@@ -49,12 +46,12 @@ def without_common_subexpressions(program: Program, xp: Any) -> Program:
         if found is not operation.result:
             values[operation.result] = found
             continue
-        seen = tuple(variables(tuple(map(current, operation.seen))))
-        kept.append(replace(operation, args=args, options=options, seen=seen))
-    return Program(program.inputs, kept, [current(y) for y in program.outputs])
+        kept.append(operation)
+    return Program(program.inputs, kept, [resolved(values, y) for y in program.outputs])
 
 
-def _constant(operation: Operation, args: list[Any], options: dict[str, Any], xp: Any) -> Any:
+def _constant(operation: Operation, xp: Any) -> Any:
+    args, options = operation.args, operation.options
     if operation.card.of_shape and xp is not None:
         args = [xp.empty(operation.result.shape, dtype=operation.result.dtype)]
     elif isinstance(operation.primitive, HostFunction):
@@ -96,7 +93,7 @@ def _is_number(x: Any, number: float) -> bool:
     return getattr(x, "shape", None) == () and bool(x == number)
 
 
-def _unchanged(card: Card, args: list[Any], result: Variable) -> Any:
+def _unchanged(card: Card, args: Sequence[Any], result: Variable) -> Any:
     """Return the operand that the result of an operation is anyway, None if it is none."""
     if card.identity and _is_same(args[0], result):
         return args[0]

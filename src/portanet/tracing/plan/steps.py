@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 
 from portanet.tape.ops.card import Role
 from portanet.tape.ops.form import Form
-from portanet.tracing.plan.aliases import Aliases
 from portanet.tracing.plan.form import NumPy, form_of
 from portanet.tracing.program import HostFunction, Opaque, Operation, Program, Variable
 
@@ -42,6 +41,34 @@ class Step:
     @property
     def results(self) -> list[Variable]:
         return [self.operation.result]
+
+
+class Aliases:
+    """Whose memory each variable lies in: its own, or that of those it looks at."""
+
+    def __init__(self) -> None:
+        self._owners: dict[Variable, tuple[Variable, ...]] = {}
+        self._moved: dict[Variable, Variable] = {}
+
+    def add(self, variable: Variable, seen: Iterable[Any]) -> None:
+        """Note that a variable may look at the memory of others."""
+        owners = dict.fromkeys(o for v in seen if isinstance(v, Variable) for o in self.of(v))
+        if owners:
+            self._owners[variable] = tuple(owners)
+
+    def move(self, owner: Variable, whole: Variable) -> None:
+        """Note that a variable lies in the memory of a larger one."""
+        self._moved[owner] = whole
+
+    def made(self, variable: Variable) -> tuple[Variable, ...]:
+        """Return whose memory a variable was made in, wherever that has moved since."""
+        return self._owners.get(variable, (variable,))
+
+    def of(self, variable: Variable) -> tuple[Variable, ...]:
+        owners = self.made(variable)
+        if not self._moved:
+            return owners
+        return tuple(self._moved.get(owner, owner) for owner in owners)
 
 
 class Plan:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from portanet.tracing.plan.blocks import Loop
+from portanet.tracing.plan.blocks import BlockLoop
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.program import Variable
 
@@ -60,7 +60,7 @@ class Storage:
     """
 
     def __init__(
-        self, items: Sequence[Step | Loop], plan: Plan, donated: Iterable[Variable] = ()
+        self, items: Sequence[Step | BlockLoop], plan: Plan, donated: Iterable[Variable] = ()
     ) -> None:
         self.plan = plan
         self.taken: dict[Variable, Variable] = {}
@@ -76,7 +76,7 @@ class Storage:
         self.given: dict[int, Variable] = {}
         self._lent: dict[Variable, int] = {}
         for number, item in enumerate(items):
-            if isinstance(item, Loop):
+            if isinstance(item, BlockLoop):
                 self._place_loop(item, number)
             elif item.how == "write":
                 over = [x for x in item.reads if _may_go_over(item, x)]
@@ -146,7 +146,7 @@ class Storage:
         if x is not None and self.slots.sizes[self._lent[x]] == rounded(nbytes(result)):
             self.given[self._lent.pop(x)] = result
 
-    def _place_loop(self, loop: Loop, number: int) -> None:
+    def _place_loop(self, loop: BlockLoop, number: int) -> None:
         """Place whole arrays before blocks: memory that one block leaves serves the next."""
         reads = [v for step in loop.steps for v in step.reads]
         last = {v: i for i, step in enumerate(loop.steps) for v in (step.result, *step.reads)}

@@ -1,23 +1,21 @@
-"""Transposes of matrices that are folded into products, or undo each other."""
+"""Transposes of matrices: folded into products, undone by each other, or spared for one row."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from portanet.tape.ops.card import Role
-from portanet.tracing.program import Operation, Program, Variable, replaced
+from portanet.tracing.plan.form import flattened, reshaped
+from portanet.tracing.program import Operation, Program, Variable, resolved
 
 
 def with_folded_transposes(program: Program) -> Program:
     """Write ``(x y)^T`` as ``y^T x^T``, which a product computes in place, and drop ``x^T^T``."""
     if not any(map(is_transpose, program.operations)):
         return program
-    uses = Counter(v for operation in program.operations for v in operation.operands)
-    uses.update(y for y in program.outputs if isinstance(y, Variable))
+    uses = program.uses
     made: dict[Variable, Operation] = {}
     same: dict[Variable, Any] = {}
     operations: list[Operation] = []
@@ -35,15 +33,10 @@ def with_folded_transposes(program: Program) -> Program:
         add(Operation(like.primitive, [x, *like.args[1:]], like.options, result))
         return result
 
-    def current(x: Any) -> Any:
-        return same.get(x, x) if isinstance(x, Variable) else x
-
     for operation in program.operations:
-        args = [replaced(current, x) for x in operation.args]
-        options = {k: replaced(current, x) for k, x in operation.options.items()}
-        seen = tuple(map(current, operation.seen))
-        operation = replace(operation, args=args, options=options, seen=seen)
-        source = made.get(args[0]) if args and isinstance(args[0], Variable) else None
+        operation = operation.reading(same)
+        operand = operation.args[0] if operation.args else None
+        source = made.get(operand) if isinstance(operand, Variable) else None
         if source is None or not is_transpose(operation):
             add(operation)
         elif is_transpose(source):
@@ -53,7 +46,20 @@ def with_folded_transposes(program: Program) -> Program:
             add(Operation(source.primitive, factors, source.options, operation.result))
         else:
             add(operation)
-    return Program(program.inputs, operations, [current(y) for y in program.outputs])
+    return Program(program.inputs, operations, [resolved(same, y) for y in program.outputs])
+
+
+def with_row_products(program: Program) -> Program:
+    """Write ``x y^T`` with one row `x` as ``y x``, for which nothing has to be turned over."""
+    made = program.made
+    operations: list[Operation] = []
+    for operation in program.operations:
+        factor = made.get(operation.args[1]) if _is_row_product(operation) else None
+        if factor is not None and is_transpose(factor):
+            operations += _turned(operation, factor.args[0])
+        else:
+            operations.append(operation)
+    return Program(program.inputs, operations, program.outputs)
 
 
 def is_transpose(operation: Operation | None) -> bool:
@@ -65,3 +71,18 @@ def is_transpose(operation: Operation | None) -> bool:
 
 def _is_product(operation: Operation) -> bool:
     return operation.card.role is Role.PRODUCT and all(len(x.shape) == 2 for x in operation.args)
+
+
+def _is_row_product(operation: Operation) -> bool:
+    if operation.card.role is not Role.PRODUCT:
+        return False
+    x, y = operation.args
+    return isinstance(y, Variable) and len(x.shape) == len(y.shape) == 2 and x.shape[0] == 1
+
+
+def _turned(operation: Operation, matrix: Any) -> list[Operation]:
+    made: dict[Variable, Operation] = {}
+    row, result = flattened(operation.args[0], made), operation.result
+    column = Variable((result.size,), result.dtype)
+    product = Operation(operation.primitive, [matrix, row], {}, column)
+    return [*made.values(), product, reshaped(column, result)]

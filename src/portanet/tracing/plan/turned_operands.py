@@ -27,7 +27,7 @@ def with_turned_operands(program: Program) -> Program:
     """Write ``x y^T`` with a copy of the smaller operand turned over, where that is sooner done."""
     if not _has_kernels_for_small_matrices():
         return program
-    made = {operation.result: operation for operation in program.operations}
+    made = program.made
     operations: list[Operation] = []
     copies: dict[Variable, Variable] = {}
     for operation in program.operations:

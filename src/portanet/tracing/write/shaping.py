@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 
 from portanet.tape.ops.form import kind_of
+from portanet.tracing.plan.blocks import BlockLoop
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage
 from portanet.tracing.program import Opaque, Variable
-from portanet.tracing.write.wording import Filled, Wording
+from portanet.tracing.write.expressions import Expressions, Filled, Lower, Numbers
 
 
-class Shaping(Wording):
-    """Words for operations whose results lie in memory that is planned.
+class Shaping(Expressions):
+    """Writes operations whose results lie in memory that is planned.
 
     Attributes
     ----------
@@ -40,6 +41,40 @@ class Shaping(Wording):
         self._lines: list[str] = []
         self._views: dict[Any, str] = {}
         self._taken: dict[Variable, str] = {}
+
+    def _filled(self, step: Step, names: dict[Variable, str], loop: BlockLoop | None = None) -> str:
+        assert step.form is not None
+        return self._text(step.form.write, step, names, loop)
+
+    def _text(
+        self,
+        form: str | None,
+        step: Step,
+        names: dict[Variable, str],
+        loop: BlockLoop | None = None,
+    ) -> str:
+        assert form is not None
+        operation = step.operation
+        call = self._call(operation, names, loop) if "{call}" in form else ""
+        assert step.form is not None
+        args = _as_arrays(operation.args) if step.form.universal else operation.args
+        operands = [self._operand(x, names, loop) for x in args]
+        out = names[step.result]
+        if loop is None and step.form.universal:
+            operands, out = self._without_axes(step, operands, out)
+        elif loop is None and step.form.rows:
+            operands = self._without_numbers(operation.args, operands)
+        dtype = operation.result.dtype
+        return form.format(
+            *operands,
+            out=out,
+            ones=Filled(self, dtype, 1.0),
+            zeros=Filled(self, dtype, 0.0),
+            lower=Lower(self),
+            call=call,
+            number=Numbers(self, dtype),
+            np=self._numpy,
+        )
 
     def _without_axes(self, step: Step, operands: list[str], out: str) -> tuple[list[str], str]:
         """Leave out axes of length 1: NumPy is slow to spread what it could take as it lies."""
@@ -159,3 +194,12 @@ def _is_one_number(x: np.ndarray) -> bool:
         and x.ndim > 0
         and all(n == 1 or not s for n, s in zip(x.shape, x.strides, strict=True))
     )
+
+
+def _as_arrays(args: Sequence[Any]) -> Sequence[Any]:
+    """Make arrays without axes of the numbers among the operands of a universal function."""
+    args = [np.asarray(x) if isinstance(x, np.generic) else x for x in args]
+    dtypes = [x.dtype for x in args if kind_of(x) in ("f", "c")]
+    if not dtypes:
+        return args
+    return [np.asarray(x, dtypes[0]) if type(x) in (int, float) else x for x in args]

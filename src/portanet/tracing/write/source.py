@@ -12,15 +12,15 @@ import numpy as np
 
 from portanet import trees
 from portanet.tracing.plan import check
-from portanet.tracing.plan.blocks import Loop, in_loops
+from portanet.tracing.plan.blocks import BlockLoop, in_loops
 from portanet.tracing.plan.outputs import output_texts
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage, aligned, is_free, nbytes, rounded
 from portanet.tracing.program import Inner, Operation, Program, Variable
-from portanet.tracing.write.drawing import Drawing
+from portanet.tracing.write.expressions import seen
+from portanet.tracing.write.listing import Listing
 from portanet.tracing.write.shaping import Shaping
 from portanet.tracing.write.trees import Text, literal
-from portanet.tracing.write.wording import seen
 
 _LARGE = 1 << 14  # entries of an array that is worth a statement to let go of
 
@@ -37,14 +37,14 @@ class Source:
         What the constants' names stand for.
     kept_bytes : int
         The memory that one workspace holds between calls.
-    drawing : Drawing or None
+    listing : Listing or None
         What the program does, to be shown.
     """
 
     text: str
     constants: dict[str, Any]
     kept_bytes: int
-    drawing: Drawing | None
+    listing: Listing | None
 
     def all(self) -> list[Source]:
         """Return this source and those of the loops in it."""
@@ -129,7 +129,7 @@ class Writer(Shaping):
 
     def _write_items(self) -> None:
         for number, item in enumerate(self.items):
-            if isinstance(item, Loop):
+            if isinstance(item, BlockLoop):
                 self._write_loop(item, number)
             else:
                 self._write_step(item)
@@ -149,8 +149,8 @@ class Writer(Shaping):
         aliases = [f"    {alias} = np.{path}" for alias, path in sorted(self.functions.items())]
         head = f"def workspace(np, {', '.join(self.constants)}):"
         whole = "\n".join([head, *aliases, text, f"    return {name}", ""])
-        drawing = Drawing(self.program, self.items, self.plan, self.storage)
-        return Source(whole, self.constants, sum(sizes.values()), drawing)
+        listing = Listing(self.program, self.items, self.plan, self.storage)
+        return Source(whole, self.constants, sum(sizes.values()), listing)
 
     def _write_step(self, step: Step) -> None:
         result, operation = step.result, step.operation
@@ -181,7 +181,7 @@ class Writer(Shaping):
             else:
                 self._made.append(f"    {text}")
 
-    def _drop(self, item: Step | Loop, number: int) -> None:
+    def _drop(self, item: Step | BlockLoop, number: int) -> None:
         """Let go of large arrays that are not kept, as soon as nothing reads them any more."""
         if isinstance(item, Step) and item.how in ("look", "call", "fresh"):
             for owner in self.plan.aliases.of(item.result):
@@ -225,7 +225,7 @@ class Writer(Shaping):
         free = f"{self.constant(is_free)}({given}, [{', '.join(others)}])"
         return f"{given} if {free} else {text}"
 
-    def _write_loop(self, loop: Loop, number: int) -> None:
+    def _write_loop(self, loop: BlockLoop, number: int) -> None:
         for step in loop.steps:
             if (x := step.result) in self.storage.places:
                 self._write_place(x, (loop.rows, *x.shape[1:]) if x in loop.inner else x.shape)

@@ -41,7 +41,7 @@ def difference(old: tuple[Any, ...], new: tuple[Any, ...]) -> str:
 _PARTS = ("type", "shape", "dtype", "device")
 
 
-def warn_of_anew(what: str, reason: str) -> None:
+def warn_of_retracing(what: str, reason: str) -> None:
     """Warn that something is recorded in nearly every call."""
     warn_user(f"{what} is recorded anew in nearly every call: {reason}")
 

@@ -13,7 +13,7 @@ import numpy as np
 from portanet.errors import TracedValueError
 
 
-class Chance:
+class Generators:
     """The generators that a function can draw from without being given them.
 
     Those that it finds around it, and NumPy's and Python's own.
@@ -40,7 +40,7 @@ class Chance:
     def _watch(self, name: str, state: Callable[[], bytes]) -> None:
         self._states.append((name, state, state()))
 
-    def check(self) -> bool:
+    def have_drawn(self) -> bool:
         """Raise `TracedValueError` if the function has drawn; return whether it might have.
 
         A generator whose state has moved was drawn from by the function if its code names it, or

@@ -1,4 +1,4 @@
-"""What is computed before a loop: once, or for all rows of given arrays together."""
+"""The prologue of a loop: what is computed before it, once, or for all rows together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SMALL = 1 << 11  # bytes of a row up to which a call costs more than what it do
 _WHOLE = 1 << 21  # bytes of all rows that still fit into the cache
 
 
-class Outside:
+class Prologue:
     """What is known outside a loop of the values of a step.
 
     Parameters

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from portanet.tracing.plan.blocks import Loop
+from portanet.tracing.plan.blocks import BlockLoop
 from portanet.tracing.plan.steps import Plan, Step
 from portanet.tracing.plan.storage import Storage, nbytes
 from portanet.tracing.program import Opaque, Program, Variable
@@ -18,7 +18,7 @@ _SHOWN = 40  # characters of a static argument
 
 
 @dataclass(eq=False)
-class Drawing:
+class Listing:
     """A planned program that can be shown.
 
     Parameters
@@ -31,7 +31,7 @@ class Drawing:
     """
 
     program: Program
-    items: list[Step | Loop]
+    items: list[Step | BlockLoop]
     plan: Plan
     storage: Storage
 
@@ -43,7 +43,9 @@ class Drawing:
     @cached_property
     def readers(self) -> dict[Variable, str]:
         """The operation that is the last to read each variable's memory."""
-        steps = (step for x in self.items for step in (x.steps if isinstance(x, Loop) else [x]))
+        steps = (
+            step for x in self.items for step in (x.steps if isinstance(x, BlockLoop) else [x])
+        )
         return {
             owner: self.names[step.result]
             for step in steps
@@ -83,9 +85,9 @@ class Drawing:
         copied = (y for y in self.program.outputs if isinstance(y, Variable))
         return max(most, sum(live.values()) + sum(nbytes(y) for y in copied if self._is_copied(y)))
 
-    def _begun(self, item: Step | Loop) -> Iterator[tuple[Variable, int]]:
+    def _begun(self, item: Step | BlockLoop) -> Iterator[tuple[Variable, int]]:
         """Yield what gets new memory in an item, with its size."""
-        for step in item.steps if isinstance(item, Loop) else [item]:
+        for step in item.steps if isinstance(item, BlockLoop) else [item]:
             result = step.result
             slot, _ = self.storage.places.get(result, (None, 0))
             if slot in self.storage.given:
@@ -121,7 +123,7 @@ class Drawing:
                 call, *rest = self._row(step, item)
                 yield f"    {call}", *rest
 
-    def _row(self, step: Step, loop: Loop | None = None) -> tuple[str, ...]:
+    def _row(self, step: Step, loop: BlockLoop | None = None) -> tuple[str, ...]:
         operation = step.operation
         parts = [self._shown(x) for x in operation.args]
         parts += [f"{k}={self._shown(x)}" for k, x in operation.options.items()]
@@ -130,7 +132,7 @@ class Drawing:
         until = f"until {end}" if end and step.result not in self.plan.held else ""
         return call, _kind(step.result), self._place(step, loop), until
 
-    def _place(self, step: Step, loop: Loop | None) -> str:
+    def _place(self, step: Step, loop: BlockLoop | None) -> str:
         storage, result = self.storage, step.result
         if result in storage.taken:
             return f"result, in {self.names[storage.taken[result]]}"

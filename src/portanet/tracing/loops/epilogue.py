@@ -1,4 +1,4 @@
-"""What is computed after a loop, for all steps together, from arrays that it stacks."""
+"""The epilogue of a loop: what is computed after it, for all steps together."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from portanet.tape.ops.card import Role
-from portanet.tracing.interpret import evaluated
-from portanet.tracing.loops.outside import Outside
+from portanet.tracing.loops.prologue import Prologue
 from portanet.tracing.program import Operation, Variable
 
 
-class Afterwards:
+class Epilogue:
     """What is computed after a loop from arrays that it stacks.
 
     Parameters
     ----------
-    outside : Outside
+    prologue : Prologue
     operations : sequence of Operation
         Those of a step.
     stacked, summed : sequence
@@ -27,19 +26,19 @@ class Afterwards:
 
     def __init__(
         self,
-        outside: Outside,
+        prologue: Prologue,
         operations: Sequence[Operation],
         last: Sequence[Any],
         stacked: Sequence[Any],
         summed: Sequence[Any],
     ) -> None:
-        self.outside = outside
+        self.prologue = prologue
         self.made = {op.result: op for op in operations}
         self.wanted: list[Any] = []
         self.sums: list[Any] = []
         self._inside = self._needed(last)
         self.plans = [self._stack(y) for y in stacked]
-        totals = {i: self._total(y) for i, y in enumerate(summed) if self._is_outside(y)}
+        totals = {i: self._total(y) for i, y in enumerate(summed) if self._is_later(y)}
         self.totals = [totals.get(i) or self._total(y) for i, y in enumerate(summed)]
 
     def _needed(self, outputs: Sequence[Any]) -> set[Variable]:
@@ -55,52 +54,40 @@ class Afterwards:
 
     def _stack(self, y: Any) -> Any:
         """Return a function of nothing that gives a stacked result after the loop."""
-        if not isinstance(y, Variable) or y in self.outside.fixed:
-            return lambda: self.outside.repeated(y)
-        if y in self.outside.columns:
-            return lambda: self.outside.columns[y]
+        if not isinstance(y, Variable) or y in self.prologue.fixed:
+            return lambda: self.prologue.repeated(y)
+        if y in self.prologue.columns:
+            return lambda: self.prologue.columns[y]
         op = self._own(y)
         if op is not None and op.card.role is Role.PRODUCT and op.result not in self._inside:
             x, w = op.args
             alike = isinstance(w, Variable) and len(w.shape) == len(op.result.shape) == 2
-            if alike and w in self.outside.fixed and isinstance(x, Variable):
+            if alike and w in self.prologue.fixed and isinstance(x, Variable):
                 column = self._column(x)
                 return lambda: self._product(op, column())
         return self._listed(self.wanted, y)
 
     def _product(self, op: Operation, column: Any) -> Any:
-        self.outside.columns[op.args[0]] = column
-        return self.outside.rows(op)
+        self.prologue.columns[op.args[0]] = column
+        return self.prologue.rows(op)
 
     def _total(self, y: Any) -> Any:
         """Return a function of nothing that gives a sum over all steps after the loop."""
         op = self._own(y)
-        outside = self.outside
-        if op is not None and op.card.role is Role.PRODUCT:
-            x, w = op.args
-            if all(isinstance(v, Variable) and len(v.shape) == 2 for v in (x, w)):
-                if x in outside.fixed:
-                    rest = self._total(w)
-                    return lambda: outside.xp.matmul(outside.fixed[x], rest())
-                if w in outside.fixed:
-                    rest = self._total(x)
-                    return lambda: outside.xp.matmul(rest(), outside.fixed[w])
-                left, right = self._column(x), self._column(w)
-                return lambda: outside.total(left(), right())
-        if op is not None and op.card.role is Role.ADDITION and self._is_outside(y):
+        prologue = self.prologue
+        if op is not None and op.card.role is Role.PRODUCT and all(map(self._varies, op.args)):
+            left, right = map(self._column, op.args)
+            return lambda: prologue.total(left(), right())
+        if op is not None and op.card.role is Role.ADDITION and self._is_later(y):
             parts = [self._total(x) for x in op.args]
             return lambda: parts[0]() + parts[1]()
-        if op is not None and op.card.view and op.card.rearranged and op.operands == [op.args[0]]:
-            x = op.args[0]
-            inner = self._total(x)
-            return lambda: evaluated(op, {x: inner()})
         if op is not None and op.card.role is Role.SUM and self._is_stacked(op.args[0]):
             column, axes = self._column(op.args[0]), _axes(op)
             if axes is not None:
-                return lambda: outside.xp.sum(column(), axis=axes, keepdims=False)
+                return lambda: prologue.xp.sum(column(), axis=axes, keepdims=False)
         return self._listed(self.sums, y)
 
-    def _is_outside(self, y: Any) -> bool:
+    def _is_later(self, y: Any) -> bool:
         """Whether it is a sum of products of matrices and of sums of what is stacked for these.
 
         Each of them is better done at once for all steps.
@@ -109,30 +96,34 @@ class Afterwards:
         if op is None:
             return False
         if op.card.role is Role.ADDITION:
-            return all(map(self._is_outside, op.args))
+            return all(map(self._is_later, op.args))
         if op.card.role is Role.SUM:
             return self._is_stacked(op.args[0]) and _axes(op) is not None
         return op.card.role is Role.PRODUCT and len(op.args[0].shape) == 2
 
+    def _varies(self, x: Any) -> bool:
+        """Whether it is a matrix that each step has another one of."""
+        return isinstance(x, Variable) and len(x.shape) == 2 and x not in self.prologue.fixed
+
     def _is_stacked(self, x: Any) -> bool:
-        return x in self.outside.columns or any(x is y for y in self.wanted)
+        return x in self.prologue.columns or any(x is y for y in self.wanted)
 
     def _own(self, y: Any) -> Operation | None:
         return self.made.get(y) if isinstance(y, Variable) else None
 
     def _column(self, v: Any) -> Any:
         """Return a function of nothing that gives all rows of a variable after the loop."""
-        outside = self.outside
-        if v in outside.columns:
-            return lambda: outside.columns[v]
+        prologue = self.prologue
+        if v in prologue.columns:
+            return lambda: prologue.columns[v]
         op = self.made.get(v)
         if op is not None and self._is_seen(op) and not self._is_stacked(v):
             u = op.args[0]
             inner = self._column(u)
 
             def view() -> Any:
-                outside.columns[u] = inner()
-                return outside.rows(op)
+                prologue.columns[u] = inner()
+                return prologue.rows(op)
 
             return view
         return self._listed(self.wanted, v)

@@ -1,44 +1,41 @@
-"""The words of a replay's source: constants, operands and the text of one operation."""
+"""The expressions in a replay's source: constants, operands and calls."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from portanet.checks import LARGEST
-from portanet.tape.ops.form import kind_of
-from portanet.tracing.plan.blocks import Loop
+from portanet.tracing.plan.blocks import BlockLoop
 from portanet.tracing.plan.form import NumPy
-from portanet.tracing.plan.steps import Step
 from portanet.tracing.program import Operation, Variable, variables
 
 
-class _Numbers:
+class Numbers:
     """What ``{number:1.0}`` in a form becomes: an array, which costs less than a number."""
 
-    def __init__(self, wording: Wording, dtype: Any) -> None:
-        self.wording = wording
+    def __init__(self, expressions: Expressions, dtype: Any) -> None:
+        self.expressions = expressions
         self.dtype = dtype
 
     def __format__(self, text: str) -> str:
-        return self.wording.constant(np.asarray(float(text), self.dtype))
+        return self.expressions.constant(np.asarray(float(text), self.dtype))
 
 
 class Filled:
     """What ``{ones:3,1}`` in a form becomes: an array of that shape with one number all over."""
 
-    def __init__(self, wording: Wording, dtype: Any, number: float) -> None:
-        self.wording = wording
+    def __init__(self, expressions: Expressions, dtype: Any, number: float) -> None:
+        self.expressions = expressions
         self.dtype = dtype
         self.number = number
 
     def __format__(self, text: str) -> str:
         shape = tuple(map(int, text.split(",")))
-        return self.wording.constant(_filled(shape, self.number, self.dtype))
+        return self.expressions.constant(_filled(shape, self.number, self.dtype))
 
 
 @lru_cache(maxsize=256)
@@ -46,8 +43,23 @@ def _filled(shape: tuple[int, ...], number: float, dtype: Any) -> np.ndarray:
     return np.full(shape, number, dtype)
 
 
-class Wording:
-    """Puts operations into words.
+class Lower:
+    """What ``{lower:3,4,0}`` in a form becomes: the mask of what lies up to a diagonal."""
+
+    def __init__(self, expressions: Expressions) -> None:
+        self.expressions = expressions
+
+    def __format__(self, text: str) -> str:
+        return self.expressions.constant(_lower(*map(int, text.split(","))))
+
+
+@lru_cache(maxsize=256)
+def _lower(n: int, m: int, k: int) -> np.ndarray:
+    return np.tri(n, m, k, np.bool_)
+
+
+class Expressions:
+    """Names what operations read, and writes their calls.
 
     Parameters
     ----------
@@ -69,43 +81,6 @@ class Wording:
         self.constants: dict[str, Any] = {}
         self._constant_names: dict[Any, str] = {}
 
-    def _filled(self, step: Step, names: dict[Variable, str], loop: Loop | None = None) -> str:
-        assert step.form is not None
-        return self._text(step.form.write, step, names, loop)
-
-    def _text(
-        self, form: str | None, step: Step, names: dict[Variable, str], loop: Loop | None = None
-    ) -> str:
-        assert form is not None
-        operation = step.operation
-        call = self._call(operation, names, loop) if "{call}" in form else ""
-        assert step.form is not None
-        args = _as_arrays(operation.args) if step.form.universal else operation.args
-        operands = [self._operand(x, names, loop) for x in args]
-        out = names[step.result]
-        if loop is None and step.form.universal:
-            operands, out = self._without_axes(step, operands, out)
-        elif loop is None and step.form.rows:
-            operands = self._without_numbers(operation.args, operands)
-        dtype = operation.result.dtype
-        return form.format(
-            *operands,
-            out=out,
-            ones=Filled(self, dtype, 1.0),
-            zeros=Filled(self, dtype, 0.0),
-            call=call,
-            number=_Numbers(self, dtype),
-            np=self._numpy,
-        )
-
-    def _without_axes(self, step: Step, operands: list[str], out: str) -> tuple[list[str], str]:
-        """Return the operands and the result of a universal function as they cost least."""
-        return operands, out
-
-    def _without_numbers(self, args: Sequence[Any], operands: list[str]) -> list[str]:
-        """Return operands of which those that are numbers are arrays."""
-        return operands
-
     def function(self, path: str) -> str:
         """Return the name of a function of NumPy: looked up once, not in each call."""
         name = path.replace(".", "_")
@@ -113,14 +88,14 @@ class Wording:
         return name
 
     def _call(
-        self, operation: Operation, names: dict[Variable, str], loop: Loop | None = None
+        self, operation: Operation, names: dict[Variable, str], loop: BlockLoop | None = None
     ) -> str:
         """Return the call of the primitive's own function, but for its last parenthesis."""
         operands = [self._operand(x, names, loop) for x in operation.args]
         options = [f"{k}={self._operand(x, names, loop)}" for k, x in operation.options.items()]
         return f"{self.constant(operation.primitive.compute)}({', '.join([*operands, *options])}"
 
-    def _operand(self, x: Any, names: dict[Variable, str], loop: Loop | None = None) -> str:
+    def _operand(self, x: Any, names: dict[Variable, str], loop: BlockLoop | None = None) -> str:
         if isinstance(x, Variable):
             return names[x]
         if type(x) in (tuple, list) and any(True for _ in variables(x)):
@@ -142,15 +117,6 @@ class Wording:
             self._constant_names[key] = f"c{len(self.constants)}"
             self.constants[self._constant_names[key]] = x
         return self._constant_names[key]
-
-
-def _as_arrays(args: Sequence[Any]) -> Sequence[Any]:
-    """Make arrays without axes of the numbers among the operands of a universal function."""
-    args = [np.asarray(x) if isinstance(x, np.generic) else x for x in args]
-    dtypes = [x.dtype for x in args if kind_of(x) in ("f", "c")]
-    if not dtypes:
-        return args
-    return [np.asarray(x, dtypes[0]) if type(x) in (int, float) else x for x in args]
 
 
 def _is_short(x: Any) -> bool:
