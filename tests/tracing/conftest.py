@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portanet.training.known import STEPS
+from portanet.training.known.known_steps import STEPS
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,9 @@ import pytest
 import portanet as pn
 from portanet.tracing.call.lock import LongLock
 from portanet.tracing.call.recent import Recent
-from portanet.training.known import STEPS
-from portanet.training.layout import LAYOUTS
-from portanet.training.rules import DIVIDED
+from portanet.training.known.known_steps import STEPS
+from portanet.training.steps.layout import LAYOUTS
+from portanet.training.steps.rules import DIVIDED
 
 
 def start(features=3):

@@ -15,7 +15,8 @@ from tracing.test_training import LIBRARY, Runs, counted, start, with_stats
 
 import portanet as pn
 from portanet import errors
-from portanet.training import train_step, weak_loss
+from portanet.training import train_step
+from portanet.training.known import weak_loss
 
 
 def test_a_loss_made_anew_of_the_same_code_replays():

@@ -9,7 +9,7 @@ from training.problems import LABELS, LOSS, MODEL, TARGETS, X, fresh
 import portanet as pn
 from portanet.errors import ArgumentError, HyperparameterError, ShapeError, TracedValueError
 from portanet.training import metrics
-from portanet.training.known import STEPS
+from portanet.training.known.known_steps import STEPS
 
 RNG = np.random.default_rng(1)
 SCORES = RNG.normal(size=(5, 4))

@@ -31,7 +31,7 @@ from portanet.errors import (
     TracedValueError,
 )
 from portanet.training import callbacks, metrics, train_step
-from portanet.training.known import STEPS
+from portanet.training.known.known_steps import STEPS
 
 
 def test_it_is_a_loop_of_steps(backend):

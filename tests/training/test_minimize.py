@@ -10,7 +10,7 @@ import pytest
 import portanet as pn
 from portanet import errors, trees
 from portanet.training import TrainState, minimize, scipy_objective
-from portanet.training.known import STEPS
+from portanet.training.known.known_steps import STEPS
 from portanet.training.minimization.line_search import Probe, StrongWolfe
 
 optimize = pytest.importorskip("scipy.optimize")

@@ -13,8 +13,8 @@ from portanet.training.precision.mixed import mixed_precision
 from portanet.training.precision.model import MixedPrecision
 from portanet.training.run import Run
 from portanet.training.state import TrainState
-from portanet.training.step import apply_gradients, clear_steps, compute_gradients, train_step
-from portanet.training.steps import train_steps
+from portanet.training.steps.many_steps import train_steps
+from portanet.training.steps.step import apply_gradients, clear_steps, compute_gradients, train_step
 
 __all__ = [
     "History",

@@ -16,7 +16,6 @@ from portanet.training.agreement import check_start, row_of_first, stop_alike
 from portanet.training.batches import Batches
 from portanet.training.callbacks.base import Callback, as_callbacks
 from portanet.training.evaluate import Evaluator, place_of
-from portanet.training.gradients import check_loss
 from portanet.training.history import History
 from portanet.training.interrupts import Interrupts
 from portanet.training.metrics.base import Metric
@@ -26,8 +25,9 @@ from portanet.training.portions import Portions
 from portanet.training.progress import Progress
 from portanet.training.run import Run
 from portanet.training.state import TrainState, check_state
-from portanet.training.step import train_step
-from portanet.training.together import is_together
+from portanet.training.steps.gradients import check_loss
+from portanet.training.steps.step import train_step
+from portanet.training.steps.together import is_together
 
 
 def fit(

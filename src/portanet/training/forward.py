@@ -11,8 +11,8 @@ from portanet.data.batch import taken_apart
 from portanet.errors import ArgumentError, shown
 from portanet.interface import backend_of, is_array
 from portanet.training.advice import REFUSALS, raise_with_advice
+from portanet.training.known.recorded import Recorded
 from portanet.training.objective import PREDICTION, Objective, pair_of
-from portanet.training.recorded import Recorded
 
 
 def forward(model: Any, jit: bool | None) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from portanet.errors import ArgumentError, HyperparameterError, shown
 from portanet.training.evaluate import place_of
 from portanet.training.portions import Portions
 from portanet.training.state import TrainState, check_state
-from portanet.training.step import train_step
+from portanet.training.steps.step import train_step
 
 _MEMORY = 0.9  # of the smoothed loss, as in the common implementations of the test
 _STRETCH = 0.2  # of the rates: a slope of fewer losses is noise

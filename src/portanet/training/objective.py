@@ -8,7 +8,7 @@ from typing import Any
 from portanet.data.part import BatchPart, part_of
 from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.losses import Loss
-from portanet.training.gradients import check_loss
+from portanet.training.steps.gradients import check_loss
 
 PREDICTION = "prediction"
 """What the statistics of a loss call the prediction."""

@@ -12,7 +12,7 @@ from portanet.inspection.debug import debug
 from portanet.training.callbacks.base import Callback
 from portanet.training.run import Run
 from portanet.training.state import TrainState
-from portanet.training.step import compute_gradients
+from portanet.training.steps.step import compute_gradients
 
 
 class NaNGuard(Callback):

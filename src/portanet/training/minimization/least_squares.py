@@ -10,9 +10,9 @@ from portanet import trees
 from portanet.autodiff import jacobian
 from portanet.errors import DTypeError, ShapeError
 from portanet.interface import array_namespace, backend_of, dtype_name, is_array, same_dtype
-from portanet.training.gradients import checked_triple
 from portanet.training.minimization.problem import FlatLoss, Problem
 from portanet.training.minimization.progress import Progress
+from portanet.training.steps.gradients import checked_triple
 
 Array = Any
 

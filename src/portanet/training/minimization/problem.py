@@ -14,9 +14,9 @@ from portanet.interface import array_namespace, backend_of, dtype_name, same_dty
 from portanet.optimizers.complex_parts import as_given, as_real
 from portanet.optimizers.state import dotted_paths, flatten_entries
 from portanet.training.advice import REFUSALS, raise_with_advice
-from portanet.training.gradients import check_loss, checked
-from portanet.training.recorded import Recorded
+from portanet.training.known.recorded import Recorded
 from portanet.training.state import TrainState, check_state
+from portanet.training.steps.gradients import check_loss, checked
 from portanet.trees import Tree
 
 Array = Any

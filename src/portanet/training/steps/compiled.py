@@ -12,14 +12,14 @@ from portanet.interface import backend_of, is_array
 from portanet.optimizers import OptimizerState
 from portanet.tracing.watch.surroundings import Surroundings
 from portanet.training.advice import REFUSALS, raise_with_advice
-from portanet.training.flat import Flat
-from portanet.training.gradients import gradients
-from portanet.training.known import STEPS
-from portanet.training.known_step import Known, Place
-from portanet.training.layout import Layout, Layouts
+from portanet.training.known.known_step import Known, Place
+from portanet.training.known.known_steps import STEPS
 from portanet.training.precision.loss_scale import is_scaled, overflowed, tolerant
-from portanet.training.rules import RuleSet, divided
 from portanet.training.state import TrainState
+from portanet.training.steps.flat import Flat
+from portanet.training.steps.gradients import gradients
+from portanet.training.steps.layout import Layout, Layouts
+from portanet.training.steps.rules import RuleSet, divided
 
 _DONATED = (0, 2)  # the parameters and the optimizer's state, of both kinds of step
 _Result = tuple[Any, Any, TrainState]

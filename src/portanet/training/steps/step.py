@@ -6,13 +6,13 @@ from typing import Any
 
 from portanet import optimizers
 from portanet.errors import ArgumentError, shown
-from portanet.training.compiled import compiled_step, repeated_step
-from portanet.training.gradients import Array, Loss, check_loss, gradients
-from portanet.training.joined import joined_step
-from portanet.training.known import STEPS
+from portanet.training.known.known_steps import STEPS
 from portanet.training.precision.loss_scale import overflowed
 from portanet.training.state import TrainState, check_state
-from portanet.training.together import compiled_step_together, is_together, own_gradients
+from portanet.training.steps.compiled import compiled_step, repeated_step
+from portanet.training.steps.gradients import Array, Loss, check_loss, gradients
+from portanet.training.steps.joined import joined_step
+from portanet.training.steps.together import compiled_step_together, is_together, own_gradients
 from portanet.trees import Tree
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from portanet import trees
 from portanet.interface import backend_of, is_array
-from portanet.training.flat import Flat
-from portanet.training.gradients import gradients_of_leaves
 from portanet.training.state import TrainState
+from portanet.training.steps.flat import Flat
+from portanet.training.steps.gradients import gradients_of_leaves
 
 
 def joined_step(loss: Any, data: Any, ts: TrainState) -> tuple[Any, Any, TrainState] | None:

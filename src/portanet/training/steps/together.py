@@ -25,15 +25,15 @@ from portanet.errors import ArgumentError
 from portanet.interface import array_namespace, backend_of, is_array
 from portanet.optimizers import OptimizerState
 from portanet.tracing.record.host import Varying
-from portanet.training.compiled import recorded_result
-from portanet.training.flat import Flat
-from portanet.training.gradients import Loss, check_loss, checked, gradients
-from portanet.training.known import STEPS
-from portanet.training.layout import Layout, Layouts
+from portanet.training.known.known_steps import STEPS
 from portanet.training.objective import own_part
 from portanet.training.precision.loss_scale import is_scaled, overflowed, rejected, tolerant
-from portanet.training.rules import INNER, RuleSet, divided
 from portanet.training.state import TrainState
+from portanet.training.steps.compiled import recorded_result
+from portanet.training.steps.flat import Flat
+from portanet.training.steps.gradients import Loss, check_loss, checked, gradients
+from portanet.training.steps.layout import Layout, Layouts
+from portanet.training.steps.rules import INNER, RuleSet, divided
 from portanet.trees import Tree
 
 _Result = tuple[Any, Any, TrainState]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from portanet.training.layout import Layout, Layouts, layout_of
-from portanet.training.rules import bare, numbers_of
 from portanet.training.state import TrainState
+from portanet.training.steps.layout import Layout, Layouts, layout_of
+from portanet.training.steps.rules import bare, numbers_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,10 +12,10 @@ from portanet.tracing.call.lock import LOCK
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.call.retracing import warn_of_retracing, warn_user
 from portanet.tracing.watch.surroundings import Surroundings
-from portanet.training.known_step import Known, Place
-from portanet.training.layout import LAYOUTS
-from portanet.training.rules import DIVIDED, INNER
-from portanet.training.weak_loss import loss_key
+from portanet.training.known.known_step import Known, Place
+from portanet.training.known.weak_loss import loss_key
+from portanet.training.steps.layout import LAYOUTS
+from portanet.training.steps.rules import DIVIDED, INNER
 
 _MOST = 64
 _MOST_BYTES = 2**28

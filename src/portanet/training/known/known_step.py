@@ -11,8 +11,8 @@ from portanet.tracing.call.jit import jit
 from portanet.tracing.call.jitted import Jitted
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.watch.surroundings import Surroundings
-from portanet.training.rules import equal
-from portanet.training.weak_loss import WeakLoss, is_value
+from portanet.training.known.weak_loss import WeakLoss, is_value
+from portanet.training.steps.rules import equal
 
 
 class Known:

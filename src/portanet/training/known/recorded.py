@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from portanet.training.known import STEPS
+from portanet.training.known.known_steps import STEPS
 
 
 class Recorded:

@@ -11,10 +11,10 @@ from portanet import trees
 from portanet.data.source import is_tree_of_arrays
 from portanet.errors import ArgumentError, ShapeError, shown
 from portanet.interface import array_namespace
-from portanet.training.compiled import END, replayed_steps
-from portanet.training.gradients import Array, Loss
 from portanet.training.state import TrainState
-from portanet.training.step import train_step
+from portanet.training.steps.compiled import END, replayed_steps
+from portanet.training.steps.gradients import Array, Loss
+from portanet.training.steps.step import train_step
 
 
 def train_steps(

@@ -16,8 +16,8 @@ from portanet.optimizers.complex_parts import is_complex
 from portanet.tracing.call.recent import Recent
 from portanet.tracing.record.host import Counter
 from portanet.training.precision.loss_scale import is_scaled
-from portanet.training.rules import bare, equal, numbers_of, with_numbers
 from portanet.training.state import TrainState
+from portanet.training.steps.rules import bare, equal, numbers_of, with_numbers
 
 _MOST_GROUPS = 8
 
