@@ -36,7 +36,6 @@ def chosen(request, monkeypatch):
     if request.param == "in few passes":
         from portanet.backends.torch import normalization
 
-        monkeypatch.setattr(normalization, "_FEW", 0)
         monkeypatch.setattr(normalization, "_SMALL", 0)
     return request.param
 

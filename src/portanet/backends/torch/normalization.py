@@ -7,6 +7,7 @@ bodies stay for derivatives that torch takes of transforms: they have every orde
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,14 +16,13 @@ from torch.nn import functional
 
 from portanet.backends.torch.channels import normalized
 from portanet.backends.torch.modes import transformed
+from portanet.backends.torch.rows import layer_normalized
 from portanet.functional.kernel import GENERIC
 from portanet.functional.normalization.features import affine
 
 Tensor = torch.Tensor
 
 _WIDE = torch.float32, torch.float64
-_FEW = 256
-"""Rows of which torch's own sums, one by one, are as good as pairwise ones."""
 _SMALL = 2**15
 """Numbers of which torch's own function and two copies take less time than `normalized`."""
 
@@ -35,9 +35,10 @@ def layer_norm(
     rank: int = 1,
     epsilon: float = 1e-5,
 ) -> Tensor:
-    if any(p is not None and p.dtype != x.dtype for p in (scale, bias)):
-        return _generic("layer_norm", x, scale, bias, rank=rank, epsilon=epsilon)
-    return functional.layer_norm(x, x.shape[x.ndim - rank :], scale, bias, epsilon)
+    generic = partial(_generic, "layer_norm", rank=rank, epsilon=epsilon)
+    if transformed() or any(p is not None and p.dtype != x.dtype for p in (scale, bias)):
+        return generic(x, scale, bias)
+    return layer_normalized(generic, x, scale, bias, x.shape[x.ndim - rank :], epsilon)
 
 
 def rms_norm(
@@ -58,7 +59,7 @@ def group_norm(
 ) -> Tensor:
     size = x.shape[-1] // groups
     if x.ndim == 2 and x.dtype in _WIDE:  # each group is a row
-        rows = functional.layer_norm(x.unflatten(1, (groups, size)), (size,), eps=epsilon)
+        rows = layer_norm(x.unflatten(1, (groups, size)), epsilon=epsilon)
         return affine(rows.flatten(1), scale, bias)
     if _is_wide(x, scale, bias):
         if x.numel() <= _SMALL:
@@ -82,20 +83,18 @@ def batch_norm(
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     options = {"training": training, "momentum": momentum, "epsilon": epsilon}
     arrays = x, scale, bias, running_mean, running_var
-    wide = _is_wide(*arrays)
-    if wide and not (training and epsilon > 0 and 1 < x.numel() // x.shape[-1] <= _FEW):
+    if _is_wide(*arrays):
         return _normalized(*arrays, samples=False, **options)
     differentiated = running_mean is not None and running_mean.requires_grad
-    if not wide and (differentiated or epsilon == 0 or not _takes(x)):
+    if differentiated or epsilon == 0 or not _takes(x):
         return GENERIC["batch_norm"](*arrays, **options)
     images = x.movedim(-1, 1)
     if running_mean is None or running_var is None:
         y = functional.batch_norm(images, None, None, scale, bias, True, momentum, epsilon)
         return y.movedim(1, -1), None, None
     # Torch takes parameters and statistics of one dtype, and writes into the statistics.
-    dtype = x.dtype if wide else torch.float32
-    mean, variance = (p.to(dtype, copy=True) for p in (running_mean, running_var))
-    scale, bias = (None if p is None else p.to(dtype) for p in (scale, bias))
+    mean, variance = (p.to(torch.float32, copy=True) for p in (running_mean, running_var))
+    scale, bias = (None if p is None else p.to(torch.float32) for p in (scale, bias))
     y = functional.batch_norm(images, mean, variance, scale, bias, training, momentum, epsilon)
     if training:
         running_mean, running_var = mean.to(running_mean.dtype), variance.to(running_var.dtype)

@@ -22,7 +22,7 @@ _warned: list[str] = []
 def with_kernels(program: Program, backend: Any) -> Program:
     """Return a program in which kernels of a backend do what is elementwise, and rows of it."""
     operations: list[Operation] = []
-    for item in grouped(program):
+    for item in grouped(_with_early_views(program)):
         if isinstance(item, Operation):
             operations.append(item)
             continue
@@ -33,6 +33,27 @@ def with_kernels(program: Program, backend: Any) -> Program:
             operations += _calls(item, backend)
         operations += views
     return Program(program.inputs, operations, program.outputs)
+
+
+def _with_early_views(program: Program) -> Program:
+    """Put views of what no kernel makes right behind it: one in between would cut a kernel."""
+    whole = {op.result for op in program.operations if op.card.spoken or op.card.fold}
+    early: dict[Any, list[Operation]] = {}
+    for op in program.operations:
+        if op.card.view and isinstance(op.args[0], Variable) and op.args[0] not in whole:
+            early.setdefault(op.args[0], []).append(op)
+    moved = {op.result for views in early.values() for op in views}
+    others = [op for op in program.operations if op.result not in moved]
+    ordered: list[Operation] = []
+    for made in (*program.inputs, *others):
+        if isinstance(made, Operation):
+            ordered.append(made)
+            made = made.result
+        waiting = early.pop(made, [])
+        while waiting:
+            ordered.append(waiting.pop(0))
+            waiting += early.pop(ordered[-1].result, [])
+    return Program(program.inputs, ordered, program.outputs)
 
 
 def _is_several(operation: Operation) -> bool:
