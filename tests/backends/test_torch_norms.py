@@ -120,3 +120,19 @@ def test_a_batch_without_epsilon():
     x = torch.tensor([[1.0], [3.0]])
     assert functional.batch_norm(x, epsilon=0.0)[0].tolist() == [[-1.0], [1.0]]
     assert functional.batch_norm(x.to(torch.bfloat16), epsilon=0.0)[0].tolist() == [[-1.0], [1.0]]
+
+
+@pytest.mark.parametrize("layer", [pn.LayerNorm(3), pn.BatchNorm(3), pn.GroupNorm(3, 1)])
+def test_parameters_that_a_checkpoint_captures_have_their_derivatives(layer):
+    """What torch's modes do not see go into a function of our own would be lost."""
+    ps, st = pn.device("torch")(pn.setup(0, layer, dtype="float64"))
+    x = torch.tensor(np.random.default_rng(0).normal(size=(5, 4, 3)))
+
+    def loss(ps, wrap):
+        return (wrap(lambda x: layer(x, ps, st)[0])(x) ** 3).sum()
+
+    expected = pn.grad(lambda ps: loss(ps, lambda f: f))(ps)
+    found = pn.grad(lambda ps: loss(ps, pn.checkpoint))(ps)
+    for a, b in zip(pn.trees.leaves(found), pn.trees.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+        assert b.abs().max() > 0.1

@@ -13,7 +13,7 @@ import torch
 from torch._C._functorch import is_batchedtensor
 from torch.nn import functional
 
-from portanet.backends.torch.modes import transformed
+from portanet.backends.torch.modes import shown, transformed
 from portanet.functional.kernel import GENERIC
 
 Tensor = torch.Tensor
@@ -33,7 +33,7 @@ def attention(
         return _generic(query, key, value, mask, causal, scale)
     tensors = query, key, value, mask
     if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors):
-        return _Fused.apply(*tensors, causal, scale)
+        return _Fused.apply(*shown(*tensors), causal, scale)
     return _fused(*tensors, causal, scale)
 
 

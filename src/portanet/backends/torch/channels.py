@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from portanet.backends.torch.modes import shown
+
 Tensor = torch.Tensor
 
 
@@ -38,6 +40,7 @@ def normalized(
         Of how many neighbouring channels together they are.
     epsilon : float
     """
+    scale, bias = shown(scale, bias)
     rows = x.reshape(x.shape[0] if samples else 1, -1, x.shape[-1])
     args = rows, scale, bias, mean, variance, size, epsilon
     given = any(p is not None and p.requires_grad for p in (x, scale, bias))

@@ -87,3 +87,13 @@ def innermost(x: torch.Tensor) -> torch.Tensor:
     while is_functorch_wrapped_tensor(x):
         x = get_unwrapped(x)
     return x
+
+
+def shown(*tensors: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
+    """Return tensors that go into a function of our own, which modes of torch do not see.
+
+    A mode that looks for tensors among arguments, or puts others in their places, sees the views.
+    """
+    if not torch._C._len_torch_function_stack():
+        return tensors
+    return tuple(None if x is None else x.view_as(x) for x in tensors)

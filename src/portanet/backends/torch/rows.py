@@ -8,9 +8,11 @@ of the generic body.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
+
+from portanet.backends.torch.modes import shown
 
 Tensor = torch.Tensor
 
@@ -28,6 +30,7 @@ def layer_normalized(
     `generic` computes the same of `x`, `scale` and `bias`, by operations that torch differentiates
     as often as it is asked to.
     """
+    x, scale, bias = cast("tuple[Tensor, Any, Any]", shown(x, scale, bias))
     given = any(p is not None and p.requires_grad for p in (x, scale, bias))
     if torch.compiler.is_compiling() or not (given and torch.is_grad_enabled()):
         return torch.nn.functional.layer_norm(x, shape, scale, bias, epsilon)
