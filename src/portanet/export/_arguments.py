@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,15 @@ import numpy as np
 from portanet import trees
 from portanet.errors import ArgumentError, BackendMismatchError, ShapeError, shown
 from portanet.interface import backend_of, is_array
+
+Path = str | os.PathLike[str]
+
+
+def path_of(verb: str, path: Path) -> str:
+    """Return a path as a text, or refuse what is none."""
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentError(f"pn.export.{verb}: path is a text or a path: got {shown(path)}")
+    return str(os.fspath(path))
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,13 @@ from typing import Any
 import numpy as np
 
 from portanet.errors import ArgumentError, shown
+from portanet.export._arguments import Path, path_of
 from portanet.export._module import MADE, TAKEN, module_of
 from portanet.export._names import known_arrays, name_of
 from portanet.export._program import exported
 from portanet.export._proof import prove
 from portanet.export._words import has_words
 from portanet.io.atomic import replace
-
-Path = str | os.PathLike[str]
-
-
-def path_of(verb: str, path: Path) -> str:
-    """Return a path as a text, or refuse what is none."""
-    if not isinstance(path, str | os.PathLike):
-        raise ArgumentError(f"pn.export.{verb}: path is a text or a path: got {shown(path)}")
-    return str(os.fspath(path))
 
 
 def numpy(

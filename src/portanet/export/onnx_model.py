@@ -11,11 +11,11 @@ import numpy as np
 
 from portanet import trees
 from portanet.errors import ArgumentError, BackendNotAvailableError, shown
+from portanet.export._arguments import Path, path_of
 from portanet.export._interpreter import OPERATORS, Interpreter, found
 from portanet.export._onnx_words import WINDOWS, WORDS, NoConvolution
 from portanet.export._program import Exported, exported
 from portanet.export._proof import prove
-from portanet.export.numpy_module import Path, path_of
 from portanet.io.atomic import replace
 
 
